@@ -1,0 +1,202 @@
+"""What a torrent and a session are started with, and what is saved of them.
+
+`AddTorrentParams` is the one currency: loading a .torrent file or a magnet link makes one, `add_torrent` takes one, resume
+data is one written down.  Fields libtorrent has deprecated (info_hash, url, resume_data, merkle_tree, …) are left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from ..protocols.bits import Bitfield
+from ..protocols.types import Address, InfoHashes, Sha256Hash
+from .errors import TorrentParamsError
+from .flags import StorageMode, TorrentFlags
+from .settings import SettingsPack
+
+if TYPE_CHECKING:
+    from ..protocols.metainfo import TorrentInfo
+    from .core.ip_filter import IpFilter
+
+__all__ = ["AddTorrentParams", "SessionParams"]
+
+_NO_HASHES = InfoHashes()
+
+
+@dataclass(slots=True, eq=False)
+class AddTorrentParams:
+    """Everything known about a torrent that is to be added; libtorrent `add_torrent_params`.
+
+    Needed are `save_path` and one of `ti` and `info_hashes`.  The object belongs to the caller; the session copies what
+    it keeps.
+    """
+
+    save_path: str = ""
+    """The directory the torrent's files are, or will be, in."""
+    ti: TorrentInfo | None = None
+    """The metadata, unless it is to be fetched from peers (BEP 9)."""
+    name: str = ""
+    """What the torrent is called while it has no metadata."""
+    flags: TorrentFlags = TorrentFlags.default_flags
+    """How it is added.  Change bits with `|=` and `&= ~`, so that the defaults stay."""
+    info_hashes: InfoHashes = _NO_HASHES
+    """Its names, when there is no `ti`; else they must agree."""
+    trackers: list[str] = field(default_factory=list)
+    """Announce URLs."""
+    tracker_tiers: list[int] = field(default_factory=list)
+    """The tier of each of `trackers`; where this is shorter, the last tier goes on, beginning at 0."""
+    url_seeds: list[str] = field(default_factory=list)
+    """Web seeds (BEP 19)."""
+    dht_nodes: list[Address] = field(default_factory=list)
+    """Host and port of nodes for the session's DHT."""
+    peers: list[Address] = field(default_factory=list)
+    """Peers to try."""
+    banned_peers: list[Address] = field(default_factory=list)
+    """Peers never to be connected."""
+    storage_mode: StorageMode = StorageMode.storage_mode_sparse
+    """How files come into being."""
+    part_file_dir: str = ""
+    """Directory of the part file, relative to `save_path`; by default that itself."""
+    file_priorities: list[int] = field(default_factory=list)
+    """0 (do not download) to 7, of the first files; 4 is normal.  The rest is normal, or 0 with `default_dont_download`."""
+    piece_priorities: list[int] = field(default_factory=list)
+    """The same of pieces.  File priorities win."""
+    renamed_files: dict[int, str] = field(default_factory=dict)
+    """File index → the name it has instead, relative to `save_path`."""
+    trackerid: str = ""
+    """Sent to trackers until one gives another."""
+    userdata: Any = None
+    """Yours; the session only hands it back."""
+    extensions: list[Callable[..., Any]] = field(default_factory=list)
+    """Plug-ins made for this torrent, each called with its handle and `userdata`."""
+    max_uploads: int = -1
+    """Unchoke slots of this torrent; -1 is no limit."""
+    max_connections: int = -1
+    """Connections of this torrent; -1 is no limit."""
+    upload_limit: int = -1
+    """Bytes per second; -1 is no limit."""
+    download_limit: int = -1
+    """Bytes per second; -1 is no limit."""
+    total_uploaded: int = 0
+    """Payload bytes sent in earlier sessions."""
+    total_downloaded: int = 0
+    """Payload bytes received in earlier sessions."""
+    active_time: int = 0
+    """Seconds it was started in earlier sessions."""
+    finished_time: int = 0
+    """Seconds it was finished in earlier sessions."""
+    seeding_time: int = 0
+    """Seconds it was complete in earlier sessions."""
+    added_time: int = 0
+    """POSIX time of the first adding; 0 is now."""
+    completed_time: int = 0
+    """POSIX time of completion; 0 is not yet."""
+    last_seen_complete: int = 0
+    """POSIX time the swarm was last seen to hold a whole copy; 0 is never."""
+    last_download: int = 0
+    """POSIX time payload last came; 0 is never."""
+    last_upload: int = 0
+    """POSIX time payload last went; 0 is never."""
+    num_complete: int = -1
+    """Seeds, as a tracker last said; -1 is unknown."""
+    num_incomplete: int = -1
+    """Downloaders, as a tracker last said; -1 is unknown."""
+    num_downloaded: int = -1
+    """Completed downloads, as a tracker last said; -1 is unknown."""
+    have_pieces: Bitfield | None = None
+    """Pieces on disk and verified; None is unknown, and means a check.  From resume data without metadata it may be up
+    to 7 bits longer than the torrent."""
+    verified_pieces: Bitfield | None = None
+    """In seed mode: pieces verified so far."""
+    unfinished_pieces: dict[int, Bitfield] = field(default_factory=dict)
+    """Piece index → its blocks that are on disk."""
+    merkle_trees: list[list[Sha256Hash]] = field(default_factory=list)
+    """Per file, the known nodes of its hash tree (BEP 52), root first; see `merkle_tree_mask`."""
+    merkle_tree_mask: list[Bitfield] = field(default_factory=list)
+    """Per file, the nodes `merkle_trees` holds; an empty field means all."""
+    verified_leaf_hashes: list[Bitfield] = field(default_factory=list)
+    """Per file, the block hashes checked against the root; empty means all."""
+    comment: str = ""
+    """Of the .torrent file."""
+    created_by: str = ""
+    """The program that made the .torrent file."""
+    creation_date: int = 0
+    """POSIX time, of the .torrent file."""
+    root_certificate: str = ""
+    """PEM certificate of an SSL torrent known by info-hash only."""
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> AddTorrentParams:
+        """The dictionary form libtorrent's Python users know.  TorrentParamsError for a name that is no field."""
+        unknown = given.keys() - ADD_TORRENT_FIELDS
+        if unknown:
+            raise TorrentParamsError(f"no such field of AddTorrentParams: {', '.join(sorted(unknown))}")
+        params = cls(**given)
+        params.save_path = os.fspath(params.save_path)
+        params.flags = TorrentFlags(params.flags)
+        return params
+
+    def copy(self) -> AddTorrentParams:
+        """An independent object; lists and maps are copied, `ti`, fields of bits and `userdata` shared."""
+        values = {name: getattr(self, name) for name in ADD_TORRENT_FIELDS}
+        for name, value in values.items():
+            if isinstance(value, list | dict):
+                values[name] = value.copy()
+        return AddTorrentParams(**values)
+
+    def best_name(self) -> str:
+        """Metadata's name, else `name`, else the info-hash, else nothing."""
+        if self.ti is not None:
+            return self.ti.name
+        return self.name or str(self.info_hashes.v1 or self.info_hashes.v2 or "")
+
+    def tiers(self) -> list[list[str]]:
+        """`trackers` by tier, empty tiers left out."""
+        tiers: dict[int, list[str]] = {}
+        tier = 0
+        for index, url in enumerate(self.trackers):
+            if index < len(self.tracker_tiers):
+                tier = self.tracker_tiers[index]
+            tiers.setdefault(tier, []).append(url)
+        return [tiers[tier] for tier in sorted(tiers)]
+
+    def __repr__(self) -> str:
+        return f"AddTorrentParams({self.best_name()!r}, save_path={self.save_path!r})"
+
+
+ADD_TORRENT_FIELDS = frozenset(f.name for f in fields(AddTorrentParams))
+"""The names of every field."""
+
+
+@dataclass(slots=True, eq=False)
+class SessionParams:
+    """What a session starts with and `session_state()` returns; libtorrent `session_params`."""
+
+    settings: SettingsPack = field(default_factory=SettingsPack)
+    """Settings that differ from the defaults."""
+    ip_filter: IpFilter | None = None
+    """Who may connect; None lets everybody."""
+    extensions: list[Any] = field(default_factory=list)
+    """Session plug-ins to start with."""
+    ext_state: dict[str, bytes] = field(default_factory=dict)
+    """What plug-ins want to find again, by their name."""
+    dht_state: dict[bytes, Any] | None = None
+    """What the DHT wants to find again, in libtorrent's form; kept and written back as it was."""
+    unsupported_settings: dict[str, int | bool | str] = field(default_factory=dict)
+    """Settings found in saved state that this version does not act on; kept and written back as they were."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.settings, SettingsPack):
+            self.settings = SettingsPack(self.settings)
+
+    @classmethod
+    def of(cls, given: SessionParams | Mapping[str, Any] | None) -> SessionParams:
+        """What a `Session` accepts: parameters, a dictionary of settings, or nothing."""
+        if given is None:
+            return cls()
+        if isinstance(given, SessionParams):
+            return given
+        return cls(settings=given if isinstance(given, SettingsPack) else SettingsPack(given))
