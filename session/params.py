@@ -7,7 +7,7 @@ data is one written down.  Fields libtorrent has deprecated (info_hash, url, res
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from ..protocols.bits import Bitfield
 from ..protocols.types import Address, InfoHashes, Sha256Hash
 from .errors import TorrentParamsError
 from .flags import StorageMode, TorrentFlags
-from .settings import SettingsPack
+from .settings import SettingsPack, SettingValue
 
 if TYPE_CHECKING:
     from ..protocols.metainfo import TorrentInfo
@@ -171,32 +171,35 @@ ADD_TORRENT_FIELDS = frozenset(f.name for f in fields(AddTorrentParams))
 """The names of every field."""
 
 
-@dataclass(slots=True, eq=False)
 class SessionParams:
     """What a session starts with and `session_state()` returns; libtorrent `session_params`."""
 
-    settings: SettingsPack = field(default_factory=SettingsPack)
-    """Settings that differ from the defaults."""
-    ip_filter: IpFilter | None = None
-    """Who may connect; None lets everybody."""
-    extensions: list[Any] = field(default_factory=list)
-    """Session plug-ins to start with."""
-    ext_state: dict[str, bytes] = field(default_factory=dict)
-    """What plug-ins want to find again, by their name."""
-    dht_state: dict[bytes, Any] | None = None
-    """What the DHT wants to find again, in libtorrent's form; kept and written back as it was."""
-    unsupported_settings: dict[str, int | bool | str] = field(default_factory=dict)
-    """Settings found in saved state that this version does not act on; kept and written back as they were."""
+    __slots__ = ("dht_state", "ext_state", "extensions", "ip_filter", "settings", "unsupported_settings")
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.settings, SettingsPack):
-            self.settings = SettingsPack(self.settings)
+    def __init__(
+        self,
+        settings: SettingsPack | Mapping[str, SettingValue] | None = None,
+        *,
+        ip_filter: IpFilter | None = None,
+        extensions: Iterable[Any] = (),
+    ) -> None:
+        self.settings = settings if isinstance(settings, SettingsPack) else SettingsPack(settings)
+        """Settings to begin with."""
+        self.ip_filter = ip_filter
+        """Who may connect; None lets everybody."""
+        self.extensions = list(extensions)
+        """Session plug-ins to start with."""
+        self.ext_state: dict[str, bytes] = {}
+        """What plug-ins want to find again, by their name."""
+        self.dht_state: dict[bytes, Any] | None = None
+        """What the DHT wants to find again, in libtorrent's form; kept and written back as it was."""
+        self.unsupported_settings: dict[str, SettingValue] = {}
+        """Settings found in saved state that this version does not act on; kept and written back as they were."""
 
     @classmethod
-    def of(cls, given: SessionParams | Mapping[str, Any] | None) -> SessionParams:
+    def of(cls, given: SessionParams | Mapping[str, SettingValue] | None) -> SessionParams:
         """What a `Session` accepts: parameters, a dictionary of settings, or nothing."""
-        if given is None:
-            return cls()
-        if isinstance(given, SessionParams):
-            return given
-        return cls(settings=given if isinstance(given, SettingsPack) else SettingsPack(given))
+        return given if isinstance(given, SessionParams) else cls(given)
+
+    def __repr__(self) -> str:
+        return f"SessionParams({self.settings.explicit()!r})"

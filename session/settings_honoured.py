@@ -1,0 +1,180 @@
+"""The settings this version acts on: one row each, and the one place to add to when another is built.
+
+Row: name → `Honoured(default, unit, text, minimum, maximum)`.  The type of a setting is the type of its default.  Names,
+meanings and defaults are those of libtorrent 2.1.1 except the two that name the client.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["HONOURED", "Honoured"]
+
+_INT_MAX = 2**31 - 1
+
+
+class Honoured(NamedTuple):
+    """One setting: its default, unit, meaning and range."""
+
+    default: int | bool | str
+    unit: str
+    """Unit of a number; "" for flags and strings."""
+    text: str
+    """What it does, in one or two sentences."""
+    minimum: int = 0
+    """Smallest number; of a string, the smallest number of bytes."""
+    maximum: int = _INT_MAX
+    """Largest number; of a string, the largest number of bytes."""
+    choices: tuple[int, ...] = ()
+    """The only numbers there are, where it is an enumeration."""
+
+
+HONOURED: dict[str, Honoured] = {
+    # Identity and listening
+    "user_agent": Honoured("evtorrent/0.1.0", "", "Name of the client, for trackers and peers.", 0, 255),
+    "peer_fingerprint": Honoured("-EV0100-", "", "The first bytes of our peer ids (BEP 20).", 0, 20),
+    "listen_interfaces": Honoured(
+        "0.0.0.0:6881,[::]:6881",
+        "",
+        "Where to listen: address or device and port, separated by commas; a trailing s is TLS, l is the local network.",
+        0,
+        65_536,
+    ),
+    "listen_queue_size": Honoured(5, "connections", "Backlog of the listen sockets.", 1, 65_535),
+    "max_retry_port_bind": Honoured(
+        10, "ports", "How many higher ports are tried when the wanted one is in use.", 0, 1000
+    ),
+    "outgoing_port": Honoured(
+        0, "port", "First local port of outgoing connections; 0 lets the OS pick.", 0, 65_535
+    ),
+    "num_outgoing_ports": Honoured(
+        0, "ports", "How many ports from `outgoing_port` on are used in turn.", 0, 65_535
+    ),
+    "enable_incoming_tcp": Honoured(True, "", "Accept TCP connections."),
+    "enable_outgoing_tcp": Honoured(True, "", "Make TCP connections."),
+    "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
+    "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
+    # Alerts and the loop
+    "alert_mask": Honoured(
+        1, "", "`AlertCategory` bits of the alerts that are posted; -1 is all.", -(2**31), 2**32 - 1
+    ),
+    "alert_queue_size": Honoured(
+        2000, "alerts", "Alerts kept; important ones have two and three times the room."
+    ),
+    "tick_interval": Honoured(
+        500, "ms", "How often rates, timeouts and chokes are looked after.", 10, 60_000
+    ),
+    # Connections
+    "connections_limit": Honoured(200, "connections", "Peer connections of the session.", 2),
+    "connection_speed": Honoured(
+        30, "connections/s", "Connection attempts per second; below 0 is unlimited.", -1
+    ),
+    "torrent_connect_boost": Honoured(
+        30, "connections", "Attempts made at once with the first peers of a torrent.", 0, 255
+    ),
+    "allow_multiple_connections_per_ip": Honoured(False, "", "Several peers with one address."),
+    "close_redundant_connections": Honoured(True, "", "Drop connections where neither end wants anything."),
+    "peer_connect_timeout": Honoured(15, "s", "A connection must be established within this time.", 1),
+    "handshake_timeout": Honoured(10, "s", "A handshake must be complete within this time.", 1),
+    "peer_timeout": Honoured(120, "s", "A silent peer is dropped after this time.", 1),
+    "inactivity_timeout": Honoured(
+        600, "s", "A peer neither end is interested in is dropped after this time when slots are short.", 1
+    ),
+    "min_reconnect_time": Honoured(
+        60, "s", "A failed peer is tried again after this time times its failures.", 0
+    ),
+    "max_failcount": Honoured(3, "failures", "A peer that failed this often is given up.", 1, 255),
+    "max_peerlist_size": Honoured(3000, "peers", "Known peers of one torrent; 0 is unlimited."),
+    "max_paused_peerlist_size": Honoured(1000, "peers", "The same while it is paused; 0 is unlimited."),
+    # Choking
+    "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),
+    "unchoke_interval": Honoured(15, "s", "How often it is decided who is unchoked.", 1),
+    "optimistic_unchoke_interval": Honoured(30, "s", "How often the optimistic unchoke moves on.", 1),
+    "num_optimistic_unchoke_slots": Honoured(
+        0, "peers", "Slots given away optimistically; 0 is one in five of all slots."
+    ),
+    "choking_algorithm": Honoured(
+        0, "", "0: fixed slots.  2: as many as the upload rate feeds (`ChokingAlgorithm`).", 0, 2, (0, 2)
+    ),
+    "seed_choking_algorithm": Honoured(
+        0, "", "0: round robin.  1: fastest upload.  2: anti-leech (`SeedChokingAlgorithm`).", 0, 2
+    ),
+    # Rates
+    "upload_rate_limit": Honoured(0, "bytes/s", "Upload of all torrents together; 0 is unlimited."),
+    "download_rate_limit": Honoured(0, "bytes/s", "Download of all torrents together; 0 is unlimited."),
+    # Requests and pieces
+    "request_timeout": Honoured(60, "s", "A peer that answers no request for this time is snubbed.", 1),
+    "piece_timeout": Honoured(20, "s", "A piece slower than this may be asked of others too.", 1),
+    "request_queue_time": Honoured(
+        3, "s", "Requests kept outstanding, as time at the peer's present rate.", 1, 600
+    ),
+    "max_out_request_queue": Honoured(500, "requests", "Requests outstanding at one peer.", 1, 100_000),
+    "max_allowed_in_request_queue": Honoured(
+        2000, "requests", "Requests of one peer that wait; further ones are dropped.", 1, 100_000
+    ),
+    "whole_pieces_threshold": Honoured(
+        20, "s", "A peer that brings a piece within this time gets whole pieces.", 0
+    ),
+    "initial_picker_threshold": Honoured(
+        4, "pieces", "So many pieces are picked at random before rarest first begins."
+    ),
+    "strict_end_game_mode": Honoured(
+        True, "", "Ask for a block twice only when every missing block has been asked for."
+    ),
+    "use_parole_mode": Honoured(
+        True, "", "Fetch pieces from one peer alone after it took part in a piece that failed."
+    ),
+    "allowed_fast_set_size": Honoured(
+        5, "pieces", "Pieces a choked peer may fetch all the same (BEP 6).", 0, 100
+    ),
+    "send_buffer_watermark": Honoured(
+        500 * 1024, "bytes", "Upload bytes buffered per peer before reading from disk pauses.", 1
+    ),
+    # Disk
+    "max_queued_disk_bytes": Honoured(
+        100 * 1024 * 1024, "bytes", "Bytes waiting to be written before receiving pauses.", 1
+    ),
+    "file_pool_size": Honoured(40, "files", "Files held open.", 1, 1_000_000),
+    "aio_threads": Honoured(10, "threads", "Largest number of worker threads for the disk.", 1, 1024),
+    "hashing_threads": Honoured(1, "threads", "Worker threads that hash during a full check.", 0, 1024),
+    # Metadata
+    "max_metadata_size": Honoured(
+        30 * 1024 * 1024, "bytes", "Largest metadata fetched from peers (BEP 9).", 1
+    ),
+    "max_piece_count": Honoured(2 * 1024 * 1024, "pieces", "Most pieces metadata from peers may have.", 1),
+    "metadata_token_limit": Honoured(
+        2_500_000, "items", "Most bencoded items metadata from peers may have.", 1
+    ),
+    # Trackers
+    "announce_to_all_trackers": Honoured(
+        False, "", "Announce to every tracker of a tier, not to the first that works."
+    ),
+    "announce_to_all_tiers": Honoured(
+        False, "", "Announce to one tracker of every tier, not only of the first."
+    ),
+    "prefer_udp_trackers": Honoured(True, "", "Of one host's trackers try the UDP ones first."),
+    "num_want": Honoured(200, "peers", "Peers asked for in an announce.", 0, 10_000),
+    "tracker_completion_timeout": Honoured(
+        30, "s", "A tracker must have answered within this time; 0 is for ever."
+    ),
+    "tracker_receive_timeout": Honoured(10, "s", "A tracker may be silent for this time; 0 is for ever."),
+    "stop_tracker_timeout": Honoured(
+        5, "s", "Shutting down waits this long for trackers; 0 says no goodbye."
+    ),
+    "tracker_backoff": Honoured(250, "%", "How steeply the pause after failures grows.", 0, 100_000),
+    "tracker_maximum_response_length": Honoured(
+        1024 * 1024, "bytes", "Largest answer of an HTTP tracker.", 1
+    ),
+    "max_http_recv_buffer_size": Honoured(
+        816 * 1024, "bytes", "Largest HTTP answer held in memory, after decompression.", 1
+    ),
+    "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
+    "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
+    "validate_https_trackers": Honoured(True, "", "Verify the certificates of HTTPS trackers."),
+    "ssrf_mitigation": Honoured(
+        True,
+        "",
+        "Refuse tracker and web seed requests to this host or a private network that came from outside.",
+    ),
+}
+"""Every setting with an effect."""
