@@ -6,7 +6,7 @@ An index or a hash that has one of these types has been checked at the door; ins
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NewType, TypeAlias
+from typing import NewType, Self, TypeAlias
 
 __all__ = [
     "BLOCK_SIZE",
@@ -36,8 +36,9 @@ class _Hash(bytes):
     """Immutable digest of fixed length; `str()` is its hexadecimal form."""
 
     LENGTH = 0
+    __slots__ = ()
 
-    def __new__(cls, digest: Buffer) -> _Hash:
+    def __new__(cls, digest: Buffer) -> Self:
         if len(digest) != cls.LENGTH:
             raise ValueError(f"{cls.__name__} takes {cls.LENGTH} bytes, not {len(digest)}")
         return super().__new__(cls, digest)
@@ -55,8 +56,8 @@ class Sha1Hash(_Hash):
     LENGTH = 20
     __slots__ = ()
 
-    def __new__(cls, digest: Buffer = bytes(20)) -> Sha1Hash:
-        return super().__new__(cls, digest)  # type: ignore[return-value]
+    def __new__(cls, digest: Buffer = bytes(20)) -> Self:
+        return super().__new__(cls, digest)
 
 
 class Sha256Hash(_Hash):
@@ -65,8 +66,8 @@ class Sha256Hash(_Hash):
     LENGTH = 32
     __slots__ = ()
 
-    def __new__(cls, digest: Buffer = bytes(32)) -> Sha256Hash:
-        return super().__new__(cls, digest)  # type: ignore[return-value]
+    def __new__(cls, digest: Buffer = bytes(32)) -> Self:
+        return super().__new__(cls, digest)
 
 
 class PeerId(_Hash):
@@ -75,8 +76,8 @@ class PeerId(_Hash):
     LENGTH = 20
     __slots__ = ()
 
-    def __new__(cls, digest: Buffer) -> PeerId:
-        return super().__new__(cls, digest)  # type: ignore[return-value]
+    def __new__(cls, digest: Buffer) -> Self:
+        return super().__new__(cls, digest)
 
 
 @dataclass(frozen=True, slots=True)
