@@ -1,0 +1,125 @@
+"""The open files of all torrents: at most `file_pool_size`, closed when their last user lets go.
+
+A descriptor number is reused at once after a close, so closing one that another thread is about to read would hand a
+peer somebody else's bytes.  An `OpenFile` therefore owns its descriptor and closes it when it dies; evicting it from
+the pool only drops the pool's reference, and whoever is reading holds one of their own.  No reference counting in
+Python, no lock on the read path.
+
+Eviction is second chance: a read sets one flag, and only files without it are dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Protocol
+
+__all__ = ["FileOwner", "FilePool", "OpenFile"]
+
+
+class OpenFile:
+    """One descriptor and the stretch of the torrent it covers."""
+
+    __slots__ = ("end", "fd", "index", "is_recent", "is_writable", "owner", "start")
+
+    def __init__(self, fd: int, owner: FileOwner, index: int, *, is_writable: bool) -> None:
+        self.fd = fd
+        self.owner = owner
+        self.index = index
+        self.is_writable = is_writable
+        self.is_recent = True
+        self.start = 0
+        """Torrent offset of the file's first byte."""
+        self.end = 0
+        """Torrent offset after its last byte."""
+
+    def __del__(self, close=os.close) -> None:  # type: ignore[no-untyped-def]
+        try:
+            close(self.fd)
+        except OSError:  # EIO of a network file system: a flush is where that is reported
+            pass
+
+
+class FileOwner(Protocol):
+    """Somebody whose files are in the pool: a torrent's files, or its part file."""
+
+    open_files: dict[int, OpenFile]
+    """Those now open, by index; written by the pool alone."""
+
+    def open_file(self, index: int, *, for_writing: bool) -> OpenFile:
+        """Open one.  Blocks; StorageError."""
+        ...
+
+    def on_file_closed(self, file: OpenFile) -> None:
+        """The pool let `file` go: forget it."""
+        ...
+
+
+class FilePool:
+    """Bounds the number of open files.  Any thread."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._files: dict[OpenFile, None] = {}
+        self.lock = threading.Lock()
+
+    @property
+    def num_open(self) -> int:
+        return len(self._files)
+
+    @property
+    def limit(self) -> int:
+        """Files kept open; lowering it closes the rest."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        with self.lock:
+            self._limit = limit
+            self._evict()
+
+    def get(self, owner: FileOwner, index: int, *, for_writing: bool = False) -> OpenFile:
+        """The open file, opened if need be.  The caller keeps it open by holding it.  StorageError."""
+        file = owner.open_files.get(index)
+        if file is not None and (file.is_writable or not for_writing):
+            file.is_recent = True
+            return file
+        file = owner.open_file(index, for_writing=for_writing)  # outside the lock: it may take long
+        with self.lock:
+            present = owner.open_files.get(index)
+            if present is not None:
+                if present.is_writable:
+                    return present  # another thread was faster
+                self._drop(present)
+            owner.open_files[index] = file
+            self._files[file] = None
+            self._evict()
+        return file
+
+    def release(self, owner: FileOwner) -> None:
+        """Close all of `owner`'s files."""
+        with self.lock:
+            for file in list(owner.open_files.values()):
+                self._drop(file)
+
+    def close(self, owner: FileOwner, index: int) -> None:
+        """Close one file, if open."""
+        with self.lock:
+            file = owner.open_files.get(index)
+            if file is not None:
+                self._drop(file)
+
+    def _evict(self) -> None:
+        while len(self._files) > self._limit:
+            oldest = next(iter(self._files))
+            if oldest.is_recent:
+                oldest.is_recent = False
+                del self._files[oldest]
+                self._files[oldest] = None
+            else:
+                self._drop(oldest)
+
+    def _drop(self, file: OpenFile) -> None:
+        del self._files[file]
+        del file.owner.open_files[file.index]
+        file.owner.on_file_closed(file)

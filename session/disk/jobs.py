@@ -1,0 +1,111 @@
+"""The order of one storage's jobs, and what a job on pieces takes and gives."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .backend import Backend
+from .errors import StorageError
+from .hashing import matches
+
+__all__ = ["JobFence", "PieceJob", "PieceResult", "store_pieces"]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceJob:
+    """A piece to verify and write.  The buffer is the disk's until the job's callback."""
+
+    index: int
+    buffer: memoryview | bytearray
+    """The whole piece and nothing else."""
+    expected: bytes
+    """20 bytes of SHA-1 or 32 of SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceResult:
+    """What became of a piece."""
+
+    index: int
+    ok: bool
+    """Hash and write both succeeded."""
+    error: StorageError | None = None
+    """Why it could not be written.  Neither `ok` nor `error`: the hash does not match, nothing was written."""
+
+
+class JobFence:
+    """Lets ordinary jobs overlap and runs exclusive ones alone, in the order of submission (loop thread only).
+
+    Law: while an exclusive job runs nothing else does, and no job overtakes a waiting one.
+    """
+
+    __slots__ = ("_has_exclusive", "_waiting", "num_running")
+
+    def __init__(self) -> None:
+        self.num_running = 0
+        self._has_exclusive = False
+        self._waiting: deque[tuple[Callable[[], None], bool]] | None = None  # most storages never need one
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._waiting) if self._waiting else 0
+
+    def submit(self, start: Callable[[], None], *, exclusive: bool = False) -> None:
+        """Call `start` now or when its turn comes.  It must lead to one `finished`, later, and must not raise."""
+        if self._waiting or self._has_exclusive or (exclusive and self.num_running):
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append((start, exclusive))
+        else:
+            self._run(start, exclusive)
+
+    def finished(self) -> None:
+        """A started job has ended."""
+        self.num_running -= 1
+        self._has_exclusive = False
+        while self._waiting and not self._has_exclusive:
+            start, exclusive = self._waiting[0]
+            if exclusive and self.num_running:
+                return
+            self._waiting.popleft()
+            self._run(start, exclusive)
+
+    def _run(self, start: Callable[[], None], exclusive: bool) -> None:
+        self.num_running += 1
+        self._has_exclusive = exclusive
+        start()
+
+
+def store_pieces(backend: Backend, piece_length: int, batch: Sequence[PieceJob]) -> list[PieceResult]:
+    """Hash every piece and write the good ones, neighbours with one call.  On a worker."""
+    results = [PieceResult(job.index, False, None) for job in batch]
+    run: list[int] = []
+    for position, job in enumerate(batch):
+        if not matches(job.buffer, job.expected):
+            continue
+        if run and not _follows(batch[run[-1]], job, piece_length):
+            _write_run(backend, piece_length, batch, run, results)
+            run = []
+        run.append(position)
+    if run:
+        _write_run(backend, piece_length, batch, run, results)
+    return results
+
+
+def _follows(before: PieceJob, job: PieceJob, piece_length: int) -> bool:
+    return job.index == before.index + 1 and len(before.buffer) == piece_length
+
+
+def _write_run(
+    backend: Backend, piece_length: int, batch: Sequence[PieceJob], run: list[int], results: list[PieceResult]
+) -> None:
+    error: StorageError | None = None
+    first = batch[run[0]]
+    try:
+        backend.write([batch[position].buffer for position in run], first.index * piece_length)
+    except (OSError, StorageError) as failure:
+        error = StorageError.wrap("write", "", failure)
+    for position in run:
+        results[position] = PieceResult(batch[position].index, error is None, error)

@@ -1,0 +1,341 @@
+"""A torrent's bytes in files under a save path (libtorrent's layout).
+
+Pad files are never written and read as zeros.  Files with priority 0 are not created: what wanted pieces overlap of
+them goes to the part file, except where such a file existed before, which is then used as it is.  Existing files are
+never shortened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from ...protocols.types import Buffer
+from ..flags import MoveFlags, RemoveFlags, StorageMode
+from .backend import Backend, Scan, Writable
+from .descriptors import FilePool, OpenFile
+from .errors import StorageError, blaming
+from .params import DONT_DOWNLOAD, MoveResult, StorageParams
+from .part_file import PartFile
+from .paths import Place, exists, make_folders, open_beneath, parent_of, status_of
+from .placement import Placement
+from .positional import RWF_NOWAIT, read_fully, take_bytes, total_length, write_fully
+from .presence import FileScan
+from .relocation import delete_files, move_files, rename_file
+
+__all__ = ["PosixBackend"]
+
+_AnyBuffer = TypeVar("_AnyBuffer", bound=Buffer)
+
+
+class PosixBackend(Backend):
+    """Files under `params.save_path`, opened through `pool`.  Touches nothing until it is used."""
+
+    __slots__ = (
+        "_hot",
+        "_in_part_file",
+        "_is_prepared",
+        "_is_single",
+        "_mode",
+        "_num_pieces",
+        "_part_file",
+        "_piece_length",
+        "_pool",
+        "_unsynced",
+        "open_files",
+        "placement",
+    )
+
+    def __init__(self, params: StorageParams, pool: FilePool) -> None:
+        info = params.info
+        self.placement = Placement(params)
+        self.open_files: dict[int, OpenFile] = {}
+        self._pool = pool
+        self._mode = params.storage_mode
+        self._piece_length = info.piece_length
+        self._num_pieces = info.num_pieces
+        self._is_single = self.placement.num_files == 1
+        self._hot: OpenFile | None = None
+        """The file read last, for the upload path; dropped by the pool with the file."""
+        self._unsynced: set[int] = set()
+        self._in_part_file: frozenset[int] | None = None
+        self._is_prepared = False
+        name = params.part_file_name or f".{info.info_hashes.best().hex()}.parts"
+        self._part_file = PartFile(pool, Place(params.save_path, name), info.num_pieces, info.piece_length)
+
+    def read(self, buffers: Sequence[Writable], offset: int) -> None:
+        for index, position, start, views in self._stretches(buffers, offset):
+            if self.placement.is_pad(index):
+                _fill_with_zeros(views)
+            elif index in self.in_part_file():
+                self._part_file.read(views, start)
+            else:
+                self._read_file(index, views, position)
+
+    def write(self, buffers: Sequence[Buffer], offset: int) -> None:
+        if not self._is_prepared:
+            self.prepare()
+        for index, position, start, views in self._stretches(buffers, offset):
+            if self.placement.is_pad(index):
+                continue
+            if index in self.in_part_file():
+                self._part_file.write(views, start)
+            else:
+                self._write_file(index, views, position)
+
+    def read_nowait(self, buffers: Sequence[Writable], offset: int) -> bool:
+        # The upload path: no lock, no allocation, one system call when the run lies in the file read last.
+        file = self._hot
+        if file is not None and RWF_NOWAIT:
+            wanted = 0
+            for buffer in buffers:
+                wanted += len(buffer)
+            if file.start <= offset and offset + wanted <= file.end:
+                file.is_recent = True
+                try:
+                    return os.preadv(file.fd, buffers, offset - file.start, RWF_NOWAIT) == wanted
+                except OSError:  # not cached, or a file system that cannot tell
+                    return False
+        return bool(RWF_NOWAIT) and self._read_scattered_nowait(buffers, offset)
+
+    def scan(self) -> Scan:
+        return FileScan(self)
+
+    def prepare(self) -> None:
+        self._is_prepared = True
+        for index in range(self.placement.num_files):
+            if (
+                self.placement.files.size(index)
+                or self.placement.is_pad(index)
+                or not self.placement.is_wanted(index)
+            ):
+                continue
+            if self.placement.is_symlink(index):
+                self._create_link(index)
+            else:
+                self._create_empty(index)
+
+    def verify(self, have: int) -> None:
+        is_seed = have == (1 << self._num_pieces) - 1
+        for index in range(self.placement.num_files):
+            size = self.placement.files.size(index)
+            if self.placement.is_pad(index) or not self.placement.is_wanted(index):
+                continue
+            if not is_seed and not (size and have & self._pieces_of(index)):
+                continue
+            place = self.placement.place(index)
+            status = status_of(place)
+            if status is None and not self.placement.is_symlink(index):
+                raise StorageError(
+                    "check_resume", place.path, OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+                )
+            if is_seed and status is not None and status.st_size < size:
+                raise StorageError("check_resume", place.path, OSError(errno.ENODATA, "file is too short"))
+
+    def flush(self, *, sync: bool) -> None:
+        while sync and self._unsynced:
+            index = self._unsynced.pop()
+            file = self._pool.get(self, index)
+            with blaming("sync", self.placement.path(index)):
+                os.fsync(file.fd)
+
+    def release(self) -> None:
+        self._pool.release(self)
+        self._pool.release(self._part_file)
+
+    def rename(self, index: int, name: str) -> None:
+        self._pool.close(self, index)
+        rename_file(self.placement, index, name)
+
+    def move(self, save_path: str, mode: MoveFlags) -> MoveResult:
+        self.release()
+        place = Place(save_path, self._part_file.place.relative)
+        if mode in (MoveFlags.reset_save_path, MoveFlags.reset_save_path_unchecked):
+            make_folders(save_path)
+            self.placement.save_path = save_path
+            self._part_file = PartFile(self._pool, place, self._num_pieces, self._piece_length)
+            self._in_part_file = None
+            self._is_prepared = False
+            return MoveResult(save_path, need_full_check=mode is MoveFlags.reset_save_path)
+        result = move_files(self.placement, save_path, mode, [(self._part_file.place, place)])
+        self._part_file.place = place
+        return result
+
+    def delete(self, flags: RemoveFlags) -> None:
+        self.release()
+        if flags & RemoveFlags.delete_files:
+            self._is_prepared = False
+            self._unsynced.clear()
+            delete_files(self.placement)
+        self._part_file.delete()
+
+    def set_priorities(self, priorities: Sequence[int]) -> None:
+        before = self.in_part_file()
+        wanted = {i for i in before if i < len(priorities) and priorities[i] != DONT_DOWNLOAD}
+        for index in sorted(wanted):
+            self._part_file.export(
+                self.placement.files.offset(index), self.placement.files.size(index), self._export_to(index)
+            )
+        unwanted = [i for i, value in enumerate(priorities) if value == DONT_DOWNLOAD and i not in before]
+        self.placement.set_priorities(priorities)
+        self._in_part_file = (before - wanted) | {i for i in unwanted if self._belongs_in_part_file(i)}
+        self._free_exported(wanted)
+        if self._is_prepared:
+            self.prepare()
+
+    def open_file(self, index: int, *, for_writing: bool) -> OpenFile:
+        """For the pool."""
+        place = self.placement.place(index)
+        flags = os.O_RDWR | os.O_CREAT if for_writing else os.O_RDONLY
+        mode = 0o777 if self.placement.is_executable(index) else 0o666
+        with blaming("open", place.path):
+            file = OpenFile(open_beneath(place, flags, mode), self, index, is_writable=for_writing)
+        file.start = self.placement.files.offset(index)
+        file.end = file.start + self.placement.files.size(index)
+        if for_writing:
+            self._reserve(file, place.path)
+        return file
+
+    def on_file_closed(self, file: OpenFile) -> None:
+        """For the pool."""
+        if self._hot is file:
+            self._hot = None
+
+    def in_part_file(self) -> frozenset[int]:
+        """Files whose data is in the part file.  Looks at the disk once.  StorageError."""
+        found = self._in_part_file
+        if found is None:
+            unwanted = [i for i, value in enumerate(self.placement.priorities) if value == DONT_DOWNLOAD]
+            found = frozenset(i for i in unwanted if self._belongs_in_part_file(i))
+            self._in_part_file = found
+        return found
+
+    def has_in_part_file(self, offset: int, length: int) -> bool:
+        """The part file holds every piece of a stretch.  StorageError."""
+        last = (offset + length - 1) // self._piece_length
+        return all(self._part_file.has(piece) for piece in range(offset // self._piece_length, last + 1))
+
+    def get_file(self, index: int) -> OpenFile | None:
+        """The open file, None when there is none on disk.  StorageError."""
+        try:
+            return self._pool.get(self, index)
+        except StorageError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+
+    def _stretches(
+        self, buffers: Sequence[_AnyBuffer], offset: int
+    ) -> Iterator[tuple[int, int, int, Sequence[_AnyBuffer | memoryview]]]:
+        """The files a request covers: (file, offset in it, offset in the torrent, the buffers' part)."""
+        if self._is_single:
+            yield 0, offset, offset, buffers
+            return
+        done = 0
+        for index, position, size in self.placement.files.map_range(offset, total_length(buffers)):
+            if size:
+                yield index, position, offset + done, take_bytes(buffers, done, size)
+            done += size
+
+    def _read_file(self, index: int, views: Sequence[Writable], position: int) -> None:
+        file = self._pool.get(self, index)
+        with blaming("read", self.placement.path(index)):
+            if read_fully(file.fd, views, position) < total_length(views):
+                raise OSError(errno.ENODATA, "file is too short")
+
+    def _write_file(self, index: int, views: Sequence[Buffer], position: int) -> None:
+        file = self._pool.get(self, index, for_writing=True)
+        self._unsynced.add(index)
+        with blaming("write", self.placement.path(index)):
+            write_fully(file.fd, views, position)
+
+    def _read_scattered_nowait(self, buffers: Sequence[Writable], offset: int) -> bool:
+        for index, position, _, views in self._stretches(buffers, offset):
+            if self.placement.is_pad(index):
+                _fill_with_zeros(views)
+                continue
+            file = self.open_files.get(index)
+            if file is None:
+                return False
+            file.is_recent = True
+            try:
+                if os.preadv(file.fd, views, position, RWF_NOWAIT) != total_length(views):
+                    return False
+            except OSError:
+                return False
+            self._make_hot(file)
+        return True
+
+    def _make_hot(self, file: OpenFile) -> None:
+        with self._pool.lock:  # the pool may be evicting it in another thread
+            if self.open_files.get(file.index) is file:
+                self._hot = file
+
+    def _reserve(self, file: OpenFile, path: str) -> None:
+        size = file.end - file.start
+        is_whole = self._mode is StorageMode.storage_mode_allocate and self.placement.is_wanted(file.index)
+        with blaming("allocate", path):
+            if os.fstat(file.fd).st_size < size and not (is_whole and _allocate(file.fd, size)):
+                os.ftruncate(file.fd, size)
+
+    def _create_empty(self, index: int) -> None:
+        place = self.placement.place(index)
+        if not exists(place):
+            self._pool.get(self, index, for_writing=True)
+
+    def _create_link(self, index: int) -> None:
+        target = self.placement.link_target(index)
+        place = self.placement.place(index)
+        if target is None or exists(place):
+            return
+        with blaming("symlink", place.path), parent_of(place, create=True) as (folder, name):
+            try:
+                os.symlink(target, name, dir_fd=folder)
+            except FileExistsError:  # another worker was faster
+                pass
+
+    def _belongs_in_part_file(self, index: int) -> bool:
+        if self.placement.is_pad(index) or not self.placement.files.size(index):
+            return False
+        return not exists(self.placement.place(index))
+
+    def _export_to(self, index: int) -> Callable[[list[memoryview], int], None]:
+        start = self.placement.files.offset(index)
+        return lambda views, offset: self._write_file(index, views, offset - start)
+
+    def _free_exported(self, exported: set[int]) -> None:
+        still_needed = 0
+        for index in self.in_part_file():
+            still_needed |= self._pieces_of(index)
+        leaving = 0
+        for index in exported:
+            leaving |= self._pieces_of(index)
+        leaving &= ~still_needed
+        self._part_file.free(piece for piece in self._part_file.pieces() if leaving >> piece & 1)
+
+    def _pieces_of(self, index: int) -> int:
+        start, size = self.placement.files.offset(index), self.placement.files.size(index)
+        if not size:
+            return 0
+        first, last = start // self._piece_length, (start + size - 1) // self._piece_length
+        return (1 << (last + 1)) - (1 << first)
+
+
+def _allocate(fd: int, size: int) -> bool:
+    """Reserve blocks; False where the file system or the platform cannot."""
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+def _fill_with_zeros(views: Sequence[Writable]) -> None:
+    for view in views:
+        view[:] = bytes(len(view))
