@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .listener import Listener as Listener
     from .listener import ListenerFlag as ListenerFlag
 
-__all__ = ["__version__", *sorted(_SOURCE_OF)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_SOURCE_OF)]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,15 @@ from typing import Any
 
 from .flags import ListenerFlag
 
-__all__ = ["DEFAULT_BACKLOG", "BindAddress", "adopt_socket", "bind_socket", "check_flags", "resolve_numeric"]
+__all__ = [
+    "DEFAULT_BACKLOG",
+    "BindAddress",
+    "adopt_socket",
+    "bind_socket",
+    "check_flags",
+    "open_socket",
+    "resolve_numeric",
+]
 
 DEFAULT_BACKLOG = 128
 """Passed to listen() for a negative backlog: libevent's constant, which the kernel may cap."""
@@ -45,15 +53,27 @@ def bind_socket(address: BindAddress, flags: ListenerFlag, backlog: int) -> sock
     ):
         # Linux accepts SO_REUSEADDR on a unix socket and ignores it, which would mislead.
         raise ValueError("a unix address can be neither REUSEABLE nor REUSEABLE_PORT")
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = open_socket(family, flags)
     try:
-        sock.setblocking(False)
-        set_options(sock, flags)
         sock.bind(bind_to)
         sock.listen(DEFAULT_BACKLOG if backlog < 0 else backlog)
     except BaseException:
         with contextlib.suppress(OSError):
             sock.close()
+        raise
+    return sock
+
+
+def open_socket(
+    family: int, flags: ListenerFlag, kind: socket.SocketKind = socket.SOCK_STREAM
+) -> socket.socket:
+    """A non-blocking socket with its options set, not yet bound.  OSError where the family refuses an option."""
+    sock = socket.socket(family, kind)
+    try:
+        sock.setblocking(False)
+        _set_options(sock, flags)
+    except BaseException:
+        sock.close()
         raise
     return sock
 
@@ -104,8 +124,8 @@ def resolve_numeric(address: object) -> tuple[int, Any]:
     return family, numeric
 
 
-def set_options(sock: socket.socket, flags: ListenerFlag) -> None:
-    """The options that only count before bind().  OSError where the family refuses one."""
+def _set_options(sock: socket.socket, flags: ListenerFlag) -> None:
+    """The options that only count before bind()."""
     if flags & ListenerFlag.REUSEABLE and os.name != "nt":
         # On Windows the option would let two live listeners share a port; TIME_WAIT does not block it there.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

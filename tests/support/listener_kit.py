@@ -67,6 +67,8 @@ class MultiHost:
         self._driver = drive_selectors(self.base)
 
     def turn(self) -> None:
+        # Interest changed between actions is told to the host in the next timeout action; then one pass of the loop.
+        self.base.socket_action(-1, 0)
         self._driver.run_once(0)
 
     def run_until(self, condition: Callable[[], bool]) -> None:
