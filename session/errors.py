@@ -7,6 +7,7 @@ EvtorrentError
         DuplicateTorrent            it is in the session already
         TorrentParamsError          what was given cannot be added
         ResumeDataError             resume data that is no resume data
+        StateDataError              saved session state that is none
         UnsupportedFeature          libtorrent has it, this version has not
         SettingsError
             UnknownSetting          no such name (also a KeyError)
@@ -38,6 +39,7 @@ __all__ = [
     "ResumeDataError",
     "SessionError",
     "SettingsError",
+    "StateDataError",
     "TorrentErrc",
     "TorrentParamsError",
     "UnknownSetting",
@@ -91,6 +93,9 @@ class ErrorCode:
             return cls.from_exception(cause)
         if isinstance(error, OSError):
             return cls._from_os_error(error)
+        reason = getattr(error, "reason", None)
+        if isinstance(reason, str) and reason in TorrentErrc.__members__ and isinstance(error, ProtocolError):
+            return cls(TorrentErrc[reason], LIBTORRENT_CATEGORY, str(error))
         if isinstance(error, MemoryError):
             return cls.of(TorrentErrc.no_memory)
         return cls(1, GENERIC_CATEGORY, str(error) or type(error).__name__)
@@ -166,43 +171,6 @@ class Operation(IntEnum):
     file_mmap = 45
     file_truncate = 46
 
-    @classmethod
-    def of(cls, name: str) -> Operation:
-        """The operation a transport or the disk names; `unknown` when there is none of that name."""
-        return _OPERATIONS.get(name, cls.unknown)
-
-    @classmethod
-    def from_exception(cls, error: BaseException) -> Operation:
-        """What `error` says was being done: its `operation`, else a guess from its kind."""
-        named = getattr(error, "operation", None)
-        if isinstance(named, Operation):
-            return named
-        if isinstance(named, str):
-            return cls.of(named)
-        return cls.bittorrent if isinstance(error, ProtocolError) else cls.unknown
-
-
-_OPERATIONS: dict[str, Operation] = {
-    **{operation.name: operation for operation in Operation},
-    # The words transports and the disk use where libtorrent has a longer one.
-    "accept": Operation.sock_accept,
-    "allocate": Operation.file_fallocate,
-    "bind": Operation.sock_bind,
-    "fallocate": Operation.file_fallocate,
-    "listen": Operation.sock_listen,
-    "open": Operation.file_open,
-    "read": Operation.file_read,
-    "recv": Operation.sock_read,
-    "remove": Operation.file_remove,
-    "rename": Operation.file_rename,
-    "resolve": Operation.hostname_lookup,
-    "send": Operation.sock_write,
-    "stat": Operation.file_stat,
-    "tls": Operation.ssl_handshake,
-    "truncate": Operation.file_truncate,
-    "write": Operation.file_write,
-}
-
 
 def operation_name(operation: Operation) -> str:
     """libtorrent's name of an operation."""
@@ -255,6 +223,12 @@ class ResumeDataError(SessionError):
     """Not resume data, or resume data of another torrent."""
 
     default = TorrentErrc.invalid_file_tag
+
+
+class StateDataError(SessionError):
+    """Not saved session state."""
+
+    default = TorrentErrc.not_a_dictionary
 
 
 class UnsupportedFeature(SessionError):

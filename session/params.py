@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ..protocols.bits import Bitfield
-from ..protocols.types import Address, InfoHashes, Sha256Hash
+from ..protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha256Hash
 from .errors import TorrentParamsError
 from .flags import StorageMode, TorrentFlags
 from .settings import SettingsPack, SettingValue
@@ -147,6 +147,23 @@ class AddTorrentParams:
                 values[name] = value.copy()
         return AddTorrentParams(**values)
 
+    def fit_to(self, info: TorrentInfo) -> None:
+        """Give the fields of bits the size the metadata says; drop pieces and blocks there are not.
+
+        To be done when `ti` was not known as they were read: resume data rounds up to whole bytes.
+        """
+        count = info.num_pieces
+        if self.have_pieces is not None:
+            self.have_pieces = _resized(self.have_pieces, count)
+        if self.verified_pieces is not None:
+            self.verified_pieces = _resized(self.verified_pieces, count)
+        self.unfinished_pieces = {
+            piece: _resized(blocks, -(-info.piece_size(piece) // BLOCK_SIZE))
+            for piece, blocks in self.unfinished_pieces.items()
+            if 0 <= piece < count
+        }
+        del self.piece_priorities[count:]
+
     def best_name(self) -> str:
         """Metadata's name, else `name`, else the info-hash, else nothing."""
         if self.ti is not None:
@@ -165,6 +182,10 @@ class AddTorrentParams:
 
     def __repr__(self) -> str:
         return f"AddTorrentParams({self.best_name()!r}, save_path={self.save_path!r})"
+
+
+def _resized(field: Bitfield, size: int) -> Bitfield:
+    return Bitfield(size, field.bits & ((1 << size) - 1))
 
 
 ADD_TORRENT_FIELDS = frozenset(f.name for f in fields(AddTorrentParams))

@@ -1,0 +1,140 @@
+"""Counters and gauges of the session, with libtorrent's dotted names.
+
+Only those this version keeps are listed: a metric that exists is true.  They are plain integers in one dictionary, so that
+the data plane counts with a single `values[name] += n`; anybody else takes a `snapshot()`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+__all__ = ["Counters", "MetricType", "StatsMetric", "find_metric_idx", "session_stats_metrics"]
+
+
+class MetricType(IntEnum):
+    """How a value moves."""
+
+    counter = 0
+    """Only up."""
+    gauge = 1
+    """Up and down."""
+
+
+class StatsMetric(NamedTuple):
+    """One metric."""
+
+    name: str
+    value_index: int
+    """Place in `session_stats_metrics()` and in the values of a `SessionStatsAlert`."""
+    type: MetricType
+
+
+_COUNTERS = (
+    # Connections
+    "peer.connection_attempts",
+    "peer.incoming_connections",
+    "peer.disconnected_peers",
+    "peer.error_peers",
+    "peer.eof_peers",
+    "peer.connreset_peers",
+    "peer.connrefused_peers",
+    "peer.connect_timeouts",
+    "peer.timeout_peers",
+    "peer.uninteresting_peers",
+    "peer.too_many_peers",
+    "peer.error_incoming_peers",
+    "peer.error_outgoing_peers",
+    "peer.num_banned_peers",
+    "peer.banned_for_hash_failure",
+    # Requests of peers
+    "peer.piece_requests",
+    "peer.max_piece_requests",
+    "peer.invalid_piece_requests",
+    "peer.choked_piece_requests",
+    "peer.cancelled_piece_requests",
+    "peer.piece_rejects",
+    # Pieces
+    "ses.num_piece_passed",
+    "ses.num_piece_failed",
+    "ses.num_have_pieces",
+    "ses.num_total_pieces_added",
+    # Bytes
+    "net.sent_bytes",
+    "net.sent_payload_bytes",
+    "net.sent_tracker_bytes",
+    "net.recv_bytes",
+    "net.recv_payload_bytes",
+    "net.recv_tracker_bytes",
+    "net.recv_failed_bytes",
+    "net.recv_redundant_bytes",
+    # Disk
+    "disk.num_blocks_written",
+    "disk.num_blocks_read",
+    "disk.num_blocks_hashed",
+    "disk.num_write_ops",
+    "disk.num_read_ops",
+)
+
+_GAUGES = (
+    "peer.num_peers_connected",
+    "peer.num_peers_half_open",
+    "peer.num_tcp_peers",
+    "peer.num_peers_up_interested",
+    "peer.num_peers_down_interested",
+    "peer.num_peers_up_unchoked",
+    "peer.num_peers_down_unchoked",
+    "ses.num_checking_torrents",
+    "ses.num_stopped_torrents",
+    "ses.num_downloading_torrents",
+    "ses.num_seeding_torrents",
+    "ses.num_upload_only_torrents",
+    "ses.num_error_torrents",
+    "ses.num_unchoke_slots",
+    "net.has_incoming_connections",
+    "disk.queued_write_bytes",
+)
+
+_METRICS = tuple(
+    StatsMetric(name, index, MetricType.counter if index < len(_COUNTERS) else MetricType.gauge)
+    for index, name in enumerate((*_COUNTERS, *_GAUGES))
+)
+_BY_NAME = {metric.name: metric for metric in _METRICS}
+
+
+def session_stats_metrics() -> list[StatsMetric]:
+    """Every metric there is, in the order of the values."""
+    return list(_METRICS)
+
+
+def find_metric_idx(name: str) -> int:
+    """`value_index` of a metric; -1 when there is none of that name."""
+    metric = _BY_NAME.get(name)
+    return -1 if metric is None else metric.value_index
+
+
+class Counters:
+    """The values.  Loop thread only, but for `snapshot`."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values = dict.fromkeys(_BY_NAME, 0)
+        """Name → value.  `values[name] += n` is how to count; no name may be added."""
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Move a value.  KeyError for an unknown name."""
+        self.values[name] += amount
+
+    def set_value(self, name: str, value: int) -> None:
+        """Set a gauge.  KeyError for an unknown name."""
+        if name not in self.values:
+            raise KeyError(name)
+        self.values[name] = value
+
+    def __getitem__(self, name: str) -> int:
+        return self.values[name]
+
+    def snapshot(self) -> dict[str, int]:
+        """An independent copy, in the order of `session_stats_metrics()`."""
+        return self.values.copy()
