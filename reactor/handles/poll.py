@@ -66,9 +66,13 @@ class Poll:
             return
         self._callback = None
         self.mask = 0
+        had_reader, had_writer = self._reader is not None, self._writer is not None
         self._reader = self._writer = None
-        if not self._loop.is_closed():
+        if self._loop.is_closed():
+            return
+        if had_reader:
             self._loop.remove_reader(self.fd)
+        if had_writer:
             self._loop.remove_writer(self.fd)
 
     def _set_reader(self, wanted: int, callback: Callable[[int], object]) -> None:
