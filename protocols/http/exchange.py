@@ -86,7 +86,8 @@ class HttpExchange:
 
     def receive_data(self, data: Buffer) -> None:
         """Bytes from the server.  HttpProtocolError ends the exchange."""
-        self._feed(bytes(data))
+        if data:  # to h11 nothing means the end
+            self._feed(bytes(data))
 
     def receive_eof(self) -> None:
         """The server closed its side, which ends a body without a length.  HttpProtocolError when it is too early."""
@@ -139,12 +140,10 @@ class HttpExchange:
         elif isinstance(event, h11.EndOfMessage):
             self._decoder.finish()
             self._events.append(ResponseEnded())
-        elif isinstance(event, h11.InformationalResponse):
+        else:  # only 1xx is left: h11 raises where the server ends too early
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
                 raise HttpProtocolError(f"more than {MAX_INFORMATIONAL} informational responses")
-        else:
-            raise HttpProtocolError("connection closed before the response")
 
     def _handle_response(self, response: h11.Response) -> None:
         headers: dict[str, str] = {}
