@@ -52,6 +52,8 @@ class Multi(Dispatcher):
         M_SOCKETFUNCTION f(what, fd, multi, data), M_TIMERFUNCTION f(timeout_ms), M_NOTIFYFUNCTION f(kind, handle | None).
         After installing, kick once with `socket_action(SOCKET_TIMEOUT, 0)`: what is wanted by then is announced there.
         """
+        if value is None and self._state == CLOSED:
+            return  # a host letting go after the end
         self.guard()
         if value is not None and not callable(value):
             raise EngineError(f"{value!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
