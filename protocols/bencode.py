@@ -26,6 +26,7 @@ __all__ = [
     "BencodeError",
     "BencodeValue",
     "KeySpan",
+    "RawValue",
     "decode",
     "decode_prefix",
     "decode_spans",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 BencodeValue: TypeAlias = "int | bytes | list[BencodeValue] | dict[bytes, BencodeValue]"
+_Table: TypeAlias = "dict[bytes, BencodeValue]"
 KeySpan: TypeAlias = tuple[int, bytes, int, int]
 """(depth of the dictionary, key, start, end) of one value; the outermost dictionary has depth 1."""
 
@@ -68,6 +70,15 @@ class BencodeError(RemoteProtocolError):
         return f"bencode: {self.problem} at byte {self.offset}"
 
 
+class RawValue:
+    """Bytes that are bencoded already, to be encoded as they are."""
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, encoded: bytes) -> None:
+        self.encoded = encoded
+
+
 def decode(
     data: Buffer,
     *,
@@ -78,7 +89,7 @@ def decode(
 ) -> BencodeValue:
     """The one value `data` holds.  BencodeError when it holds none, holds more, or exceeds a limit."""
     raw = _checked(data, max_size)
-    value, used = _scan(raw, [], 0, max_depth=max_depth, items=max_items, strict=strict)
+    value, used = _scan(raw, [], 0, max_depth=max_depth, max_items=max_items, strict=strict)
     if used != len(raw):
         raise BencodeError("data after the value", used)
     return value
@@ -94,7 +105,7 @@ def decode_prefix(
 ) -> tuple[BencodeValue, int]:
     """The value `data` begins with and the number of bytes it took; what follows is the caller's (BEP 9)."""
     raw = _checked(data, max_size)
-    return _scan(raw, [], 0, max_depth=max_depth, items=max_items, strict=strict)
+    return _scan(raw, [], 0, max_depth=max_depth, max_items=max_items, strict=strict)
 
 
 def decode_spans(
@@ -110,7 +121,7 @@ def decode_spans(
     Of equal keys (not strict) only the first counts as the value; the list of spans has them all, in order of end.
     """
     spans: list[KeySpan] = []
-    value, used = _scan(data, spans, span_depth, max_depth=max_depth, items=max_items, strict=strict)
+    value, used = _scan(data, spans, span_depth, max_depth=max_depth, max_items=max_items, strict=strict)
     return value, used, spans
 
 
@@ -132,7 +143,7 @@ def span(data: Buffer, *keys: bytes) -> tuple[int, int]:
 
 
 def encode(value: object) -> bytes:
-    """The canonical encoding of int, bytes, str (as UTF-8), list, tuple and dict, keys sorted.
+    """The canonical encoding of int, bytes, str (as UTF-8), list, tuple, dict and RawValue, keys sorted.
 
     LocalProtocolError for anything else, for an integer of more than 64 bits, and for keys equal once encoded.
     """
@@ -171,79 +182,76 @@ def _checked(data: Buffer, max_size: int | None) -> bytes:
 
 
 def _scan(
-    data: bytes, spans: list[KeySpan], span_depth: int, *, max_depth: int, items: int, strict: bool
+    data: bytes, spans: list[KeySpan], span_depth: int, *, max_depth: int, max_items: int, strict: bool
 ) -> tuple[BencodeValue, int]:
     """One value from the start of `data`, without recursion.
 
-    `container` is what is being filled (None around the whole); `key` its latest key.  A frame of the stack is what
-    those were outside, and where the container began.
+    `table` or `items` is being filled, neither around the whole; `key` is the latest key.  A frame of the stack is
+    what these were outside, and where the container began.
     """
-    size = len(data)
-    stack: list[tuple[BencodeValue | None, bytes, int]] = []
-    container: BencodeValue | None = None
+    find, small_length = data.find, _SMALL_LENGTHS.get
+    stack: list[tuple[_Table | None, list[BencodeValue] | None, bytes, int]] = []
+    table: _Table | None = None
+    items: list[BencodeValue] | None = None
+    value: BencodeValue
     key = b""
     pos = 0
-    value: BencodeValue
+    room = max_items
     try:
         while True:
             start = pos
             byte = data[pos]
-            if byte == _END and container is not None:
-                value = container
+            if byte == _END and stack:
+                value = table if table is not None else items or []
                 pos += 1
-                container, key, start = stack.pop()
-                if container is None:
-                    return value, pos
-                if len(stack) <= span_depth and type(container) is dict:
-                    spans.append((len(stack), key, start, pos))
-                continue
-            items -= 1
-            if items < 0:
-                raise BencodeError("more items than allowed", pos)
-            if type(container) is dict:
-                start = data.find(_COLON, pos, pos + _MAX_DIGITS) + 1
-                length = _SMALL_LENGTHS.get(data[pos : start - 1] if start else b"")
-                if length is None:
-                    length = _length(data, pos, start, strict)
-                name = data[start : start + length]
-                if strict and name <= key and container:
-                    raise BencodeError("keys out of order" if name != key else "key twice", pos)
-                key = name
-                pos = start = start + length
-                byte = data[pos]
-                items -= 1
-            if _ZERO <= byte <= _NINE:
-                pos = data.find(_COLON, start, start + _MAX_DIGITS) + 1
-                length = _SMALL_LENGTHS.get(data[start : pos - 1] if pos else b"")
-                if length is None:
-                    length = _length(data, start, pos, strict)
-                value = data[pos : pos + length]
-                pos += length
-                if pos > size:
-                    raise BencodeError(f"string of {length} bytes runs past the end", start)
-            elif byte == _INTEGER:
-                value, pos = _integer(data, start + 1, strict)
-            elif byte in _OPENING:
-                if len(stack) >= max_depth:
-                    raise BencodeError(f"nested deeper than {max_depth}", pos)
-                value = {} if byte == _DICT else []
-                pos += 1
+                table, items, key, start = stack.pop()
             else:
-                raise BencodeError("expected a value", pos)
-            if type(container) is dict:
-                if strict or key not in container:
-                    container[key] = value
-            elif type(container) is list:
-                container.append(value)
-            if byte in _OPENING:
-                stack.append((container, key, start))
-                container = value
-            elif container is None:
+                if table is not None:
+                    start = find(_COLON, pos, pos + _MAX_DIGITS) + 1
+                    length = small_length(data[pos : start - 1] if start else b"")
+                    if length is None:
+                        length = _length(data, pos, start, strict)
+                    name = data[start : start + length]
+                    if strict and name <= key and table:
+                        raise BencodeError("key twice" if name == key else "keys out of order", pos)
+                    key = name
+                    pos = start = start + length
+                    byte = data[pos]
+                    room -= 1
+                room -= 1
+                if room < 0:
+                    raise BencodeError("more items than allowed", pos)
+                if _ZERO <= byte <= _NINE:
+                    pos = find(_COLON, start, start + _MAX_DIGITS) + 1
+                    length = small_length(data[start : pos - 1] if pos else b"")
+                    if length is None:
+                        length = _length(data, start, pos, strict)
+                    value = data[pos : pos + length]
+                    pos += length
+                    if pos > len(data):
+                        raise BencodeError(f"string of {length} bytes runs past the end", start)
+                elif byte == _INTEGER:
+                    value, pos = _integer(data, start + 1, strict)
+                elif byte in _OPENING:
+                    if len(stack) >= max_depth:
+                        raise BencodeError(f"nested deeper than {max_depth}", pos)
+                    stack.append((table, items, key, start))
+                    table, items = ({}, None) if byte == _DICT else (None, [])
+                    pos += 1
+                    continue
+                else:
+                    raise BencodeError("expected a value", pos)
+            if table is not None:
+                if strict or key not in table:
+                    table[key] = value
+                if len(stack) <= span_depth:
+                    spans.append((len(stack), key, start, pos))
+            elif items is not None:
+                items.append(value)
+            else:
                 return value, pos
-            elif len(stack) <= span_depth and type(container) is dict:
-                spans.append((len(stack), key, start, pos))
     except IndexError:
-        raise BencodeError("ends in the middle of a value", size) from None
+        raise BencodeError("ends in the middle of a value", len(data)) from None
 
 
 def _length(data: bytes, start: int, after_colon: int, strict: bool) -> int:
@@ -287,6 +295,8 @@ def _prepared(value: object) -> object:
     kind = type(value)
     if kind is bytes or kind is str:
         return value
+    if isinstance(value, RawValue):
+        return bencodepy.Bencached(value.encoded)
     if isinstance(value, int):
         if not MIN_INTEGER <= value <= MAX_INTEGER:
             raise LocalProtocolError(f"{value} has more than 64 bits")

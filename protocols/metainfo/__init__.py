@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from .create import CreateFile, CreateFlags, CreateTorrent
 from .errors import CreateError, MagnetError, MetainfoError, UnsupportedTorrent
 from .files import FileFlags, FileSlice, FileStorage
 from .info import TorrentInfo
 from .limits import LoadLimits
-from .torrent_file import Metainfo, parse_torrent
+from .magnet import Magnet, parse_magnet
+from .torrent_file import Metainfo, parse_torrent, write_torrent
 
 __all__ = [
     "CreateError",
+    "CreateFile",
+    "CreateFlags",
+    "CreateTorrent",
     "FileFlags",
     "FileSlice",
     "FileStorage",
     "LoadLimits",
+    "Magnet",
     "MagnetError",
     "Metainfo",
     "MetainfoError",
     "TorrentInfo",
     "UnsupportedTorrent",
+    "parse_magnet",
     "parse_torrent",
+    "write_torrent",
 ]

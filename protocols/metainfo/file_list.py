@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from ..bencode import BencodeValue, find_bytes, find_int, find_list
 from .errors import MetainfoError
 from .files import FileFlags, FileStorage
-from .limits import LoadLimits
+from .limits import MAX_FILE_SIZE, LoadLimits
 from .paths import resolve_duplicates, safe_component
 from .symlinks import confine_symlinks
 
-__all__ = ["finish_paths", "read_attributes", "read_file_list", "read_single_file", "read_symlink"]
+__all__ = [
+    "finish_paths",
+    "read_attributes",
+    "read_file_list",
+    "read_single_file",
+    "read_symlink",
+    "single_file_size",
+]
 
 _ATTRIBUTES = {
     ord("p"): FileFlags.PAD,
@@ -29,18 +36,24 @@ def read_file_list(entries: list[BencodeValue], files: FileStorage, limits: Load
         _read_file(entry, files, limits)
 
 
-def read_single_file(info: Mapping[bytes, BencodeValue], files: FileStorage, limits: LoadLimits) -> None:
+def read_single_file(info: Mapping[bytes, BencodeValue], files: FileStorage) -> None:
     """Append the file of a single-file torrent, whose name is the storage's."""
-    flags, size, symlink = _read_common(info, files, limits)
     raw = find_bytes(info, b"name.utf-8") or find_bytes(info, b"name") or b""
     files.add_file(
         files.name,
-        size,
-        flags,
+        single_file_size(info),
+        read_attributes(info) & ~FileFlags.SYMLINK,
         mtime=find_int(info, b"mtime") or 0,
-        symlink=symlink,
         original=raw.decode("utf-8", "surrogateescape"),
     )
+
+
+def single_file_size(info: Mapping[bytes, BencodeValue]) -> int:
+    """The length of the file of a single-file torrent.  It cannot be a link, which would leave no bytes at all."""
+    size = find_int(info, b"length")
+    if size is None or not 0 < size <= MAX_FILE_SIZE:
+        raise MetainfoError("torrent_invalid_length", f"a file of {size} bytes")
+    return size
 
 
 def finish_paths(files: FileStorage, limits: LoadLimits) -> None:
@@ -104,15 +117,14 @@ def _read_file(entry: dict[bytes, BencodeValue], files: FileStorage, limits: Loa
 def _read_common(
     entry: Mapping[bytes, BencodeValue], files: FileStorage, limits: LoadLimits
 ) -> tuple[FileFlags, int, str]:
-    """Flags, size and link target, as far as the two forms agree."""
+    """Flags, size and link target."""
     flags = read_attributes(entry) if b"attr" in entry else FileFlags(0)
     if not flags & FileFlags.SYMLINK:
         size = find_int(entry, b"length")
         if size is None:
             raise MetainfoError("torrent_invalid_length", "a file has no length")
         return flags, size, ""
-    folder = files.name if b"files" not in entry else ""
-    symlink = read_symlink(entry, folder, limits)
+    symlink = read_symlink(entry, files.name, limits)
     if symlink is None:
         return flags & ~FileFlags.SYMLINK, 0, ""
     return flags, 0, symlink

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 from hashlib import sha1, sha256
 
-from ..bencode import BencodeValue, decode_spans, find_bytes, find_int, find_list
+from ..bencode import (
+    BencodeError,
+    BencodeValue,
+    decode,
+    decode_spans,
+    find_bytes,
+    find_dict,
+    find_int,
+    find_list,
+)
 from ..types import InfoHashes, Sha1Hash, Sha256Hash
 from .errors import MetainfoError, UnsupportedTorrent
-from .file_list import finish_paths, read_file_list, read_single_file
+from .file_list import finish_paths, read_file_list, read_single_file, single_file_size
+from .file_tree import adopt_roots, read_file_tree
 from .files import FileStorage
 from .limits import MAX_PIECE_SIZE, LoadLimits
 from .paths import decode_text, safe_component
@@ -45,7 +55,7 @@ class TorrentInfo:
         self.info_section = info_section
         """The raw dictionary: what peers are sent (BEP 9) and the info-hash is made of."""
         self._pieces_at = pieces_at
-        version = _version(table)
+        version = _version(table, info_section, limits)
         self.info_hashes = _hashes(info_section, table, version)
         self.piece_length = _piece_length(table, version)
         self.name = _name(table, self.info_hashes)
@@ -53,11 +63,12 @@ class TorrentInfo:
         self.is_private = bool(find_int(table, b"private"))
         """Peers only from the torrent's own trackers (BEP 27)."""
         self._files: FileStorage | None = None
-        files = _read_files(table, self.name, self.piece_length, limits)
-        if files.num_files > 1 or b"files" in table or version > 1:
-            self._files = files
-        self.total_size = files.total_size
-        self.num_pieces = files.num_pieces
+        if version == 1 and b"files" not in table:
+            self.total_size = single_file_size(table)
+        else:
+            self._files = _read_files(table, self.name, self.piece_length, limits)
+            self.total_size = self._files.total_size
+        self.num_pieces = -(-self.total_size // self.piece_length)
         self._check_pieces(table, limits)
 
     @classmethod
@@ -88,7 +99,7 @@ class TorrentInfo:
         """Its files, in the order their bytes have in the torrent."""
         if self._files is None:
             self._files = FileStorage(self.piece_length, self.name)
-            read_single_file(self._table(), self._files, _DEFAULT_LIMITS)
+            read_single_file(self._table(), self._files)
         return self._files
 
     @property
@@ -180,10 +191,23 @@ def read_collections(table: dict[bytes, BencodeValue]) -> list[str]:
     ]
 
 
-def _version(table: dict[bytes, BencodeValue]) -> int:
+def _version(table: dict[bytes, BencodeValue], info_section: bytes, limits: LoadLimits) -> int:
+    """The version of a torrent, whose keys agree with it; v2 also has to be encoded canonically."""
     version = find_int(table, b"meta version") or 1
     if version > 2:
         raise MetainfoError("torrent_unknown_version", f"torrent of version {version}")
+    if (version == 2) != (b"file tree" in table):
+        reason = "torrent_missing_file_tree" if version == 2 else "torrent_missing_meta_version"
+        raise MetainfoError(
+            reason, f"a torrent of version {version} with{'out' * (version == 2)} a file tree"
+        )
+    if version == 2:
+        try:
+            decode(info_section, max_depth=limits.max_decode_depth, max_items=limits.max_decode_tokens)
+        except BencodeError as error:
+            raise MetainfoError(
+                "invalid_bencoding", f"a v2 torrent not encoded canonically: {error}"
+            ) from None
     return version
 
 
@@ -211,19 +235,30 @@ def _name(table: dict[bytes, BencodeValue], hashes: InfoHashes) -> str:
         raw = find_bytes(table, b"name")
     if raw is None:
         raise MetainfoError("torrent_missing_name", "a torrent without a name")
-    return safe_component(raw, keep=False) or str(hashes.v1 or hashes.v2)
+    name = safe_component(raw, keep=False) if raw else ""
+    if not name and b"length" in table:
+        raise MetainfoError("torrent_missing_name", "a file without a usable name")
+    return name or str(hashes.v1 or hashes.v2)
 
 
 def _read_files(
     table: dict[bytes, BencodeValue], name: str, piece_length: int, limits: LoadLimits
 ) -> FileStorage:
+    """The files of all torrents but those of v1 with a single file."""
     files = FileStorage(piece_length, name)
     entries = find_list(table, b"files")
-    if entries is None:
-        read_single_file(table, files, limits)
-    else:
+    has_v1 = entries is not None or b"length" in table
+    tree = find_dict(table, b"file tree")
+    if entries is not None:
         read_file_list(entries, files, limits)
-        if not files:
-            raise MetainfoError("no_files_in_torrent", "a torrent without files")
-        finish_paths(files, limits)
+    elif has_v1:
+        read_single_file(table, files)
+    if tree is not None:
+        v2_files = FileStorage(piece_length, name) if has_v1 else files
+        read_file_tree(tree, v2_files, limits, is_multi_file=entries is not None)
+        if has_v1:
+            adopt_roots(files, v2_files)
+    if not files:
+        raise MetainfoError("no_files_in_torrent", "a torrent without files")
+    finish_paths(files, limits)
     return files

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..bencode import BencodeValue, decode_spans, find_bytes, find_dict, find_int, find_list
+from ..bencode import BencodeValue, RawValue, decode_spans, encode, find_bytes, find_dict, find_int, find_list
 from ..types import Buffer, Sha1Hash, Sha256Hash
 from .errors import MetainfoError
+from .file_tree import read_piece_layers
 from .info import TorrentInfo, read_collections, read_similar
 from .limits import LoadLimits
 from .paths import decode_text
 from .urls import is_tracker_url, quote_url
 
-__all__ = ["Metainfo", "parse_torrent"]
+__all__ = ["Metainfo", "parse_torrent", "write_torrent"]
 
 _DEFAULT_LIMITS: Final = LoadLimits()
 Table = dict[bytes, BencodeValue]
@@ -76,7 +77,7 @@ def parse_torrent(
     return Metainfo(
         info,
         trackers=_trackers(table, limits),
-        web_seeds=_web_seeds(table, info.is_multi_file, limits),
+        web_seeds=_web_seeds(table, info.num_files > 1, limits),
         nodes=_nodes(table, limits),
         comment=_text(table, b"comment"),
         created_by=_text(table, b"created by"),
@@ -84,7 +85,34 @@ def parse_torrent(
         encoding=_text(table, b"encoding"),
         similar=read_similar(table) if b"similar" in table else [],
         collections=read_collections(table) if b"collections" in table else [],
+        piece_layers=_piece_layers(table, info),
     )
+
+
+def write_torrent(meta: Metainfo) -> bytes:
+    """The bytes of a .torrent file that says what `meta` says; its info section is kept as it is."""
+    torrent: dict[bytes, object] = {b"info": RawValue(meta.info.info_section)}
+    if meta.trackers:
+        torrent[b"announce"] = meta.trackers[0][0]
+    if len(meta.trackers) > 1 or any(len(tier) > 1 for tier in meta.trackers):
+        torrent[b"announce-list"] = meta.trackers
+    optional: dict[bytes, object] = {
+        b"url-list": meta.web_seeds if len(meta.web_seeds) > 1 else "".join(meta.web_seeds),
+        b"nodes": [list(node) for node in meta.nodes],
+        b"comment": meta.comment,
+        b"created by": meta.created_by,
+        b"creation date": meta.creation_date,
+        b"encoding": meta.encoding,
+        b"similar": meta.similar,
+        b"collections": meta.collections,
+        b"piece layers": meta.piece_layers,
+    }
+    return encode(torrent | {key: value for key, value in optional.items() if value})
+
+
+def _piece_layers(table: Table, info: TorrentInfo) -> dict[Sha256Hash, bytes]:
+    layers = find_dict(table, b"piece layers") if info.info_hashes.v2 else None
+    return {} if layers is None else read_piece_layers(layers, info.files)
 
 
 def _text(table: Table, key: bytes) -> str:
@@ -115,13 +143,13 @@ def _trackers(table: Table, limits: LoadLimits) -> list[list[str]]:
     return tiers
 
 
-def _web_seeds(table: Table, is_multi_file: bool, limits: LoadLimits) -> list[str]:
+def _web_seeds(table: Table, has_folder: bool, limits: LoadLimits) -> list[str]:
     value = table.get(b"url-list", b"")
     entries = value if isinstance(value, list) else [value]
     seeds: dict[str, None] = {}
     for entry in entries:
         url = quote_url(_url(entry))
-        if is_multi_file and not url.endswith("/"):
+        if has_folder and not url.endswith("/"):
             url += "/" if url else ""
         if url and len(seeds) < limits.max_web_seeds:
             seeds[url] = None
