@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.listener_kit import KINDS, Accepted, Clients, is_available, make_host
+from support.listener_kit import KINDS, Accepted, Clients, make_host
 
 LOCAL = ("127.0.0.1", 0)
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    if not is_available(request.param):
-        pytest.skip(f"no {request.param} yet")
     # Whatever a loop opens once for the process is opened here, before descriptors are counted.
     host = make_host(request.param)
     host.turn()

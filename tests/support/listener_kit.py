@@ -23,7 +23,12 @@ class FakeHost:
         self.base.turn()
 
     def run_until(self, condition: Callable[[], bool]) -> None:
-        self.base.run_until(condition)
+        for _ in range(10_000):
+            if condition():
+                return
+            self.base.turn(0.001)
+            self.base.advance(0.001)
+        raise AssertionError("the condition never came true")
 
     @property
     def errors(self) -> list[BaseException]:
@@ -34,7 +39,7 @@ class FakeHost:
 
 
 class ReactorHost:
-    """The libuv reactor, one non-blocking round a turn."""
+    """The libuv reactor: one non-blocking round a turn, one ordinary run for `run_until`."""
 
     def __init__(self) -> None:
         from evtorrent.reactor import Reactor, RunMode
@@ -48,7 +53,18 @@ class ReactorHost:
         self.base.run(self._nowait)
 
     def run_until(self, condition: Callable[[], bool]) -> None:
-        _turn_until(self.turn, condition)
+        left = [2_000]
+
+        def look() -> None:
+            left[0] -= 1
+            if condition() or not left[0]:
+                self.base.stop()
+            else:
+                self.base.call_later(0.001, look)
+
+        self.base.call_soon(look)
+        self.base.run()
+        assert left[0], "the condition never came true"
 
     def close(self) -> None:
         self.base.close()
@@ -81,15 +97,6 @@ class MultiHost:
 
 def make_host(kind: str) -> Any:
     return {"fake": FakeHost, "reactor": ReactorHost, "multi": MultiHost}[kind]()
-
-
-def is_available(kind: str) -> bool:
-    """False while a loop of the list is not built."""
-    try:
-        make_host(kind).close()
-    except ImportError:
-        return False
-    return True
 
 
 def _turn_until(turn: Callable[[], None], condition: Callable[[], bool]) -> None:

@@ -19,7 +19,7 @@ _TO_SELECTORS = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
 
 
 class SelectorBase:
-    """`Base` for one watch a descriptor; drive it with `turn` and `run_until`.
+    """`Base` for one watch a descriptor; drive it with `turn`.
 
     What a callback raises is kept in `errors`, as a loop's error hook would get it.
     """
@@ -85,14 +85,6 @@ class SelectorBase:
             self._run(self._posted.popleft())
         while self._timers and self._timers[0][0] <= self._now:
             self._run(heapq.heappop(self._timers)[2])
-
-    def run_until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
-        """Turn until `condition()`; fails when nothing happens for `timeout` real seconds a turn."""
-        for _ in range(10_000):
-            if condition():
-                return
-            self.turn(timeout / 100)
-        raise AssertionError("the condition never came true")
 
     def close(self) -> None:
         self._selector.close()
