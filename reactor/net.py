@@ -19,8 +19,9 @@ from typing import Any
 
 from .flags import READ, WRITE
 from .handles.wakeup import Wakeup, open_wakeup
+from .ports import Poster
 from .resolver import Lookup, ResolveCallback, Resolver
-from .threadpool import OnDone, Poster, ThreadPool
+from .threadpool import OnDone, ThreadPool
 
 __all__ = [
     "SystemPlatform",

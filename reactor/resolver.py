@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import ReactorBusy
-from .threadpool import Poster, ThreadPool
+from .ports import Poster
+from .threadpool import ThreadPool
 
 __all__ = ["MAX_ADDRESSES", "MAX_HOST_LENGTH", "MAX_QUEUED_LOOKUPS", "Lookup", "ResolveCallback", "Resolver"]
 

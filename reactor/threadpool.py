@@ -14,24 +14,18 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from .errors import ReactorBusy, ReactorClosed, ReactorUsageError
+from .ports import Poster
 
-__all__ = ["MAX_QUEUED_JOBS", "OnDone", "Poster", "ThreadPool"]
+__all__ = ["MAX_QUEUED_JOBS", "OnDone", "ThreadPool"]
 
 MAX_QUEUED_JOBS = 65_536
 """Jobs waiting for a worker beyond which `submit` refuses; the queue costs about 200 bytes each."""
 
 OnDone = Callable[[Any, BaseException | None], object]
 """Gets (result, None) or (None, error), on the loop the job was submitted for."""
-
-
-class Poster(Protocol):
-    """What the pool needs of a loop."""
-
-    def call_soon(self, callback: Callable[..., object], *args: Any) -> object: ...
-    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> object: ...
 
 
 class ThreadPool:

@@ -17,52 +17,45 @@ class AsyncioDriver:
     """Turns what the engine asks for into readers, writers and one timer of the loop."""
 
     def __init__(self, multi: Any, loop: asyncio.AbstractEventLoop) -> None:
-        # Any: the engine fits by shape, this side does not know its type.
-        self.multi = multi
+        self.multi = multi  # Any: the engine fits by shape
         self.on_messages: Callable[[], object] | None = None
         """Called after every action, when `info_read` may have something."""
         self._loop = loop
         self._polls: dict[int, Poll] = {}
         self._timer: asyncio.Handle | None = None
         self._socket_action = multi.socket_action
-        self._is_closed = False
         multi.setopt(multi.M_SOCKETFUNCTION, self._on_socket)
         multi.setopt(multi.M_TIMERFUNCTION, self._on_timer)
-        self._on_timer(0)  # announces what the engine already has
+        self._on_timer(0)  # the first action announces what the engine already has
 
     def close(self) -> None:
-        """Let go of engine and loop; both live on.  Repeatable."""
-        if self._is_closed:
+        """Let go of engine and loop; both live on.  Before the engine is closed; repeatable."""
+        if (multi := self.multi) is None:
             return
-        self._is_closed = True
-        self.multi.setopt(self.multi.M_SOCKETFUNCTION, None)
-        self.multi.setopt(self.multi.M_TIMERFUNCTION, None)
+        self.multi = None
+        multi.setopt(multi.M_SOCKETFUNCTION, None)
+        multi.setopt(multi.M_TIMERFUNCTION, None)
         self._on_timer(-1)
-        for poll in self._polls.values():
-            poll.close()
-        self._polls.clear()
+        while self._polls:
+            self._polls.popitem()[1].close()
 
     def _on_socket(self, what: int, fd: int, multi: Any, data: object) -> None:
-        poll = self._polls.get(fd)
-        if what == multi.POLL_REMOVE:
-            if poll is not None:
-                self._polls.pop(fd).close()
-            return
         mask = what << 1  # POLL_IN 1, POLL_OUT 2 → READ 2, WRITE 4
-        if poll is None:
+        if what == multi.POLL_REMOVE:
+            if (poll := self._polls.pop(fd, None)) is not None:
+                poll.close()
+        elif fd in self._polls:
+            self._polls[fd].modify(mask)
+        else:
             poll = Poll(self._loop, fd, read=multi.CSELECT_IN, write=multi.CSELECT_OUT)
             poll.start(mask, partial(self._act, fd))
             self._polls[fd] = poll
-        else:
-            poll.modify(mask)
 
     def _on_timer(self, timeout_ms: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if timeout_ms == 0:
-            self._timer = self._loop.call_soon(self._on_timeout)
-        elif timeout_ms > 0:
+        if timeout_ms >= 0:  # never from inside this call, not even 0
             self._timer = self._loop.call_later(timeout_ms / 1000, self._on_timeout)
 
     def _on_timeout(self) -> None:
@@ -76,7 +69,7 @@ class AsyncioDriver:
 
 
 def drive_asyncio(multi: Any, loop: asyncio.AbstractEventLoop | None = None) -> AsyncioDriver:
-    """Run `multi` on `loop`, by default the one running.  An action that fails goes to the loop's exception handler."""
+    """Run `multi` on `loop`, by default the one running.  A failing action goes to the loop's exception handler."""
     if loop is None:
         loop = asyncio.get_running_loop()
     if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())):

@@ -13,25 +13,23 @@ __all__ = ["SelectorsDriver", "drive_selectors"]
 class SelectorsDriver:
     """Owns the waiting; the engine owns everything else.  Errors of an action leave `run` as they are."""
 
-    def __init__(self, multi: Any, selector: selectors.BaseSelector) -> None:
-        # Any: the engine fits by shape, this side does not know its type.
-        self.multi = multi
-        self.selector = selector
+    def __init__(self, multi: Any, selector: selectors.BaseSelector | None) -> None:
+        self.multi = multi  # Any: the engine fits by shape
         self.num_running = 0
         """Handles running after the last action."""
         self.on_messages: Callable[[], object] | None = None
         """Called after every action, when `info_read` may have something."""
+        self._selector = selectors.DefaultSelector() if selector is None else selector
+        self._is_own = selector is None
         self._fds: dict[int, object] = {}
         self._deadline: float | None = time.monotonic()  # the first action announces what the engine has
-        self._is_stopped = False
         multi.setopt(multi.M_SOCKETFUNCTION, self._on_socket)
         multi.setopt(multi.M_TIMERFUNCTION, self._on_timer)
 
     def run(self, until: Callable[[], object] | None = None) -> None:
-        """Loop until `until()` is true, by default until no handle is running; `stop` ends it too."""
-        self._is_stopped = False
+        """Loop until `until()` is true, by default until no handle is running."""
         self.run_once(0.0)
-        while not self._is_stopped and not (until() if until is not None else self.num_running == 0):
+        while not (until() if until is not None else self.num_running == 0):
             self.run_once()
 
     def run_once(self, timeout: float | None = None) -> None:
@@ -39,35 +37,34 @@ class SelectorsDriver:
         if self._deadline is not None:
             due_in = max(0.0, self._deadline - time.monotonic())
             timeout = due_in if timeout is None else min(timeout, due_in)
-        for key, events in self.selector.select(timeout):
+        for key, events in self._selector.select(timeout):
             if key.data is self._fds.get(key.fd):  # else withdrawn by an action of this round
                 self._act(key.fd, events)  # EVENT_READ 1, EVENT_WRITE 2 are CSELECT_IN, CSELECT_OUT
         if self._deadline is not None and self._deadline <= time.monotonic():
             self._deadline = None
             self._act(self.multi.SOCKET_TIMEOUT, 0)
 
-    def stop(self) -> None:
-        """End `run` after the current round.  For callbacks; another thread uses the engine's `wakeup` too."""
-        self._is_stopped = True
-
     def close(self) -> None:
-        """Let go of engine and selector; both live on.  Repeatable."""
-        self.multi.setopt(self.multi.M_SOCKETFUNCTION, None)
-        self.multi.setopt(self.multi.M_TIMERFUNCTION, None)
-        for fd in self._fds:
-            self.selector.unregister(fd)
-        self._fds.clear()
-        self._deadline = None
+        """Let go of engine and selector; both live on.  Before the engine is closed; repeatable."""
+        if (multi := self.multi) is None:
+            return
+        self.multi = self._deadline = None
+        multi.setopt(multi.M_SOCKETFUNCTION, None)
+        multi.setopt(multi.M_TIMERFUNCTION, None)
+        while self._fds:
+            self._selector.unregister(self._fds.popitem()[0])
+        if self._is_own:
+            self._selector.close()
 
     def _on_socket(self, what: int, fd: int, multi: Any, data: object) -> None:
         if what == multi.POLL_REMOVE:
             if self._fds.pop(fd, None) is not None:
-                self.selector.unregister(fd)
-        elif fd in self._fds:
-            self.selector.modify(fd, what, self._fds[fd])  # POLL_IN 1, POLL_OUT 2 are EVENT_READ, EVENT_WRITE
+                self._selector.unregister(fd)
+        elif fd in self._fds:  # POLL_IN 1, POLL_OUT 2 are EVENT_READ, EVENT_WRITE
+            self._selector.modify(fd, what, self._fds[fd])
         else:
-            self._fds[fd] = token = object()
-            self.selector.register(fd, what, token)
+            token = self._fds[fd] = object()
+            self._selector.register(fd, what, token)
 
     def _on_timer(self, timeout_ms: int) -> None:
         self._deadline = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
@@ -80,4 +77,4 @@ class SelectorsDriver:
 
 def drive_selectors(multi: Any, selector: selectors.BaseSelector | None = None) -> SelectorsDriver:
     """Run `multi` on `selector`, by default a new one of the best kind; call `run` on the result."""
-    return SelectorsDriver(multi, selectors.DefaultSelector() if selector is None else selector)
+    return SelectorsDriver(multi, selector)

@@ -1,0 +1,143 @@
+"""Every loop a `Multi` can be driven on, as hosts of one shape, so that one test body runs on all of them.
+
+`ScriptedMulti` is an engine by shape that records what it is told: the drivers import nothing of protocols, so neither
+need their tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+from evtorrent.reactor import Reactor, drive, drive_asyncio, drive_selectors
+
+# libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
+uvloop.new_event_loop().close()
+
+GIVE_UP_AFTER = 10.0
+"""Seconds after which a condition that never comes true fails its test instead of hanging it."""
+
+
+class ScriptedMulti:
+    """Has an engine's constants and entry points; a test plays the engine."""
+
+    M_SOCKETFUNCTION, M_TIMERFUNCTION = 20001, 20004
+    SOCKET_TIMEOUT = -1
+    CSELECT_IN, CSELECT_OUT, CSELECT_ERR = 1, 2, 4
+    POLL_NONE, POLL_IN, POLL_OUT, POLL_INOUT, POLL_REMOVE = range(5)
+
+    def __init__(self) -> None:
+        self.options: dict[int, Any] = {}
+        self.actions: list[tuple[int, int]] = []
+        self.on_action: Callable[[int, int], object] = lambda fd, events: None
+        self.num_running = 0
+
+    def setopt(self, option: int, value: Any) -> None:
+        self.options[option] = value
+
+    def socket_action(self, fd: int, events: int) -> tuple[int, int]:
+        self.actions.append((fd, events))
+        self.on_action(fd, events)
+        return 0, self.num_running
+
+    def tell_socket(self, what: int, fd: int) -> None:
+        self.options[self.M_SOCKETFUNCTION](what, fd, self, None)
+
+    def tell_timer(self, timeout_ms: int) -> None:
+        self.options[self.M_TIMERFUNCTION](timeout_ms)
+
+    def actions_on(self, fd: int) -> list[int]:
+        """The event masks this descriptor was acted on with."""
+        return [events for acted, events in self.actions if acted == fd]
+
+
+class ReactorHost:
+    """`drive` on a `Reactor`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.errors: list[BaseException] = []
+        self.reactor = Reactor(loop=loop)
+        self.reactor.on_error = lambda context, error: self.errors.append(error)
+
+    def drive(self, multi: Any) -> Any:
+        return drive(multi, self.reactor)
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + GIVE_UP_AFTER
+
+        def check() -> None:
+            nonlocal tick
+            if condition() or time.monotonic() > deadline:
+                self.reactor.stop()
+            else:
+                tick = self.reactor.call_later(0.001, check)
+
+        tick = self.reactor.call_soon(check)
+        self.reactor.run()
+        tick.cancel()
+        assert condition(), "it never came true"
+
+    def close(self) -> None:
+        self.reactor.close()
+
+
+class AsyncioHost:
+    """`drive_asyncio` on a loop of asyncio's kind."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.errors: list[BaseException] = []
+        self.loop = loop
+        loop.set_exception_handler(lambda loop, context: self.errors.append(context["exception"]))
+
+    def drive(self, multi: Any) -> Any:
+        return drive_asyncio(multi, self.loop)
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        async def wait() -> None:
+            deadline = time.monotonic() + GIVE_UP_AFTER
+            while not condition() and time.monotonic() < deadline:
+                await asyncio.sleep(0.001)
+
+        self.loop.run_until_complete(wait())
+        assert condition(), "it never came true"
+
+    def close(self) -> None:
+        self.loop.close()
+
+
+class SelectorsHost:
+    """`drive_selectors`, whose errors leave the loop; kept as the others keep them."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+        self._drivers: list[Any] = []
+
+    def drive(self, multi: Any) -> Any:
+        driver = drive_selectors(multi)
+        self._drivers = [driver]
+        return driver
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + GIVE_UP_AFTER
+        while not condition() and time.monotonic() < deadline:
+            try:
+                self._drivers[0].run_once(0.001)
+            except Exception as exc:
+                self.errors.append(exc)
+        assert condition(), "it never came true"
+
+    def close(self) -> None:
+        pass
+
+
+HOSTS: dict[str, Callable[[], Any]] = {
+    "reactor": ReactorHost,
+    "reactor-stock": lambda: ReactorHost(asyncio.SelectorEventLoop()),
+    "asyncio": lambda: AsyncioHost(asyncio.SelectorEventLoop()),
+    "uvloop": lambda: AsyncioHost(uvloop.new_event_loop()),
+    "selectors": SelectorsHost,
+}
+"""Add a loop here and every test of the kit runs on it."""
