@@ -1,0 +1,406 @@
+"""The session, with libtorrent's names in Python's spelling: classes in PascalCase, the rest as there.
+
+Every public name can be had from here and is loaded when it is first asked for (PEP 562), so that using one part, the
+settings or resume data say, does not load the rest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..protocols.metainfo import CreateTorrent as CreateTorrent
+    from ..protocols.metainfo import FileStorage as FileStorage
+    from ..protocols.metainfo import LoadLimits as LoadLimits
+    from ..protocols.metainfo import TorrentInfo as TorrentInfo
+    from ..protocols.types import InfoHashes as InfoHashes
+    from ..protocols.types import PeerId as PeerId
+    from ..protocols.types import Sha1Hash as Sha1Hash
+    from ..protocols.types import Sha256Hash as Sha256Hash
+    from .alerts import ALERT_TYPES as ALERT_TYPES
+    from .alerts import AddTorrentAlert as AddTorrentAlert
+    from .alerts import Alert as Alert
+    from .alerts import AlertPriority as AlertPriority
+    from .alerts import AlertsDroppedAlert as AlertsDroppedAlert
+    from .alerts import BlockDownloadingAlert as BlockDownloadingAlert
+    from .alerts import BlockedReason as BlockedReason
+    from .alerts import BlockFinishedAlert as BlockFinishedAlert
+    from .alerts import BlockTimeoutAlert as BlockTimeoutAlert
+    from .alerts import BlockUploadedAlert as BlockUploadedAlert
+    from .alerts import CacheFlushedAlert as CacheFlushedAlert
+    from .alerts import ExternalIpAlert as ExternalIpAlert
+    from .alerts import FastresumeRejectedAlert as FastresumeRejectedAlert
+    from .alerts import FileCompletedAlert as FileCompletedAlert
+    from .alerts import FileErrorAlert as FileErrorAlert
+    from .alerts import FilePrioAlert as FilePrioAlert
+    from .alerts import FileProgressAlert as FileProgressAlert
+    from .alerts import FileRenamedAlert as FileRenamedAlert
+    from .alerts import FileRenameFailedAlert as FileRenameFailedAlert
+    from .alerts import HashFailedAlert as HashFailedAlert
+    from .alerts import IncomingConnectionAlert as IncomingConnectionAlert
+    from .alerts import IncomingRequestAlert as IncomingRequestAlert
+    from .alerts import InvalidRequestAlert as InvalidRequestAlert
+    from .alerts import IpBanAlert as IpBanAlert
+    from .alerts import ListenFailedAlert as ListenFailedAlert
+    from .alerts import ListenSucceededAlert as ListenSucceededAlert
+    from .alerts import LogAlert as LogAlert
+    from .alerts import MetadataFailedAlert as MetadataFailedAlert
+    from .alerts import MetadataReceivedAlert as MetadataReceivedAlert
+    from .alerts import OversizedFileAlert as OversizedFileAlert
+    from .alerts import PeerAlert as PeerAlert
+    from .alerts import PeerBanAlert as PeerBanAlert
+    from .alerts import PeerBlockedAlert as PeerBlockedAlert
+    from .alerts import PeerConnectAlert as PeerConnectAlert
+    from .alerts import PeerDirection as PeerDirection
+    from .alerts import PeerDisconnectedAlert as PeerDisconnectedAlert
+    from .alerts import PeerErrorAlert as PeerErrorAlert
+    from .alerts import PeerInfoAlert as PeerInfoAlert
+    from .alerts import PeerLogAlert as PeerLogAlert
+    from .alerts import PeerSnubbedAlert as PeerSnubbedAlert
+    from .alerts import PeerUnsnubbedAlert as PeerUnsnubbedAlert
+    from .alerts import PerformanceAlert as PerformanceAlert
+    from .alerts import PerformanceWarning as PerformanceWarning
+    from .alerts import PickerLogAlert as PickerLogAlert
+    from .alerts import PieceAvailabilityAlert as PieceAvailabilityAlert
+    from .alerts import PieceFinishedAlert as PieceFinishedAlert
+    from .alerts import PieceInfoAlert as PieceInfoAlert
+    from .alerts import ReadPieceAlert as ReadPieceAlert
+    from .alerts import RequestDroppedAlert as RequestDroppedAlert
+    from .alerts import SaveResumeDataAlert as SaveResumeDataAlert
+    from .alerts import SaveResumeDataFailedAlert as SaveResumeDataFailedAlert
+    from .alerts import ScrapeFailedAlert as ScrapeFailedAlert
+    from .alerts import ScrapeReplyAlert as ScrapeReplyAlert
+    from .alerts import SessionErrorAlert as SessionErrorAlert
+    from .alerts import SessionStatsAlert as SessionStatsAlert
+    from .alerts import SessionStatsHeaderAlert as SessionStatsHeaderAlert
+    from .alerts import StateChangedAlert as StateChangedAlert
+    from .alerts import StateUpdateAlert as StateUpdateAlert
+    from .alerts import StorageMovedAlert as StorageMovedAlert
+    from .alerts import StorageMovedFailedAlert as StorageMovedFailedAlert
+    from .alerts import TorrentAlert as TorrentAlert
+    from .alerts import TorrentCheckedAlert as TorrentCheckedAlert
+    from .alerts import TorrentConflictAlert as TorrentConflictAlert
+    from .alerts import TorrentDeletedAlert as TorrentDeletedAlert
+    from .alerts import TorrentDeleteFailedAlert as TorrentDeleteFailedAlert
+    from .alerts import TorrentErrorAlert as TorrentErrorAlert
+    from .alerts import TorrentFinishedAlert as TorrentFinishedAlert
+    from .alerts import TorrentLogAlert as TorrentLogAlert
+    from .alerts import TorrentPausedAlert as TorrentPausedAlert
+    from .alerts import TorrentRemovedAlert as TorrentRemovedAlert
+    from .alerts import TorrentResumedAlert as TorrentResumedAlert
+    from .alerts import TrackerAlert as TrackerAlert
+    from .alerts import TrackerAnnounceAlert as TrackerAnnounceAlert
+    from .alerts import TrackerErrorAlert as TrackerErrorAlert
+    from .alerts import TrackeridAlert as TrackeridAlert
+    from .alerts import TrackerListAlert as TrackerListAlert
+    from .alerts import TrackerReplyAlert as TrackerReplyAlert
+    from .alerts import TrackerWarningAlert as TrackerWarningAlert
+    from .alerts import UdpErrorAlert as UdpErrorAlert
+    from .alerts import UnwantedBlockAlert as UnwantedBlockAlert
+    from .alerts import UrlSeedAlert as UrlSeedAlert
+    from .close_reason import CloseReason as CloseReason
+    from .core.ip_filter import IpFilter as IpFilter
+    from .core.ip_filter import PortFilter as PortFilter
+    from .errors import NO_ERROR as NO_ERROR
+    from .errors import DuplicateTorrent as DuplicateTorrent
+    from .errors import ErrorCode as ErrorCode
+    from .errors import InvalidSessionHandle as InvalidSessionHandle
+    from .errors import InvalidSetting as InvalidSetting
+    from .errors import InvalidTorrentHandle as InvalidTorrentHandle
+    from .errors import Operation as Operation
+    from .errors import ResumeDataError as ResumeDataError
+    from .errors import SessionError as SessionError
+    from .errors import SettingsError as SettingsError
+    from .errors import TorrentErrc as TorrentErrc
+    from .errors import TorrentParamsError as TorrentParamsError
+    from .errors import UnknownSetting as UnknownSetting
+    from .errors import UnsupportedFeature as UnsupportedFeature
+    from .errors import UnsupportedSetting as UnsupportedSetting
+    from .errors import operation_name as operation_name
+    from .flags import AddPieceFlags as AddPieceFlags
+    from .flags import AlertCategory as AlertCategory
+    from .flags import AnnounceFlags as AnnounceFlags
+    from .flags import BandwidthState as BandwidthState
+    from .flags import ChokingAlgorithm as ChokingAlgorithm
+    from .flags import ConnectionType as ConnectionType
+    from .flags import DeadlineFlags as DeadlineFlags
+    from .flags import FileOpenMode as FileOpenMode
+    from .flags import FileProgressFlags as FileProgressFlags
+    from .flags import MoveFlags as MoveFlags
+    from .flags import PauseFlags as PauseFlags
+    from .flags import PeerFlags as PeerFlags
+    from .flags import PeerSource as PeerSource
+    from .flags import PieceState as PieceState
+    from .flags import ReannounceFlags as ReannounceFlags
+    from .flags import RemoveFlags as RemoveFlags
+    from .flags import ResumeDataFlags as ResumeDataFlags
+    from .flags import SaveStateFlags as SaveStateFlags
+    from .flags import SeedChokingAlgorithm as SeedChokingAlgorithm
+    from .flags import SocketType as SocketType
+    from .flags import StatusFlags as StatusFlags
+    from .flags import StorageMode as StorageMode
+    from .flags import TorrentFlags as TorrentFlags
+    from .flags import TrackerEvent as TrackerEvent
+    from .flags import TrackerSource as TrackerSource
+    from .flags import WriteTorrentFlags as WriteTorrentFlags
+    from .handle import TorrentHandle as TorrentHandle
+    from .loading import load_torrent_buffer as load_torrent_buffer
+    from .loading import load_torrent_file as load_torrent_file
+    from .loading import load_torrent_parsed as load_torrent_parsed
+    from .loading import make_magnet_uri as make_magnet_uri
+    from .loading import parse_magnet_uri as parse_magnet_uri
+    from .loading import write_torrent_file as write_torrent_file
+    from .loading import write_torrent_file_buf as write_torrent_file_buf
+    from .params import AddTorrentParams as AddTorrentParams
+    from .params import SessionParams as SessionParams
+    from .resume_data import MAX_RESUME_DATA as MAX_RESUME_DATA
+    from .resume_data import read_resume_data as read_resume_data
+    from .resume_data import write_resume_data as write_resume_data
+    from .resume_data import write_resume_data_buf as write_resume_data_buf
+    from .session import Session as Session
+    from .settings import SettingsPack as SettingsPack
+    from .settings import default_settings as default_settings
+    from .settings import high_performance_seed as high_performance_seed
+    from .settings import min_memory_usage as min_memory_usage
+    from .state import MAX_SESSION_STATE as MAX_SESSION_STATE
+    from .state import read_session_params as read_session_params
+    from .state import write_session_params as write_session_params
+    from .state import write_session_params_buf as write_session_params_buf
+    from .stats import MetricType as MetricType
+    from .stats import StatsMetric as StatsMetric
+    from .stats import find_metric_idx as find_metric_idx
+    from .stats import session_stats_metrics as session_stats_metrics
+    from .status import AnnounceEndpoint as AnnounceEndpoint
+    from .status import AnnounceEntry as AnnounceEntry
+    from .status import AnnounceInfohash as AnnounceInfohash
+    from .status import BlockInfo as BlockInfo
+    from .status import ErrorFile as ErrorFile
+    from .status import OpenFileState as OpenFileState
+    from .status import PartialPieceInfo as PartialPieceInfo
+    from .status import PeerClassInfo as PeerClassInfo
+    from .status import PeerInfo as PeerInfo
+    from .status import PeerRequest as PeerRequest
+    from .status import TorrentState as TorrentState
+    from .status import TorrentStatus as TorrentStatus
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    ".session": ("Session",),
+    ".handle": ("TorrentHandle",),
+    ".params": (
+        "AddTorrentParams",
+        "SessionParams",
+    ),
+    ".settings": (
+        "SettingsPack",
+        "default_settings",
+        "high_performance_seed",
+        "min_memory_usage",
+    ),
+    ".flags": (
+        "AddPieceFlags",
+        "AlertCategory",
+        "AnnounceFlags",
+        "BandwidthState",
+        "ChokingAlgorithm",
+        "ConnectionType",
+        "DeadlineFlags",
+        "FileOpenMode",
+        "FileProgressFlags",
+        "MoveFlags",
+        "PauseFlags",
+        "PeerFlags",
+        "PeerSource",
+        "PieceState",
+        "ReannounceFlags",
+        "RemoveFlags",
+        "ResumeDataFlags",
+        "SaveStateFlags",
+        "SeedChokingAlgorithm",
+        "SocketType",
+        "StatusFlags",
+        "StorageMode",
+        "TorrentFlags",
+        "TrackerEvent",
+        "TrackerSource",
+        "WriteTorrentFlags",
+    ),
+    ".close_reason": ("CloseReason",),
+    ".status": (
+        "AnnounceEndpoint",
+        "AnnounceEntry",
+        "AnnounceInfohash",
+        "BlockInfo",
+        "ErrorFile",
+        "OpenFileState",
+        "PartialPieceInfo",
+        "PeerClassInfo",
+        "PeerInfo",
+        "PeerRequest",
+        "TorrentState",
+        "TorrentStatus",
+    ),
+    ".errors": (
+        "DuplicateTorrent",
+        "ErrorCode",
+        "InvalidSessionHandle",
+        "InvalidSetting",
+        "InvalidTorrentHandle",
+        "NO_ERROR",
+        "Operation",
+        "ResumeDataError",
+        "SessionError",
+        "SettingsError",
+        "TorrentErrc",
+        "TorrentParamsError",
+        "UnknownSetting",
+        "UnsupportedFeature",
+        "UnsupportedSetting",
+        "operation_name",
+    ),
+    ".loading": (
+        "load_torrent_buffer",
+        "load_torrent_file",
+        "load_torrent_parsed",
+        "make_magnet_uri",
+        "parse_magnet_uri",
+        "write_torrent_file",
+        "write_torrent_file_buf",
+    ),
+    ".resume_data": (
+        "MAX_RESUME_DATA",
+        "read_resume_data",
+        "write_resume_data",
+        "write_resume_data_buf",
+    ),
+    ".state": (
+        "MAX_SESSION_STATE",
+        "read_session_params",
+        "write_session_params",
+        "write_session_params_buf",
+    ),
+    ".stats": (
+        "MetricType",
+        "StatsMetric",
+        "find_metric_idx",
+        "session_stats_metrics",
+    ),
+    ".core.ip_filter": (
+        "IpFilter",
+        "PortFilter",
+    ),
+    "..protocols.metainfo": (
+        "CreateTorrent",
+        "FileStorage",
+        "LoadLimits",
+        "TorrentInfo",
+    ),
+    "..protocols.types": (
+        "InfoHashes",
+        "PeerId",
+        "Sha1Hash",
+        "Sha256Hash",
+    ),
+    ".alerts": (
+        "ALERT_TYPES",
+        "AddTorrentAlert",
+        "Alert",
+        "AlertPriority",
+        "AlertsDroppedAlert",
+        "BlockDownloadingAlert",
+        "BlockFinishedAlert",
+        "BlockTimeoutAlert",
+        "BlockUploadedAlert",
+        "BlockedReason",
+        "CacheFlushedAlert",
+        "ExternalIpAlert",
+        "FastresumeRejectedAlert",
+        "FileCompletedAlert",
+        "FileErrorAlert",
+        "FilePrioAlert",
+        "FileProgressAlert",
+        "FileRenameFailedAlert",
+        "FileRenamedAlert",
+        "HashFailedAlert",
+        "IncomingConnectionAlert",
+        "IncomingRequestAlert",
+        "InvalidRequestAlert",
+        "IpBanAlert",
+        "ListenFailedAlert",
+        "ListenSucceededAlert",
+        "LogAlert",
+        "MetadataFailedAlert",
+        "MetadataReceivedAlert",
+        "OversizedFileAlert",
+        "PeerAlert",
+        "PeerBanAlert",
+        "PeerBlockedAlert",
+        "PeerConnectAlert",
+        "PeerDirection",
+        "PeerDisconnectedAlert",
+        "PeerErrorAlert",
+        "PeerInfoAlert",
+        "PeerLogAlert",
+        "PeerSnubbedAlert",
+        "PeerUnsnubbedAlert",
+        "PerformanceAlert",
+        "PerformanceWarning",
+        "PickerLogAlert",
+        "PieceAvailabilityAlert",
+        "PieceFinishedAlert",
+        "PieceInfoAlert",
+        "ReadPieceAlert",
+        "RequestDroppedAlert",
+        "SaveResumeDataAlert",
+        "SaveResumeDataFailedAlert",
+        "ScrapeFailedAlert",
+        "ScrapeReplyAlert",
+        "SessionErrorAlert",
+        "SessionStatsAlert",
+        "SessionStatsHeaderAlert",
+        "StateChangedAlert",
+        "StateUpdateAlert",
+        "StorageMovedAlert",
+        "StorageMovedFailedAlert",
+        "TorrentAlert",
+        "TorrentCheckedAlert",
+        "TorrentConflictAlert",
+        "TorrentDeleteFailedAlert",
+        "TorrentDeletedAlert",
+        "TorrentErrorAlert",
+        "TorrentFinishedAlert",
+        "TorrentLogAlert",
+        "TorrentPausedAlert",
+        "TorrentRemovedAlert",
+        "TorrentResumedAlert",
+        "TrackerAlert",
+        "TrackerAnnounceAlert",
+        "TrackerErrorAlert",
+        "TrackerListAlert",
+        "TrackerReplyAlert",
+        "TrackerWarningAlert",
+        "TrackeridAlert",
+        "UdpErrorAlert",
+        "UnwantedBlockAlert",
+        "UrlSeedAlert",
+    ),
+}
+"""Where each public name lives."""
+
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    # Any: the type checker sees the imports above.
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..protocols.bencode import (
     BencodeError,
     BencodeValue,
+    RawValue,
     decode_spans,
     encode,
     find_bytes,
@@ -103,14 +104,10 @@ _FLAGS: Final = (
 def write_resume_data_buf(params: AddTorrentParams) -> bytes:
     """Resume data as bytes, to be saved and given to `read_resume_data` another time."""
     table = _write_table(params)
-    # The metadata goes in as the bytes it came as: encoding it again could change the info-hash.
-    raw = {b"info": params.ti.info_section} if params.ti is not None else {}
-    out = [b"d"]
-    for key in sorted(table.keys() | raw.keys()):
-        out.append(encode(key))
-        out.append(raw[key] if key in raw else encode(table[key]))
-    out.append(b"e")
-    return b"".join(out)
+    if params.ti is not None:
+        # The metadata goes in as the bytes it came as: encoding it again could change the info-hash.
+        table[b"info"] = RawValue(params.ti.info_section)
+    return encode(table)
 
 
 def write_resume_data(params: AddTorrentParams) -> dict[bytes, Any]:
