@@ -85,7 +85,8 @@ class CreateTorrent:
         self.flags = flags
         no_tail = bool(flags & CreateFlags.CANONICAL_FILES_NO_TAIL_PADDING)
         if not flags & CreateFlags.V1_ONLY or no_tail or flags & CreateFlags.CANONICAL_FILES:
-            entries = _canonical(entries, self.name, self.piece_length, tail_padding=not no_tail)
+            ordered = _ordered(entries, as_tree=not flags & CreateFlags.V1_ONLY)
+            entries = _padded(ordered, self.name, self.piece_length, tail_padding=not no_tail)
         self.entries: Sequence[CreateFile] = tuple(entries)
         """The files in the order of the torrent, padding included."""
         self.total_size = sum(entry.size for entry in entries)
@@ -289,13 +290,24 @@ def _checked_piece_size(size: int, flags: CreateFlags) -> int:
     return size
 
 
-def _canonical(
-    entries: Iterable[CreateFile], name: str, piece_length: int, *, tail_padding: bool
+def _ordered(entries: Iterable[CreateFile], *, as_tree: bool) -> list[CreateFile]:
+    """The files sorted by name, without the padding they may have had.
+
+    BEP 52 wants the order of the file tree, where "a/b" comes before "a-b".  libtorrent sorts whole paths and so makes
+    hybrids nobody can read; only where there is no tree is that order, which is part of the info-hash, kept.
+    """
+
+    def key(entry: CreateFile) -> list[bytes]:
+        path = entry.path.encode()
+        return path.split(b"/") if as_tree else [path]
+
+    return sorted((entry for entry in entries if not entry.flags & FileFlags.PAD), key=key)
+
+
+def _padded(
+    ordered: list[CreateFile], name: str, piece_length: int, *, tail_padding: bool
 ) -> list[CreateFile]:
-    """The files in the order of their names, each with bytes beginning a piece."""
-    ordered = sorted(
-        (e for e in entries if not e.flags & FileFlags.PAD), key=lambda entry: entry.path.encode()
-    )
+    """The files with padding, so that each with bytes begins a piece."""
     padded: list[CreateFile] = []
     offset = 0
 
