@@ -38,6 +38,27 @@ _SOURCE_OF = {name: source for source, names in _SOURCES.items() for name in nam
 if TYPE_CHECKING:
     from .listener import Listener as Listener
     from .listener import ListenerFlag as ListenerFlag
+    from .protocols.engine import Handle as Handle
+    from .protocols.engine import Multi as Multi
+    from .reactor import EventFlags as EventFlags
+    from .reactor import Reactor as Reactor
+    from .reactor import RunMode as RunMode
+    from .reactor.adapters import drive as drive
+    from .reactor.adapters import drive_asyncio as drive_asyncio
+    from .reactor.adapters import drive_selectors as drive_selectors
+    from .session import AddTorrentParams as AddTorrentParams
+    from .session import Alert as Alert
+    from .session import AlertCategory as AlertCategory
+    from .session import Session as Session
+    from .session import SessionParams as SessionParams
+    from .session import SettingsPack as SettingsPack
+    from .session import TorrentFlags as TorrentFlags
+    from .session import TorrentHandle as TorrentHandle
+    from .session import TorrentStatus as TorrentStatus
+    from .session import load_torrent_buffer as load_torrent_buffer
+    from .session import load_torrent_file as load_torrent_file
+    from .session import make_magnet_uri as make_magnet_uri
+    from .session import parse_magnet_uri as parse_magnet_uri
 
 __all__ = ["__version__", *sorted(_SOURCE_OF)]
 
