@@ -12,10 +12,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import Any
 
 from .url import Url
 
-__all__ = ["AddressGuard", "AddressScope", "address_scope"]
+__all__ = ["AddressGuard", "AddressScope", "address_scope", "numeric_host"]
 
 
 class AddressScope(IntEnum):
@@ -38,13 +39,20 @@ def address_scope(host: str) -> AddressScope:
     return AddressScope.PUBLIC
 
 
+def numeric_host(address: Any) -> str:
+    """The host of a socket address, with its scope where an IPv6 one needs it.  Any: the shape depends on the family."""
+    host = str(address[0])
+    has_scope = len(address) == 4 and address[3] and "%" not in host
+    return f"{host}%{address[3]}" if has_scope else host
+
+
 class AddressGuard:
     """Decides over resolved addresses before anything is sent to them."""
 
     def __init__(
         self,
         *,
-        loopback_path: str | None = None,
+        loopback_path: str | tuple[str, ...] | None = None,
         is_enabled: bool = True,
         is_allowed: Callable[[str], bool] | None = None,
     ) -> None:

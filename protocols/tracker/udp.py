@@ -16,8 +16,7 @@ import heapq
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ..errors import LocalProtocolError
 from ..types import Address, Buffer
@@ -35,7 +34,7 @@ from .udp_packets import (
     unpack_scrape,
 )
 
-__all__ = ["UdpAnnounced", "UdpEvent", "UdpFailed", "UdpScraped", "UdpTimings", "UdpTrackers"]
+__all__ = ["RandomBits", "UdpAnnounced", "UdpEvent", "UdpFailed", "UdpScraped", "UdpTimings", "UdpTrackers"]
 
 MAX_IDLE_ADDRESSES = 1024
 """Addresses remembered for their connection id; expired ones go when there are more."""
@@ -110,10 +109,16 @@ class _Endpoint:
     """Requests in want of a connection id, in order of arrival."""
 
 
+class RandomBits(Protocol):
+    """Where transaction ids come from; `random.Random` has this shape."""
+
+    def getrandbits(self, count: int, /) -> int: ...
+
+
 class UdpTrackers:
     """The machine.  Drive it as STYLE says: input, then `datagrams_to_send`, `next_timeout`, `next_event`."""
 
-    def __init__(self, *, rng: Random, timings: UdpTimings | None = None) -> None:
+    def __init__(self, *, rng: RandomBits, timings: UdpTimings | None = None) -> None:
         self._rng = rng
         self._timings = timings or UdpTimings()
         self._endpoints: dict[Address, _Endpoint] = {}

@@ -1,0 +1,417 @@
+"""`TrackerClient`: announces and scrapes of a whole session, over HTTP, HTTPS and UDP, by URL.
+
+One client a session.  HTTP announces are bounded in number and queue in order; UDP ones share one machine and one socket a
+family.  Every call ends once in `on_done(response, error)`, never inside the call that started it, or never after `cancel`.
+
+Server-side request forgery (`ssrf_mitigation`): an HTTP tracker on a loopback address must have a path that begins like a
+tracker's, its URL must not bring arguments that only we may set, and redirects never lead inwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from ..engine.ports import Base, DatagramSocket, Platform, ResolveCallback, Timer
+from ..errors import LocalProtocolError
+from ..http.addresses import AddressGuard, numeric_host
+from ..http.dialing import PlatformPorts
+from ..http.errors import (
+    HttpConnectionError,
+    HttpError,
+    HttpProtocolError,
+    HttpTimeout,
+)
+from ..http.fetch import FetchOptions, FetchPorts, HttpFetch, HttpResponse
+from ..http.url import Url, parse_url
+from ..types import Address
+from .announce import AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
+from .errors import (
+    InvalidTrackerResponse,
+    TrackerError,
+    TrackerHttpStatus,
+    TrackerRefused,
+    TrackerTimeout,
+    TrackerUnreachable,
+)
+from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
+from .udp import UdpTimings, UdpTrackers
+from .udp_service import AF_INET, UdpTrackerService
+
+__all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
+
+SCHEMES = ("http", "https", "udp")
+
+_LOOPBACK_PATHS = ("/announce", "/scrape")
+
+_T = TypeVar("_T")
+
+
+class TrackerEngine(Base, Protocol):
+    """A base that knows its platform: a `Multi`, a `Handle`."""
+
+    @property
+    def platform(self) -> Platform: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerClientSettings:
+    """What the user may choose; names as libtorrent's where it has them."""
+
+    tracker_completion_timeout: float = 30.0
+    """Seconds for one announce or scrape."""
+    tracker_receive_timeout: float = 10.0
+    """Seconds without a byte from an HTTP tracker."""
+    stop_tracker_timeout: float = 5.0
+    """Seconds for an announce that takes leave."""
+    tracker_maximum_response_length: int = 1024 * 1024
+    """Bytes of an HTTP tracker's answer."""
+    max_concurrent_http_announces: int = 50
+    """HTTP announces and scrapes under way; the rest waits."""
+    udp_tracker_token_expiry: float = 60.0
+    """Seconds a UDP tracker's connection id is used."""
+    ssrf_mitigation: bool = True
+    """Keep trackers from using us to reach our own host and network."""
+
+    def __post_init__(self) -> None:
+        if self.max_concurrent_http_announces < 1 or self.tracker_maximum_response_length < 1:
+            raise ValueError("limits of trackers must be positive")
+
+
+class TrackerCall:
+    """One announce or scrape under way."""
+
+    def __init__(self, on_over: Callable[[TrackerCall], object]) -> None:
+        self._on_over = on_over
+        self._step: Callable[[], object] | None = None
+        self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Answered, failed or cancelled."""
+        return self._is_over
+
+    def cancel(self) -> None:
+        """Forget it: `on_done` will not be called.  Repeatable, also after the end."""
+        step = self._step
+        if self._end() and step is not None:
+            step()
+
+    # For the client.
+
+    def _proceed(self, cancel: Callable[[], object]) -> None:
+        """The step under way is stopped by `cancel`."""
+        self._step = cancel
+
+    def _end(self) -> bool:
+        """True the first time."""
+        if self._is_over:
+            return False
+        self._is_over, self._step = True, None
+        self._on_over(self)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[_T]):
+    call: TrackerCall
+    on_done: Callable[[_T | None, TrackerError | None], object]
+    timeout: float
+    family: int
+
+
+class TrackerClient:
+    """Asks trackers.  Give it the engine; close it when the session ends."""
+
+    def __init__(
+        self,
+        engine: TrackerEngine,
+        *,
+        user_agent: str = "",
+        settings: TrackerClientSettings | None = None,
+        is_allowed: Callable[[str], bool] | None = None,
+        datagram_socket: Callable[[int], DatagramSocket] | None = None,
+        ports: FetchPorts | None = None,
+    ) -> None:
+        """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers,
+        `ports` the outside of HTTP ones; both default to the engine's platform."""
+        self.user_agent = user_agent
+        """May be changed at any time."""
+        self.settings = settings or TrackerClientSettings()
+        """May be replaced at any time; a request keeps those it began with."""
+        self._engine = engine
+        self._is_allowed = is_allowed
+        self._ports: FetchPorts = ports or PlatformPorts(engine.platform)
+        machine = UdpTrackers(
+            rng=_PlatformBits(engine.platform),
+            timings=UdpTimings(token_expiry=self.settings.udp_tracker_token_expiry),
+        )
+        self._udp = UdpTrackerService(engine, machine, datagram_socket or engine.platform.datagram_socket)
+        self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
+        self._num_fetching = 0
+        self._calls: set[TrackerCall] = set()
+        self._is_closed = False
+
+    def announce(
+        self,
+        url: str,
+        request: AnnounceRequest,
+        on_done: Callable[[AnnounceResponse | None, TrackerError | None], object],
+        *,
+        timeout: float | None = None,
+        family: int = 0,
+    ) -> TrackerCall:
+        """Announce to the tracker at `url`.  `family` restricts the addresses it is asked at (a socket AF_ number)."""
+        settings = self.settings
+        if timeout is None:
+            is_leave = request.event is AnnounceEvent.STOPPED
+            timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
+        job = _Job(self._new_call(), on_done, timeout, family)
+
+        def parse(response: HttpResponse) -> AnnounceResponse:
+            return replace(parse_announce(response.body), tracker_address=response.address)
+
+        self._start(job, url, lambda: announce_url(url.strip(), request), parse, request)
+        return job.call
+
+    def scrape(
+        self,
+        url: str,
+        info_hashes: Sequence[bytes],
+        on_done: Callable[[ScrapeResponse | None, TrackerError | None], object],
+        *,
+        timeout: float | None = None,
+        family: int = 0,
+    ) -> TrackerCall:
+        """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents."""
+        if timeout is None:
+            timeout = self.settings.tracker_completion_timeout
+        job = _Job(self._new_call(), on_done, timeout, family)
+        hashes = tuple(bytes(h) for h in info_hashes)
+
+        def parse(response: HttpResponse) -> ScrapeResponse:
+            return parse_scrape(response.body, hashes)
+
+        self._start(job, url, lambda: scrape_url(url.strip(), hashes), parse, hashes)
+        return job.call
+
+    def close(self) -> None:
+        """Forget every call silently and close the sockets.  Repeatable."""
+        self._is_closed = True
+        self._queued.clear()
+        for call in list(self._calls):
+            call.cancel()
+        self._udp.close()
+
+    @property
+    def num_queued(self) -> int:
+        """HTTP requests that wait for others to end."""
+        return sum(not call.is_over for call, _ in self._queued)
+
+    @property
+    def num_running(self) -> int:
+        """Announces and scrapes not over, queued ones included."""
+        return len(self._calls)
+
+    def _new_call(self) -> TrackerCall:
+        if self._is_closed:
+            raise LocalProtocolError("the tracker client is closed")
+        call = TrackerCall(self._calls.discard)
+        self._calls.add(call)
+        return call
+
+    def _start(
+        self,
+        job: _Job[_T],
+        url: str,
+        make_url: Callable[[], str],
+        parse: Callable[[HttpResponse], _T],
+        udp_request: AnnounceRequest | tuple[bytes, ...],
+    ) -> None:
+        try:
+            tracker = parse_url(url, schemes=SCHEMES)
+            if tracker.port is None:
+                raise TrackerRefused(f"no port in {tracker}")
+            if tracker.scheme == "udp":
+                self._resolve_udp(job, tracker, udp_request)
+                return
+            self._check_query(tracker)
+            self._queue_fetch(job, parse_url(make_url()), parse)
+        except HttpError as error:
+            self._fail_soon(job, _refused(error))
+        except TrackerError as error:
+            self._fail_soon(job, error)
+
+    def _fail_soon(self, job: _Job[_T], error: TrackerError) -> None:
+        timer = self._engine.call_soon(self._finish, job, None, error)
+        job.call._proceed(timer.cancel)
+
+    def _finish(self, job: _Job[_T], response: _T | None, error: TrackerError | None) -> None:
+        if job.call._end():
+            job.on_done(response, error)
+
+    # HTTP
+
+    def _check_query(self, tracker: Url) -> None:
+        if self.settings.ssrf_mitigation and tracker.query and has_tracker_arguments(tracker.query):
+            raise TrackerRefused("tracker URL brings announce arguments of its own")
+
+    def _queue_fetch(self, job: _Job[_T], url: Url, parse: Callable[[HttpResponse], _T]) -> None:
+        self._queued.append((job.call, lambda: self._fetch(job, url, parse)))
+        self._start_queued()
+
+    def _start_queued(self) -> None:
+        while self._queued and self._num_fetching < self.settings.max_concurrent_http_announces:
+            call, begin = self._queued.popleft()
+            if not call.is_over:
+                begin()
+
+    def _fetch(self, job: _Job[_T], url: Url, parse: Callable[[HttpResponse], _T]) -> None:
+        def on_fetched(response: HttpResponse | None, error: HttpError | None) -> None:
+            self._num_fetching -= 1
+            try:
+                if response is None:
+                    assert error is not None
+                    raise _tracker_error(error) from error
+                if not response.is_success:
+                    raise TrackerHttpStatus(response.status, response.reason)
+                parsed = parse(response)
+            except TrackerError as failure:
+                self._finish(job, None, failure)
+            else:
+                self._finish(job, parsed, None)
+            finally:
+                self._start_queued()
+
+        def cancel() -> None:
+            fetch.cancel()
+            self._num_fetching -= 1
+            self._start_queued()
+
+        fetch = HttpFetch(
+            self._engine,
+            _FamilyPorts(self._ports, job.family) if job.family else self._ports,
+            url,
+            on_fetched,
+            options=self._fetch_options(job.timeout),
+        )
+        self._num_fetching += 1
+        job.call._proceed(cancel)
+        fetch.start()
+
+    def _fetch_options(self, timeout: float) -> FetchOptions:
+        settings = self.settings
+        return FetchOptions(
+            user_agent=self.user_agent,
+            max_body=settings.tracker_maximum_response_length,
+            completion_timeout=timeout,
+            receive_timeout=settings.tracker_receive_timeout,
+            guard=AddressGuard(
+                loopback_path=_LOOPBACK_PATHS,
+                is_enabled=settings.ssrf_mitigation,
+                is_allowed=self._is_allowed,
+            ),
+        )
+
+    # UDP
+
+    def _resolve_udp(self, job: _Job[_T], tracker: Url, request: AnnounceRequest | tuple[bytes, ...]) -> None:
+        deadline = self._engine.time() + job.timeout
+
+        def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
+            give_up.cancel()
+            try:
+                if isinstance(answer, OSError):
+                    raise TrackerUnreachable(f"resolve: {answer.strerror or answer}") from answer
+                self._submit_udp(job, tracker, request, answer, deadline - self._engine.time())
+            except TrackerError as error:
+                self._finish(job, None, error)
+            except LocalProtocolError as error:
+                self._finish(job, None, _refused(error))
+
+        def cancel() -> None:
+            lookup.cancel()
+            give_up.cancel()
+
+        def on_timeout() -> None:
+            lookup.cancel()
+            self._finish(job, None, TrackerTimeout("timed out while resolving"))
+
+        assert tracker.port is not None
+        give_up = self._engine.call_at(deadline, on_timeout)
+        lookup = self._ports.resolve(self._engine, tracker.host, tracker.port, on_resolved)
+        job.call._proceed(cancel)
+
+    def _submit_udp(
+        self,
+        job: _Job[_T],
+        tracker: Url,
+        request: AnnounceRequest | tuple[bytes, ...],
+        answer: list[tuple[int, Any]],
+        timeout: float,
+    ) -> None:
+        addresses = self._udp_addresses(answer, job.family)
+        if not addresses:
+            raise TrackerRefused(f"no address of {tracker.host} may be asked")
+        url_data = b"" if tracker.target == "/" else tracker.target.encode("ascii")
+
+        def on_answered(response: Any, error: TrackerError | None) -> None:
+            # Any: the service answers a scrape with a scrape's response and an announce with an announce's.
+            self._finish(job, response, error)
+
+        request_id = self._udp.submit(request, addresses, on_answered, timeout=timeout, url_data=url_data)
+
+        job.call._proceed(lambda: self._udp.cancel(request_id))
+
+    def _udp_addresses(self, answer: list[tuple[int, Any]], family: int) -> list[tuple[int, Address]]:
+        """IPv4 first: without an answer there is no telling which family works, and most UDP trackers have but that."""
+        found = [(known, (numeric_host(address), address[1])) for known, address in answer]
+        if self._is_allowed is not None:
+            found = [entry for entry in found if self._is_allowed(entry[1][0])]
+        wanted = [entry for entry in found if family in (0, entry[0])]
+        return sorted(dict.fromkeys(wanted), key=lambda entry: entry[0] != AF_INET)
+
+
+class _FamilyPorts:
+    """`FetchPorts` that know but one family of addresses."""
+
+    def __init__(self, ports: FetchPorts, family: int) -> None:
+        self._family = family
+        self._resolve = ports.resolve
+        self.dial = ports.dial
+
+    def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
+        def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
+            if not isinstance(answer, OSError):
+                answer = [entry for entry in answer if entry[0] == self._family]
+            callback(answer)
+
+        return self._resolve(base, host, port, on_resolved)
+
+
+class _PlatformBits:
+    """Transaction ids nobody can predict."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._random_bytes = platform.random_bytes
+
+    def getrandbits(self, count: int, /) -> int:
+        return int.from_bytes(self._random_bytes((count + 7) // 8), "big") >> (-count % 8)
+
+
+def _tracker_error(error: HttpError) -> TrackerError:
+    if isinstance(error, HttpTimeout):
+        return TrackerTimeout(str(error))
+    if isinstance(error, HttpConnectionError):
+        return TrackerUnreachable(str(error))
+    if isinstance(error, HttpProtocolError):
+        return InvalidTrackerResponse(str(error))
+    return _refused(error)
+
+
+def _refused(error: Exception) -> TrackerError:
+    refused = TrackerRefused(str(error))
+    refused.__cause__ = error
+    return refused
