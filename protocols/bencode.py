@@ -211,12 +211,12 @@ def _scan(
                     length = small_length(data[pos : start - 1] if start else b"")
                     if length is None:
                         length = _length(data, pos, start, strict)
-                    name = data[start : start + length]
-                    if strict and name <= key and table:
-                        raise BencodeError("key twice" if name == key else "keys out of order", pos)
-                    key = name
+                    key_start, last_key = pos, key
+                    key = data[start : start + length]
                     pos = start = start + length
                     byte = data[pos]
+                    if strict and key <= last_key and table:
+                        raise BencodeError("key twice" if key == last_key else "keys out of order", key_start)
                     room -= 1
                 room -= 1
                 if room < 0:
@@ -229,7 +229,7 @@ def _scan(
                     value = data[pos : pos + length]
                     pos += length
                     if pos > len(data):
-                        raise BencodeError(f"string of {length} bytes runs past the end", start)
+                        raise IndexError
                 elif byte == _INTEGER:
                     value, pos = _integer(data, start + 1, strict)
                 elif byte in _OPENING:
