@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from evtorrent.listener import Listener, ListenerFlag
 from evtorrent.protocols.errors import TransportClosed
+from evtorrent.reactor import Reactor
 
 LOCAL = ("127.0.0.1", 0)
 FREE = ListenerFlag.CLOSE_ON_FREE
@@ -832,6 +833,30 @@ def test_closing_after_the_loops_thread_has_ended_needs_no_pass(fake: Any, accep
     loop.join(5)
     listener.close()
     assert not is_open(fd)
+
+
+def test_reactor_on_a_thread_of_its_own(no_fd_survives: None, clients: Any, accepted: Any) -> None:
+    reactor = Reactor()
+    listener = Listener.bind(
+        reactor, LOCAL, accepted, flags=FREE | ListenerFlag.THREADSAFE | ListenerFlag.DISABLED
+    )
+    fd = listener.fileno()
+    started = threading.Event()
+    keep = reactor.call_later(60, print)
+    reactor.call_soon(started.set)
+    loop = threading.Thread(target=reactor.run)
+    loop.start()
+    assert started.wait(5)
+    (client,) = clients.connect(listener.address)
+    listener.set_callback(lambda _, sock, address: (accepted(listener, sock, address), sock.send(b"x")))
+    listener.enable()
+    assert client.recv(1) == b"x"
+    listener.close()
+    reactor.call_soon_threadsafe(keep.cancel)
+    loop.join(5)  # nothing is left to wait for
+    assert not loop.is_alive()
+    assert not is_open(fd)
+    reactor.close()
 
 
 def _has_descriptors(count: int) -> bool:
