@@ -1,0 +1,195 @@
+"""Messages of the peer wire and the events a `PeerConnection` makes of them (BEP 3, 5, 6, 10, 21).
+
+An event is a fact about the other side.  Blocks and requests come in batches, one event for all that arrived together,
+because they are the data plane: see the README of this folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from ..types import PeerId, PieceIndex, Sha1Hash
+
+__all__ = [
+    "AllowedFast",
+    "Block",
+    "BlocksReceived",
+    "CancelReceived",
+    "ChokeChanged",
+    "Event",
+    "ExtensionHandshake",
+    "ExtensionMessage",
+    "HandshakeReceived",
+    "HaveReceived",
+    "InterestChanged",
+    "MessageId",
+    "PiecesReceived",
+    "PortReceived",
+    "RejectReceived",
+    "Request",
+    "RequestsReceived",
+    "SuggestReceived",
+]
+
+
+class MessageId(IntEnum):
+    """First byte of a message after its length."""
+
+    CHOKE = 0
+    UNCHOKE = 1
+    INTERESTED = 2
+    NOT_INTERESTED = 3
+    HAVE = 4
+    BITFIELD = 5
+    REQUEST = 6
+    PIECE = 7
+    CANCEL = 8
+    PORT = 9  # BEP 5
+    SUGGEST = 13  # BEP 6
+    HAVE_ALL = 14
+    HAVE_NONE = 15
+    REJECT = 16
+    ALLOWED_FAST = 17
+    EXTENDED = 20  # BEP 10
+
+
+class Request(NamedTuple):
+    """Names a block: request, cancel and reject carry it."""
+
+    piece: PieceIndex
+    begin: int
+    length: int
+
+
+class Block(NamedTuple):
+    """A block's payload, in the receive buffer: valid only until the next read."""
+
+    piece: PieceIndex
+    begin: int
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeReceived:
+    """The first 68 bytes are in and make sense."""
+
+    info_hash: Sha1Hash
+    peer_id: PeerId
+    reserved: bytes
+    """The 8 bytes in which capabilities are announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChokeChanged:
+    """The peer chokes us, or no longer does."""
+
+    choked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InterestChanged:
+    """The peer became interested in our pieces, or lost interest."""
+
+    interested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HaveReceived:
+    """The peer completed a piece."""
+
+    piece: PieceIndex
+
+
+@dataclass(frozen=True, slots=True)
+class PiecesReceived:
+    """What the peer had when it connected: bitfield, have all or have none.
+
+    `bits` has piece i at bit i.  Before the metadata is known it is None and the connection keeps the message; it is
+    delivered, checked, by `PeerConnection.set_num_pieces`.
+    """
+
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsReceived:
+    """Blocks the peer wants, in its order.  Indices and lengths are checked."""
+
+    requests: list[Request]
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksReceived:
+    """Blocks that arrived in one read.  Consume before the next one."""
+
+    blocks: list[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """The peer no longer wants a block."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class RejectReceived:
+    """The peer will not send a block (BEP 6)."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestReceived:
+    """The peer would rather send this piece (BEP 6)."""
+
+    piece: PieceIndex
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedFast:
+    """The peer will send this piece even while it chokes us (BEP 6)."""
+
+    piece: PieceIndex
+
+
+@dataclass(frozen=True, slots=True)
+class PortReceived:
+    """The UDP port of the peer's DHT node (BEP 5)."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionHandshake:
+    """The extension handshake (BEP 10), decoded; may be repeated."""
+
+    message: dict[bytes, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionMessage:
+    """A message of an extension we announced."""
+
+    name: str
+    payload: bytes
+
+
+Event = (
+    HandshakeReceived
+    | ChokeChanged
+    | InterestChanged
+    | HaveReceived
+    | PiecesReceived
+    | RequestsReceived
+    | BlocksReceived
+    | CancelReceived
+    | RejectReceived
+    | SuggestReceived
+    | AllowedFast
+    | PortReceived
+    | ExtensionHandshake
+    | ExtensionMessage
+)

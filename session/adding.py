@@ -1,0 +1,129 @@
+"""Adding and removing torrents, and stopping all of them: the session's half of a torrent's life."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .alerts import AddTorrentAlert, TorrentDeletedAlert, TorrentDeleteFailedAlert, TorrentRemovedAlert
+from .disk.errors import StorageError
+from .errors import (
+    DuplicateTorrent,
+    ErrorCode,
+    SessionError,
+    TorrentErrc,
+    TorrentParamsError,
+    UnsupportedFeature,
+)
+from .flags import RemoveFlags, TorrentFlags
+from .handle import TorrentHandle
+from .params import AddTorrentParams
+from .torrent.torrent import Torrent
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["add", "add_reporting", "as_params", "pause_all", "remove", "resume_all"]
+
+_REFUSED = TorrentFlags.share_mode | TorrentFlags.super_seeding | TorrentFlags.i2p_torrent
+
+
+def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:
+    """What callers may pass, checked.  TorrentParamsError when it cannot be added to any session."""
+    params = given.copy() if isinstance(given, AddTorrentParams) else AddTorrentParams.from_dict(given)
+    params.save_path = os.fspath(params.save_path)
+    if not params.save_path:
+        raise TorrentParamsError("save_path is missing")
+    if params.ti is None:
+        if not params.info_hashes.has_v1 and not params.info_hashes.has_v2:
+            raise TorrentParamsError("neither metadata nor an info-hash is given")
+    elif (
+        params.info_hashes.wire_names()
+        and params.info_hashes.best() not in params.ti.info_hashes.wire_names()
+    ):
+        raise TorrentParamsError("the info-hash is not that of the metadata")
+    if params.flags & _REFUSED:
+        raise UnsupportedFeature(repr(params.flags & _REFUSED), "not in this version")
+    if params.ti is not None and not params.ti.info_hashes.has_v1:
+        raise UnsupportedFeature("v2-only torrents", "not in this version")
+    if params.ti is None and not params.info_hashes.has_v1:
+        raise UnsupportedFeature("v2-only magnet links", "not in this version")
+    return params
+
+
+def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
+    """Add on the loop.  DuplicateTorrent unless the params tolerate it."""
+    core = session._core
+    hashes = params.ti.info_hashes if params.ti is not None else params.info_hashes
+    for name in hashes.wire_names():
+        known = core.find(name)
+        if known is not None:
+            if params.flags & TorrentFlags.duplicate_is_error:
+                raise DuplicateTorrent
+            return known.handle
+    handle = TorrentHandle(session)
+    torrent = Torrent(core, params, handle)
+    handle._torrent = torrent
+    core.add(torrent)
+    if core.alerts.should_post(AddTorrentAlert):
+        torrent.post(AddTorrentAlert, params)
+    start_if_wanted(torrent)
+    return handle
+
+
+def start_if_wanted(torrent: Torrent) -> None:
+    """Start what was just added.  An auto-managed torrent is the session's to start, and there is no queue to wait in."""
+    if torrent.flags & TorrentFlags.auto_managed:
+        torrent.flags &= ~TorrentFlags.paused
+    if not torrent.flags & TorrentFlags.paused and not torrent.is_session_paused:
+        torrent.start()
+
+
+def add_reporting(session: Session, params: AddTorrentParams) -> None:
+    """Add, and post the outcome whatever it is."""
+    try:
+        add(session, params)
+    except SessionError as error:
+        session._core.alerts.emplace(
+            AddTorrentAlert, TorrentHandle(), params, error.code, torrent_name=params.best_name()
+        )
+
+
+def remove(session: Session, torrent: Torrent, flags: RemoveFlags) -> None:
+    """Remove, then delete what is to be deleted."""
+    if torrent.removed:
+        return
+    core, hashes = session._core, torrent.info_hashes
+    source = torrent.need_storage() if flags and torrent.info is not None else None
+    core.remove(torrent)
+    torrent.post(TorrentRemovedAlert, hashes, torrent.params.userdata)
+    if source is None:
+        if flags & RemoveFlags.delete_files:
+            torrent.post(TorrentDeleteFailedAlert, ErrorCode.of(TorrentErrc.no_metadata), hashes)
+        return
+
+    def done(error: StorageError | None) -> None:
+        if error is not None:
+            torrent.post(TorrentDeleteFailedAlert, ErrorCode.from_exception(error), hashes)
+        else:
+            torrent.post(TorrentDeletedAlert, hashes)
+
+    core.disk.submit_delete(source.storage, int(flags), done)
+
+
+def pause_all(session: Session) -> None:
+    """Stop every torrent; their paused flags stay."""
+    core = session._core
+    core.is_paused = True
+    for torrent in list(dict.fromkeys(core.torrents.values())):
+        torrent.stop()
+
+
+def resume_all(session: Session) -> None:
+    """Start those that are not paused themselves."""
+    core = session._core
+    core.is_paused = False
+    for torrent in list(dict.fromkeys(core.torrents.values())):
+        if not torrent.flags & TorrentFlags.paused:
+            torrent.start()

@@ -1,0 +1,74 @@
+"""Ending a session within a deadline: trackers are told first, then everything is closed whether they answered or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["SessionProxy", "close"]
+
+_GRACE = 5.0
+"""Seconds beyond the trackers' share in which sockets, disk and thread must end."""
+
+
+def close(session: Session, timeout: float | None) -> bool:
+    """`Session.close`"""
+    done = _begin(session)
+    if session.runtime.is_loop_thread:
+        return session.is_closed
+    limit = session._core.settings.get_int("stop_tracker_timeout") + _GRACE if timeout is None else timeout
+    ended = done.wait(limit)
+    return session.runtime.finish(_GRACE if timeout is None else max(0.1, timeout)) and ended
+
+
+def _begin(session: Session) -> threading.Event:
+    if not session._closed:
+        session._closed = True
+        core, runtime = session._core, session.runtime
+
+        def ended() -> None:
+            core.close()
+            session._ended.set()
+            if runtime.is_own:
+                runtime.finish(0)
+
+        def begin() -> None:
+            _stop_trackers(session, ended)
+
+        if runtime.is_loop_thread:
+            begin()
+        else:
+            runtime.post(begin)
+    return session._ended
+
+
+def _stop_trackers(session: Session, ended: Callable[[], object]) -> None:
+    """Stop every torrent; when their trackers have answered, or had their time, `ended` is called once."""
+    core = session._core
+    deadline = core.base.call_later(core.settings.get_int("stop_tracker_timeout"), lambda: finish())
+    finished = False
+
+    def finish() -> None:
+        nonlocal finished
+        if not finished:
+            finished = True
+            deadline.cancel()
+            ended()
+
+    core.begin_closing(finish)
+
+
+class SessionProxy:
+    """What `Session.abort` gives: the end of a session, to be waited for or not (libtorrent `session_proxy`)."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        _begin(session)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end; False when it took longer than `timeout` seconds."""
+        return close(self._session, timeout)

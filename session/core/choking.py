@@ -1,0 +1,113 @@
+"""The session's upload slots: whom the choker names is unchoked, at its rounds and whenever interest changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..flags import ChokingAlgorithm, SeedChokingAlgorithm
+from .choker import ChokeCandidate, Choker, ChokerSettings
+
+if TYPE_CHECKING:
+    from ..torrent.peer_link import PeerLink
+    from .core import Core
+
+__all__ = ["Choking"]
+
+
+class Choking:
+    """Applies the choker to every link of every torrent that is online."""
+
+    __slots__ = ("_choker", "_core", "_marks", "_quota_pieces", "_unchoked")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._choker = Choker(_choker_settings(core), now=core.base.time())
+        self._unchoked: dict[PeerLink, None] = {}
+        self._marks: dict[PeerLink, tuple[int, int]] = {}
+        self._quota_pieces = core.settings.get_int("seeding_piece_quota")
+
+    def settings_changed(self) -> None:
+        """Take the settings over; they count from the next round on."""
+        self._choker.settings = _choker_settings(self._core)
+        self._quota_pieces = self._core.settings.get_int("seeding_piece_quota")
+
+    def tick(self, now: float) -> None:
+        """Hold a round when one is due."""
+        if now < self._choker.next_timeout():
+            return
+        links = [
+            link
+            for torrent in self._core.active
+            if torrent.swarm
+            for link in torrent.swarm.links
+            if link.peer_id is not None
+        ]
+        actions = self._choker.handle_timeout([self._candidate(link) for link in links], now)
+        self._marks = {link: (link.meters.payload_down.total, link.meters.payload_up.total) for link in links}
+        optimistic = actions.optimistic
+        for link in links:
+            link.optimistic = link in optimistic
+        for peer in actions.choke:
+            self._choke(peer, True, now)  # type: ignore[arg-type]
+        for peer in actions.unchoke:
+            self._choke(peer, False, now)  # type: ignore[arg-type]
+
+    def interest_changed(self, link: PeerLink, now: float) -> None:
+        """A peer wants data: it gets a slot at once if one is free.  One that wants none gives its slot back."""
+        if link.is_interested:
+            if link.is_choked_by_us and self._choker.interested(
+                self._candidate(link), [self._candidate(other) for other in self._unchoked]
+            ):
+                self._choke(link, False, now)
+        elif not link.is_choked_by_us:
+            self._choke(link, True, now)
+
+    def link_closed(self, link: PeerLink) -> None:
+        """A peer is gone; its slot is free."""
+        self._choker.forget(link)
+        self._marks.pop(link, None)
+        self._unchoked.pop(link, None)
+
+    def _choke(self, link: PeerLink, choke: bool, now: float) -> None:
+        if link.closed:
+            return
+        if choke:
+            self._unchoked.pop(link, None)
+        else:
+            self._unchoked[link] = None
+        link.choke(choke, now)
+
+    def _candidate(self, link: PeerLink) -> ChokeCandidate:
+        torrent = link.torrent
+        assert torrent is not None
+        down, up = self._marks.get(link, (0, 0))
+        info = torrent.info
+        piece_length = info.piece_length if info is not None else 0
+        return ChokeCandidate(
+            link,
+            is_interested=link.is_interested,
+            is_choked=link.is_choked_by_us,
+            downloaded=link.meters.payload_down.total - down,
+            uploaded=link.meters.payload_up.total - up,
+            uploaded_since_unchoked=link.meters.payload_up.total - link.unchoked_payload,
+            last_unchoked=link.last_unchoked,
+            quota=self._quota_pieces * piece_length,
+            total_size=info.total_size if info is not None else 0,
+            have_size=link.pieces.bit_count() * piece_length,
+            total_uploaded=link.meters.payload_up.total,
+            torrent=torrent,
+            torrent_slots=torrent.max_uploads,
+        )
+
+
+def _choker_settings(core: Core) -> ChokerSettings:
+    settings = core.settings
+    return ChokerSettings(
+        unchoke_slots_limit=settings.get_int("unchoke_slots_limit"),
+        unchoke_interval=float(settings.get_int("unchoke_interval")),
+        optimistic_unchoke_interval=float(settings.get_int("optimistic_unchoke_interval")),
+        num_optimistic_unchoke_slots=settings.get_int("num_optimistic_unchoke_slots"),
+        choking_algorithm=ChokingAlgorithm(settings.get_int("choking_algorithm")),
+        seed_choking_algorithm=SeedChokingAlgorithm(settings.get_int("seed_choking_algorithm")),
+        rate_choker_initial_threshold=settings.get_int("rate_choker_initial_threshold"),
+    )

@@ -1,0 +1,371 @@
+"""The session's heart: torrents, listeners, the clock tick, and the services torrents share.
+
+The core owns and routes, on the loop thread only.  It knows nothing of threads (that is `runtime`) and shows nothing outside
+(that is `Session` and `TorrentHandle`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...listener.gate import Gate
+from ...listener.group import GroupSettings, ListenerGroup, ListenSuccess, OpenEndpoint
+from ...protocols.engine.multi import Multi
+from ...protocols.metainfo import TorrentInfo
+from ...protocols.peer.client_id import make_peer_id
+from ...protocols.peer.connection import ReceiveBuffer
+from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
+from ..alert_queue import AlertQueue
+from ..alerts import ListenFailedAlert, ListenSucceededAlert
+from ..close_reason import CloseReason
+from ..disk.buffers import BufferPool
+from ..disk.io import DiskIo
+from ..disk.params import DiskSettings
+from ..errors import ErrorCode, Operation
+from ..flags import SocketType
+from ..settings import SettingsPack
+from ..stats import Counters
+from ..torrent.link_end import LinkEnded
+from ..torrent.peer_link import PeerLink, ReadBlock
+from ..torrent.peer_list import PeerList
+from ..torrent.piece_picker import PiecePicker
+from ..torrent.rates import TransferMeters
+from ..torrent.uploader import SlabPool
+from .checks import CheckQueue
+from .choking import Choking
+from .connecting import Connector
+from .counting import session_counters
+from .extensions import ExtensionHost
+from .incoming import Lobby
+from .ip_filter import IpFilter
+from .quotas import Quotas
+from .tuning import Tuning
+
+if TYPE_CHECKING:
+    from ..torrent.torrent import Torrent
+
+__all__ = ["Core"]
+
+_MAX_IDLE_BUFFERS = 24 * 1024 * 1024
+
+
+class Core:
+    """One session on one loop."""
+
+    def __init__(self, multi: Multi, settings: SettingsPack, alerts: AlertQueue) -> None:
+        self.base = multi
+        self.platform = multi.platform
+        self.settings = settings
+        self.alerts = alerts
+        self.tuning = Tuning(settings)
+        self.connection_speed = settings.get_int("connection_speed")
+        self.rng = random.Random(self.platform.random_bytes(16))
+        self.peer_id = make_peer_id(settings.get_str("peer_fingerprint"), self.platform.random_bytes(20))
+        self.torrents: dict[Sha1Hash, Torrent] = {}
+        """By every name a peer may use."""
+        self.active: dict[Torrent, None] = {}
+        """Those that are online."""
+        self.meters = TransferMeters()
+        self.counters = Counters()
+        self.is_paused = False
+        self.closing = False
+        self.closed = False
+        self.receive_buffer = ReceiveBuffer()
+        self.slabs = SlabPool()
+        self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
+        self.disk = DiskIo(multi, self.platform.submit, settings=disk_settings(settings))
+        self.disk.on_low_watermark = self._disk_drained
+        self.checks = CheckQueue()
+        self.registry = ExtensionRegistry()
+        self.extensions = ExtensionHost(self)
+        self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
+        self.lobby = Lobby(self)
+        self.connector = Connector(self)
+        self.choking = Choking(self)
+        self.quotas = Quotas(self)
+        self.ip_filter: IpFilter | None = None
+        self.dirty: dict[Torrent, None] = {}
+        """Torrents whose status changed since it was last posted."""
+        self._listeners: ListenerGroup | None = None
+        self._tick_timer: Any = None
+        self._last_tick = self.base.time()
+        self._outgoing_port = 0
+
+    # ------------------------------------------------------------------------------------------ starting, stopping
+
+    def start(self) -> None:
+        """Listen and begin to tick."""
+        self.listen()
+        self._last_tick = self.base.time()
+        self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
+
+    def listen(self) -> None:
+        """Open the sockets the settings ask for; those that stay are left alone."""
+        settings = self.settings
+        if self._listeners is None:
+            self._listeners = ListenerGroup(
+                self.base,
+                self._on_accept,
+                settings=GroupSettings(
+                    max_retry_port_bind=settings.get_int("max_retry_port_bind"),
+                    listen_queue_size=max(settings.get_int("listen_queue_size"), 1),
+                ),
+                gate=self.gate,
+            )
+        text = settings.get_str("listen_interfaces") if self.tuning.enable_incoming_tcp else ""
+        for outcome in self._listeners.apply(text):
+            if isinstance(outcome, ListenSuccess):
+                self.alerts.emplace(
+                    ListenSucceededAlert, outcome.address[0], outcome.address[1], SocketType.tcp
+                )
+            else:
+                self.alerts.emplace(
+                    ListenFailedAlert,
+                    outcome.interface,
+                    outcome.address[0],
+                    outcome.address[1],
+                    Operation[outcome.operation],
+                    ErrorCode.from_exception(outcome.error),
+                )
+
+    def apply_settings(self, changed: set[str]) -> None:
+        """Settings were changed; take them over."""
+        self.tuning.update(self.settings)
+        self.connection_speed = self.settings.get_int("connection_speed")
+        if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
+            self.listen()
+        if changed & {"alert_mask"}:
+            self.alerts.set_mask(self.settings.get_int("alert_mask"))
+        if changed & {"alert_queue_size"}:
+            self.alerts.set_size_limit(self.settings.get_int("alert_queue_size"))
+        if changed & {"max_queued_disk_bytes", "file_pool_size", "hashing_threads"}:
+            self.disk.apply(disk_settings(self.settings))
+        if changed & {"upload_rate_limit", "download_rate_limit"}:
+            self.quotas.settings_changed()
+        self.choking.settings_changed()
+
+    def close(self) -> None:
+        """Stop listening and ticking, end every connection.  Torrents' trackers are told by their own stop."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        if self._listeners is not None:
+            self._listeners.close()
+        self.lobby.close()
+        self.quotas.close()
+        for torrent in dict.fromkeys(self.torrents.values()):
+            torrent.close()
+        self.torrents.clear()
+        self.disk.close()
+        self.buffers.clear()
+
+    # --------------------------------------------------------------------------------------------------- torrents
+
+    def find(self, name: Sha1Hash) -> Torrent | None:
+        """The torrent a peer or caller means by `name`."""
+        return self.torrents.get(name)
+
+    def add(self, torrent: Torrent) -> None:
+        """A new torrent; it starts unless it or the session is paused."""
+        for name in torrent.info_hashes.wire_names():
+            self.torrents[name] = torrent
+
+    def remove(self, torrent: Torrent) -> None:
+        """A torrent leaves."""
+        for name in torrent.info_hashes.wire_names():
+            if self.torrents.get(name) is torrent:
+                del self.torrents[name]
+        self.dirty.pop(torrent, None)
+        torrent.close()
+
+    def torrent_started(self, torrent: Torrent) -> None:
+        """It is online."""
+        self.active[torrent] = None
+
+    def torrent_stopped(self, torrent: Torrent) -> None:
+        """It is offline."""
+        self.active.pop(torrent, None)
+        self.quotas.torrent_stopped(torrent)
+
+    def status_dirty(self, torrent: Torrent) -> None:
+        """Its status is worth posting."""
+        self.dirty[torrent] = None
+
+    def new_peer_list(self, torrent: Torrent) -> PeerList:
+        """An empty peer list with the session's limits."""
+        settings = self.settings
+        return PeerList(
+            rng=self.rng,
+            max_size=settings.get_int("max_peerlist_size"),
+            max_failcount=settings.get_int("max_failcount"),
+            min_reconnect_time=settings.get_int("min_reconnect_time"),
+            allow_multiple_connections_per_ip=settings.get_bool("allow_multiple_connections_per_ip"),
+        )
+
+    def new_picker(self, info: TorrentInfo) -> PiecePicker:
+        """A picker for a torrent nothing of which is here."""
+        per_piece = (info.piece_length + BLOCK_SIZE - 1) // BLOCK_SIZE
+        last = (info.piece_size(info.num_pieces - 1) + BLOCK_SIZE - 1) // BLOCK_SIZE
+        return PiecePicker(
+            info.num_pieces,
+            per_piece,
+            last,
+            rng=self.rng,
+            initial_picker_threshold=self.settings.get_int("initial_picker_threshold"),
+            strict_end_game_mode=self.settings.get_bool("strict_end_game_mode"),
+        )
+
+    # ------------------------------------------------------------------------------------------------ connections
+
+    def _on_accept(self, opened: OpenEndpoint, sock: Any, address: Any) -> None:
+        if self.closing or self.is_paused:
+            sock.close()
+            self.gate.release(str(address[0]))
+            return
+        self.lobby.admit(sock, address)
+
+    def link_opened(self, link: PeerLink) -> None:
+        """A torrent has one more connection."""
+        self.connector.num_links += 1
+
+    def link_closed(self, link: PeerLink) -> None:
+        """A torrent has one connection less."""
+        self.connector.num_links -= 1
+        if not link.outgoing:
+            self.gate.release(link.address[0])
+        self.choking.link_closed(link)
+        self.quotas.forget(link)
+
+    def tune_socket(self, sock: Any) -> None:
+        """Buffer sizes the settings ask for."""
+        tuning = self.tuning
+        if tuning.recv_socket_buffer_size:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tuning.recv_socket_buffer_size)
+        if tuning.send_socket_buffer_size:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, tuning.send_socket_buffer_size)
+
+    def outgoing_source(self, address: Address) -> tuple[str, int] | None:
+        """The local address to dial from: `outgoing_port` and the ports behind it, in turn."""
+        first, count = self.settings.get_int("outgoing_port"), self.settings.get_int("num_outgoing_ports")
+        if not first:
+            return None
+        port = first + self._outgoing_port % (count + 1)
+        self._outgoing_port += 1
+        return ("::" if ":" in address[0] else "0.0.0.0", port)
+
+    def set_ip_filter(self, ip_filter: IpFilter) -> None:
+        """Who may connect from now on; connections it forbids end."""
+        self.ip_filter = ip_filter
+        for torrent in self.active:
+            for link in list(torrent.swarm.links) if torrent.swarm is not None else []:
+                if torrent.is_blocked(link.address[0]):
+                    link.close(LinkEnded(CloseReason.blocked))
+
+    def is_blocked(self, host: str) -> bool:
+        """The IP filter forbids it."""
+        return self.ip_filter is not None and bool(self.ip_filter.access(host))
+
+    def dht_node_heard(self, address: Address) -> None:
+        """A peer has a DHT node; without a DHT of ours it is of no use."""
+
+    def extension_fields(self, link: PeerLink) -> dict[str, Any]:
+        """What every extension handshake of ours says (BEP 10)."""
+        fields: dict[str, Any] = {
+            "v": self.settings.get_str("user_agent"),
+            "reqq": self.tuning.max_allowed_in_request_queue,
+        }
+        if port := self.listen_port:
+            fields["p"] = port
+        packed = _packed_address(link.address[0])
+        if packed is not None:
+            fields["yourip"] = packed
+        return fields
+
+    @property
+    def listen_port(self) -> int:
+        """The port to tell others; 0 when nothing listens."""
+        return self._listeners.port if self._listeners is not None else 0
+
+    @property
+    def is_listening(self) -> bool:
+        """At least one socket accepts."""
+        return self._listeners is not None and self._listeners.is_listening
+
+    @staticmethod
+    def wall_time() -> int:
+        """POSIX time, seconds."""
+        return int(time.time())
+
+    # --------------------------------------------------------------------------------------------------- the tick
+
+    def statistics(self) -> dict[str, int]:
+        """Every counter, by its dotted name."""
+        return session_counters(self)
+
+    @property
+    def _tick_interval(self) -> float:
+        return self.settings.get_int("tick_interval") / 1000.0
+
+    def _tick(self) -> None:
+        now = self.base.time()
+        elapsed, self._last_tick = now - self._last_tick, now
+        self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
+        for torrent in list(self.active):
+            torrent.tick(now, elapsed)
+        self.meters.tick(elapsed)
+        self.lobby.tick(now)
+        self.connector.tick(now, elapsed)
+        self.choking.tick(now)
+
+    def begin_closing(self, on_ready: Callable[[], object]) -> None:
+        """Stop every torrent; `on_ready` is called when all trackers that had to be told were."""
+        self.closing = True
+        pending = 1
+
+        def told() -> None:
+            nonlocal pending
+            pending -= 1
+            if not pending:
+                on_ready()
+
+        for torrent in list(self.active):
+            pending += 1
+            torrent.stop(on_told=told)
+        told()
+
+    def disk_congested(self) -> None:
+        """More is queued for the disk than allowed: stop reading blocks until it drained."""
+        for each in self.active:
+            if each.swarm is not None:
+                for link in each.swarm.links:
+                    link.transport.suspend_reading(ReadBlock.DISK)
+
+    def _disk_drained(self) -> None:
+        for torrent in self.active:
+            if torrent.swarm is not None:
+                for link in list(torrent.swarm.links):
+                    link.transport.resume_reading(ReadBlock.DISK)
+
+
+def disk_settings(settings: SettingsPack) -> DiskSettings:
+    """The disk's part of the settings."""
+    return DiskSettings(
+        max_queued_disk_bytes=settings.get_int("max_queued_disk_bytes"),
+        file_pool_size=settings.get_int("file_pool_size"),
+        hashing_threads=settings.get_int("hashing_threads"),
+    )
+
+
+def _packed_address(host: str) -> bytes | None:
+    try:
+        return ipaddress.ip_address(host).packed
+    except ValueError:
+        return None

@@ -1,0 +1,148 @@
+"""Rate limits on links: which channels concern each, and waking those that waited.
+
+A link without any limit has no quota object at all, so unlimited sessions pay nothing.  Limits of the session and of the
+torrent are channels shared by their links; a link that finds them empty is suspended and named by the limiter when there is
+something for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..torrent.peer_link import PeerLink, ReadBlock
+from .bandwidth import BandwidthChannel, BandwidthLimiter
+
+if TYPE_CHECKING:
+    from ..torrent.torrent import Torrent
+    from .core import Core
+
+__all__ = ["LinkQuotaChannels", "Quotas"]
+
+
+class Quotas:
+    """The session's two limiters and the channels of everything that has a limit."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.down = BandwidthLimiter()
+        self.up = BandwidthLimiter()
+        self.session_down = BandwidthChannel(core.settings.get_int("download_rate_limit"))
+        self.session_up = BandwidthChannel(core.settings.get_int("upload_rate_limit"))
+        self._torrents: dict[Torrent, tuple[BandwidthChannel, BandwidthChannel]] = {}
+        self._timer: Any = None
+
+    def settings_changed(self) -> None:
+        """The session's limits are others now."""
+        self.session_down.limit = self._core.settings.get_int("download_rate_limit")
+        self.session_up.limit = self._core.settings.get_int("upload_rate_limit")
+        for torrent in self._core.active:
+            self.torrent_changed(torrent)
+
+    def torrent_changed(self, torrent: Torrent) -> None:
+        """A torrent's limits are others now: its links are told."""
+        if torrent.download_limit > 0 or torrent.upload_limit > 0:
+            down, up = self._torrents.setdefault(torrent, (BandwidthChannel(), BandwidthChannel()))
+            down.limit, up.limit = max(0, torrent.download_limit), max(0, torrent.upload_limit)
+        else:
+            self._torrents.pop(torrent, None)
+        if torrent.swarm is not None:
+            for link in list(torrent.swarm.links):
+                self._retire(link)
+                link.quota = self.quota_for(torrent, link)
+                link.flush(self._core.base.time())
+
+    def quota_for(self, torrent: Torrent, link: PeerLink) -> LinkQuotaChannels | None:
+        """The limits of one link, or None."""
+        if (torrent.download_limit > 0 or torrent.upload_limit > 0) and torrent not in self._torrents:
+            self._torrents[torrent] = (
+                BandwidthChannel(max(0, torrent.download_limit)),
+                BandwidthChannel(max(0, torrent.upload_limit)),
+            )
+        down, up = [self.session_down], [self.session_up]
+        own = self._torrents.get(torrent)
+        if own is not None:
+            down.append(own[0])
+            up.append(own[1])
+        if not any(channel.limit for channel in (*down, *up)):
+            return None
+        return LinkQuotaChannels(self, down, up)
+
+    def forget(self, link: PeerLink) -> None:
+        """A link is gone."""
+        self.down.forget(link)
+        self.up.forget(link)
+
+    def torrent_stopped(self, torrent: Torrent) -> None:
+        """A torrent has no links any more."""
+        self._torrents.pop(torrent, None)
+
+    def _retire(self, link: PeerLink) -> None:
+        self.forget(link)
+        link.transport.resume_reading(ReadBlock.BANDWIDTH)
+
+    def arm(self) -> None:
+        """Somebody waits: be called when there is something to share out."""
+        if self._timer is not None:
+            return
+        due = [at for at in (self.down.next_timeout(), self.up.next_timeout()) if at is not None]
+        if due:
+            self._timer = self._core.base.call_at(min(due), self._share)
+
+    def _share(self) -> None:
+        self._timer = None
+        now = self._core.base.time()
+        for link in self.down.handle_timeout(now):
+            assert isinstance(link, PeerLink)
+            if not link.closed:
+                link.transport.resume_reading(ReadBlock.BANDWIDTH)
+        for link in self.up.handle_timeout(now):
+            assert isinstance(link, PeerLink)
+            link.flush(now)
+        self.arm()
+
+    def time(self) -> float:
+        """The loop's clock."""
+        return self._core.base.time()
+
+    def close(self) -> None:
+        """No more waking."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class LinkQuotaChannels:
+    """The limits of one link: `LinkQuota`."""
+
+    __slots__ = ("_down", "_quotas", "_up")
+
+    def __init__(self, quotas: Quotas, down: list[BandwidthChannel], up: list[BandwidthChannel]) -> None:
+        self._quotas = quotas
+        self._down = down
+        self._up = up
+
+    def take_down(self, link: PeerLink, wanted: int) -> int:
+        """Bytes that may be read now; 0 suspends reading until there are some."""
+        granted = self._quotas.down.request(link, wanted, self._down, self._quotas.time())
+        if not granted:
+            link.transport.suspend_reading(ReadBlock.BANDWIDTH)
+            self._quotas.arm()
+        return granted
+
+    def take_up(self, link: PeerLink, wanted: int) -> int:
+        """Bytes that may be sent now; 0 means the link will be flushed when there are some."""
+        granted = self._quotas.up.request(link, wanted, self._up, self._quotas.time())
+        if granted < wanted:
+            # The rest waits in the queue, so that the limiter flushes the link again.
+            if granted:
+                self._quotas.up.request(link, wanted - granted, self._up, self._quotas.time())
+            self._quotas.arm()
+        return granted
+
+    def return_down(self, link: PeerLink, unused: int) -> None:
+        """Granted, but there was less to read."""
+        self._quotas.down.give_back(self._down, unused)
+
+    def return_up(self, link: PeerLink, unused: int) -> None:
+        """Granted, but the transport took less."""
+        self._quotas.up.give_back(self._up, unused)

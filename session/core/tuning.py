@@ -1,0 +1,72 @@
+"""The settings the hot paths read, as plain attributes, filled anew whenever settings change.
+
+A peer's pipeline asks for its limits at every wake-up; looking names up in the settings pack there would cost more than
+the work itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Tuning"]
+
+
+class Tuning:
+    """Settings of the peer layer.  Names and units are those of the settings pack."""
+
+    __slots__ = (
+        "allow_multiple_connections_per_ip",
+        "allowed_fast_set_size",
+        "close_redundant_connections",
+        "connections_limit",
+        "enable_incoming_tcp",
+        "enable_outgoing_tcp",
+        "handshake_timeout",
+        "inactivity_timeout",
+        "max_allowed_in_request_queue",
+        "max_out_request_queue",
+        "num_want",
+        "peer_connect_timeout",
+        "peer_timeout",
+        "piece_timeout",
+        "recv_socket_buffer_size",
+        "request_queue_time",
+        "request_timeout",
+        "send_buffer_watermark",
+        "send_socket_buffer_size",
+        "torrent_connect_boost",
+        "use_parole_mode",
+        "whole_pieces_threshold",
+    )
+
+    allow_multiple_connections_per_ip: bool
+    allowed_fast_set_size: int
+    close_redundant_connections: bool
+    connections_limit: int
+    enable_incoming_tcp: bool
+    enable_outgoing_tcp: bool
+    handshake_timeout: int
+    inactivity_timeout: int
+    max_allowed_in_request_queue: int
+    max_out_request_queue: int
+    num_want: int
+    peer_connect_timeout: int
+    peer_timeout: int
+    piece_timeout: int
+    recv_socket_buffer_size: int
+    request_queue_time: int
+    request_timeout: int
+    send_buffer_watermark: int
+    send_socket_buffer_size: int
+    torrent_connect_boost: int
+    use_parole_mode: bool
+    whole_pieces_threshold: int
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.update(settings)
+
+    def update(self, settings: Mapping[str, Any]) -> None:
+        """Take the values over."""
+        for name in self.__slots__:
+            setattr(self, name, settings[name])

@@ -1,0 +1,280 @@
+"""`Session`: the public face (libtorrent `session` and `session_handle`).
+
+    with Session({"listen_interfaces": "127.0.0.1:6881"}) as session:
+        handle = session.add_torrent(load_torrent_file("x.torrent"))
+
+Without `multi` a session has a thread of its own.  With `Session(multi=m)` it lives on the loop that drives `m`: no thread but
+the disk pool's is made, and methods called on that loop's thread run at once.  All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from ..protocols.engine.multi import Multi
+from ..protocols.types import InfoHashes, Sha1Hash
+from . import adding, closing
+from .alert_queue import AlertQueue
+from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
+from .core.core import Core
+from .core.ip_filter import IpFilter
+from .errors import InvalidSessionHandle
+from .flags import RemoveFlags, SaveStateFlags, StatusFlags
+from .handle import TorrentHandle
+from .params import AddTorrentParams, SessionParams
+from .runtime import CallersLoop, OwnThread, Runtime, default_workers
+from .settings import SettingsPack
+from .status import TorrentStatus
+from .torrent.report import status_of
+from .torrent.torrent import Torrent
+
+__all__ = ["Session"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_ALL_STATUS = StatusFlags(0xFFFF)
+
+
+class Session:
+    """One BitTorrent session."""
+
+    def __init__(
+        self,
+        params: SessionParams | Mapping[str, Any] | None = None,
+        *,
+        multi: Multi | None = None,
+    ) -> None:
+        """`params`: everything to start with, or just settings.  SettingsError when a setting is not acceptable."""
+        given = SessionParams.of(params)
+        settings = given.settings.copy()
+        self.runtime: Runtime = (
+            CallersLoop(multi)
+            if multi is not None
+            else OwnThread(default_workers(settings.get_int("aio_threads")))
+        )
+        self._alerts = AlertQueue(
+            self.runtime.multi.time,
+            size_limit=settings.get_int("alert_queue_size"),
+            mask=settings.get_int("alert_mask"),
+        )
+        self._params = given
+        self._closed = False
+        self._ended = threading.Event()
+        self._core: Core = self.runtime.call(self._start, settings)
+
+    def _start(self, settings: SettingsPack) -> Core:
+        core = Core(self.runtime.multi, settings, self._alerts)
+        core.ip_filter = self._params.ip_filter
+        core.start()
+        return core
+
+    # ------------------------------------------------------------------------------------------------------ ending
+
+    def close(self, timeout: float | None = None) -> bool:
+        """End the session: trackers are told (`stop_tracker_timeout`), files and sockets closed.  Repeatable.
+
+        On its own thread this waits, at most `timeout` seconds (default: a little more than the trackers get), and says
+        whether everything ended in time.  On the caller's loop it returns at once and ends by itself while the loop runs;
+        `is_closed` tells.
+        """
+        return closing.close(self, timeout)
+
+    def abort(self) -> closing.SessionProxy:
+        """Begin to end; the proxy waits for it when asked (libtorrent `abort`)."""
+        return closing.SessionProxy(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing of the session is left."""
+        return self._core.closed
+
+    def is_valid(self) -> bool:
+        """It was not closed."""
+        return not self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------------------------------------------- torrents
+
+    def add_torrent(self, params: AddTorrentParams | Mapping[str, Any]) -> TorrentHandle:
+        """Add a torrent and give its handle.  TorrentParamsError, DuplicateTorrent."""
+        return self._call(adding.add, self, adding.as_params(params))
+
+    def async_add_torrent(self, params: AddTorrentParams | Mapping[str, Any]) -> None:
+        """Add a torrent without waiting; ends in `AddTorrentAlert`, with an error when it could not be added."""
+        self._post(adding.add_reporting, self, adding.as_params(params))
+
+    def find_torrent(self, info_hash: Sha1Hash | InfoHashes | bytes) -> TorrentHandle:
+        """The torrent of that name; an invalid handle when there is none."""
+        names = (
+            info_hash.wire_names()
+            if isinstance(info_hash, InfoHashes)
+            else (Sha1Hash(bytes(info_hash)[:20]),)
+        )
+        return self._call(self._find, names)
+
+    def _find(self, names: tuple[Sha1Hash, ...]) -> TorrentHandle:
+        found = next((torrent for name in names if (torrent := self._core.find(name)) is not None), None)
+        return found.handle if found is not None else TorrentHandle()
+
+    def get_torrents(self) -> list[TorrentHandle]:
+        """Every torrent, in order of adding."""
+        return self._call(lambda: [torrent.handle for torrent in self._torrents()])
+
+    def remove_torrent(self, handle: TorrentHandle, flags: RemoveFlags = RemoveFlags(0)) -> None:
+        """Remove a torrent, with `delete_files` also its files.  InvalidTorrentHandle."""
+        torrent = handle._alive()
+        self._post(adding.remove, self, torrent, flags)
+
+    def _torrents(self) -> list[Torrent]:
+        return list(dict.fromkeys(self._core.torrents.values()))
+
+    # ------------------------------------------------------------------------------------------------------ status
+
+    def get_torrent_status(
+        self,
+        predicate: Callable[[TorrentStatus], bool] = lambda status: True,
+        flags: StatusFlags = _ALL_STATUS,
+    ) -> list[TorrentStatus]:
+        """The status of every torrent `predicate` accepts; it runs on the loop's thread."""
+
+        def collect() -> list[TorrentStatus]:
+            return [status for torrent in self._torrents() if predicate(status := status_of(torrent, flags))]
+
+        return self._call(collect)
+
+    def refresh_torrent_status(
+        self, statuses: list[TorrentStatus], flags: StatusFlags = _ALL_STATUS
+    ) -> list[TorrentStatus]:
+        """The same torrents as they are now; those removed meanwhile stay as they were."""
+
+        def refresh() -> list[TorrentStatus]:
+            return [
+                status_of(status.handle._alive(), flags)
+                if status.handle is not None and status.handle.is_valid()
+                else status
+                for status in statuses
+            ]
+
+        return self._call(refresh)
+
+    def post_torrent_updates(self, flags: StatusFlags = _ALL_STATUS) -> None:
+        """Post a `StateUpdateAlert` with the torrents that changed since the last one."""
+        self._post(self._post_updates, flags)
+
+    def _post_updates(self, flags: StatusFlags) -> None:
+        dirty, self._core.dirty = self._core.dirty, {}
+        changed = []
+        for torrent in dirty:
+            torrent.status_changed = False
+            if torrent.is_subscribed:
+                changed.append(status_of(torrent, flags))
+        self._alerts.emplace(StateUpdateAlert, changed)
+
+    def post_session_stats(self) -> None:
+        """Post a `SessionStatsAlert` with every counter."""
+        self._post(lambda: self._alerts.emplace(SessionStatsAlert, self._core.statistics()))
+
+    def session_stats(self) -> dict[str, int]:
+        """Every counter, by its dotted name."""
+        return self._call(lambda: self._core.statistics())
+
+    # -------------------------------------------------------------------------------------------- pause and settings
+
+    def pause(self) -> None:
+        """Every torrent stops; their own paused flags stay as they are."""
+        self._post(adding.pause_all, self)
+
+    def resume(self) -> None:
+        """Torrents that are not paused themselves go on."""
+        self._post(adding.resume_all, self)
+
+    def is_paused(self) -> bool:
+        """`pause` was called."""
+        return self._call(lambda: self._core.is_paused)
+
+    def apply_settings(self, settings: Mapping[str, Any]) -> None:
+        """Change settings.  SettingsError when one is not acceptable, and then nothing is changed."""
+        checked = SettingsPack(settings)
+        self._call(self._apply, checked.explicit())
+
+    def _apply(self, delta: Mapping[str, Any]) -> None:
+        changed = self._core.settings.apply(delta)
+        if changed:
+            self._core.apply_settings(changed)
+
+    def get_settings(self) -> SettingsPack:
+        """A copy of the settings in force."""
+        return self._call(lambda: self._core.settings.copy())
+
+    def session_state(self, flags: SaveStateFlags = SaveStateFlags(0xFFFFFFFF)) -> SessionParams:
+        """What `write_session_params` can save and a new session can start with."""
+        state = SessionParams()
+        if flags & SaveStateFlags.save_settings:
+            state.settings = self.get_settings()
+        if flags & SaveStateFlags.save_ip_filter:
+            state.ip_filter = self.get_ip_filter()
+        state.dht_state = self._params.dht_state
+        state.ext_state = dict(self._params.ext_state)
+        state.unsupported_settings = dict(self._params.unsupported_settings)
+        return state
+
+    # ------------------------------------------------------------------------------------------------------ alerts
+
+    def pop_alerts(self) -> list[Alert]:
+        """Every alert since the last call, oldest first."""
+        return self._alerts.pop_all()
+
+    def wait_for_alert(self, timeout_ms: int) -> Alert | None:
+        """Wait until there is an alert; the oldest one, not popped.  Not to be called on the loop's thread."""
+        return self._alerts.wait(timeout_ms / 1000.0)
+
+    def set_alert_notify(self, function: Callable[[], object] | None) -> None:
+        """Called on the loop's thread when the queue is no longer empty; it must not block."""
+        self._alerts.set_notify(function)
+
+    # -------------------------------------------------------------------------------------------- ports and filters
+
+    def listen_port(self) -> int:
+        """The TCP port peers reach us at; 0 when nothing listens."""
+        return self._call(lambda: self._core.listen_port)
+
+    def is_listening(self) -> bool:
+        """At least one socket accepts."""
+        return self._call(lambda: self._core.is_listening)
+
+    def set_ip_filter(self, ip_filter: IpFilter) -> None:
+        """Who may connect, and be connected to.  Connections it forbids are ended."""
+        self._post(lambda: self._core.set_ip_filter(ip_filter))
+
+    def get_ip_filter(self) -> IpFilter:
+        """The filter in force."""
+        return self._call(lambda: self._core.ip_filter or IpFilter())
+
+    # ----------------------------------------------------------------------------------------------------- private
+
+    def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._closed:
+            raise InvalidSessionHandle
+        return self.runtime.call(function, *args, **kwargs)
+
+    def _post(self, function: Callable[..., object], *args: Any) -> None:
+        if self._closed:
+            raise InvalidSessionHandle
+        if self.runtime.is_loop_thread:
+            function(*args)
+        else:
+            self.runtime.post(function, *args)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._core.torrents)} torrents"
+        return f"Session({state})"

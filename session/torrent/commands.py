@@ -1,0 +1,306 @@
+"""What a program may do to a torrent, on the loop thread: the bodies of `TorrentHandle`'s methods."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from ...protocols.types import Address
+from ..alerts import (
+    CacheFlushedAlert,
+    FileRenamedAlert,
+    FileRenameFailedAlert,
+    ReadPieceAlert,
+    SaveResumeDataAlert,
+    SaveResumeDataFailedAlert,
+    StorageMovedAlert,
+    StorageMovedFailedAlert,
+)
+from ..disk.errors import StorageError
+from ..disk.jobs import PieceJob, PieceResult
+from ..disk.params import MoveResult
+from ..errors import NO_ERROR, ErrorCode, Operation, TorrentErrc, UnsupportedFeature
+from ..flags import (
+    AddPieceFlags,
+    MoveFlags,
+    PauseFlags,
+    PeerSource,
+    ReannounceFlags,
+    ResumeDataFlags,
+    TorrentFlags,
+)
+from ..operations import operation_of
+from ..status import AnnounceEntry
+from .report import resume_params
+from .torrent import Torrent
+
+__all__: list[str] = []
+
+_REFUSED_FLAGS = TorrentFlags.share_mode | TorrentFlags.super_seeding | TorrentFlags.i2p_torrent
+
+
+def pause(torrent: Torrent, flags: PauseFlags) -> None:
+    """`TorrentHandle.pause`"""
+    torrent.pause(graceful=bool(flags & PauseFlags.graceful_pause))
+
+
+def resume(torrent: Torrent) -> None:
+    """`TorrentHandle.resume`"""
+    torrent.resume()
+
+
+def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) -> None:
+    """`TorrentHandle.set_flags` and `unset_flags`"""
+    changed = (flags if mask is None else mask) & (flags ^ torrent.flags)
+    if changed & flags & _REFUSED_FLAGS:
+        raise UnsupportedFeature(repr(changed & flags & _REFUSED_FLAGS), "not in this version")
+    paused = changed & TorrentFlags.paused
+    torrent.flags ^= changed & ~paused
+    if changed & TorrentFlags.sequential_download and torrent.download is not None:
+        torrent.download.picker.sequential = bool(torrent.flags & TorrentFlags.sequential_download)
+    if changed & TorrentFlags.upload_mode:
+        torrent.priorities_changed()
+    if paused:
+        if flags & TorrentFlags.paused:
+            torrent.pause()
+        else:
+            torrent.resume()
+    if changed:
+        torrent.need_save()
+
+
+def force_recheck(torrent: Torrent) -> None:
+    """`TorrentHandle.force_recheck`"""
+    torrent.recheck()
+
+
+def set_limit(torrent: Torrent, name: str, limit: int) -> None:
+    """The four limits of a torrent."""
+    setattr(torrent, name, limit if limit > 0 else -1)
+    torrent.limits_changed()
+    torrent.need_save()
+
+
+def file_progress(torrent: Torrent) -> list[int]:
+    """`TorrentHandle.file_progress`"""
+    return torrent.need_files().progress() if torrent.info is not None else []
+
+
+def piece_availability(torrent: Torrent) -> list[int]:
+    """`TorrentHandle.piece_availability`"""
+    return torrent.download.picker.piece_availability() if torrent.download is not None else []
+
+
+def prioritize_files(torrent: Torrent, priorities: Sequence[int]) -> None:
+    """`TorrentHandle.prioritize_files`"""
+    torrent.need_files().set_priorities(priorities)
+
+
+def file_priority(torrent: Torrent, index: int, priority: int | None) -> int:
+    """`TorrentHandle.file_priority`"""
+    files = torrent.need_files()
+    if priority is not None:
+        files.set_priority(index, priority)
+    if not 0 <= index < len(files.priorities):
+        raise IndexError(f"file {index} of {len(files.priorities)}")
+    return files.priorities[index]
+
+
+def file_priorities(torrent: Torrent) -> list[int]:
+    """`TorrentHandle.get_file_priorities`"""
+    return list(torrent.need_files().priorities) if torrent.info is not None else []
+
+
+def prioritize_pieces(torrent: Torrent, priorities: Sequence[int]) -> None:
+    """`TorrentHandle.prioritize_pieces`"""
+    files = torrent.need_files()
+    for piece, priority in enumerate(priorities):
+        files.set_piece_priority(piece, priority)
+
+
+def piece_priority(torrent: Torrent, piece: int, priority: int | None) -> int:
+    """`TorrentHandle.piece_priority`"""
+    files = torrent.need_files()
+    if priority is not None:
+        files.set_piece_priority(piece, priority)
+    priorities = files.piece_priorities()
+    if not 0 <= piece < len(priorities):
+        raise IndexError(f"piece {piece} of {len(priorities)}")
+    return priorities[piece]
+
+
+def piece_priorities(torrent: Torrent) -> list[int]:
+    """`TorrentHandle.get_piece_priorities`"""
+    return torrent.need_files().piece_priorities() if torrent.info is not None else []
+
+
+# ---------------------------------------------------------------------------------------------------------- the disk
+
+
+def rename_file(torrent: Torrent, index: int, name: str) -> None:
+    """`TorrentHandle.rename_file`"""
+    files, source = torrent.need_files(), torrent.need_storage()
+    if not 0 <= index < files.storage.num_files:
+        raise IndexError(f"file {index} of {files.storage.num_files}")
+    old = files.renamed.get(index) or files.storage.path(index)
+
+    def done(error: StorageError | None) -> None:
+        if torrent.removed:
+            return
+        if error is not None:
+            torrent.post(FileRenameFailedAlert, index, ErrorCode.from_exception(error))
+            return
+        files.renamed[index] = name
+        torrent.need_save()
+        torrent.post(FileRenamedAlert, index, name, old)
+
+    source.disk.submit_rename(source.storage, index, name, done)
+
+
+def move_storage(torrent: Torrent, save_path: str, flags: MoveFlags) -> None:
+    """`TorrentHandle.move_storage`"""
+    source, old = torrent.need_storage(), torrent.save_path
+
+    def done(result: MoveResult | None, error: StorageError | None) -> None:
+        if torrent.removed:
+            return
+        if result is None:
+            path = error.path if error is not None else save_path
+            operation = operation_of(error) if error is not None else Operation.unknown
+            torrent.post(StorageMovedFailedAlert, ErrorCode.from_exception(error), operation, path)
+            return
+        torrent.save_path = result.save_path
+        torrent.need_save()
+        torrent.post(StorageMovedAlert, result.save_path, old)
+        if result.need_full_check:
+            torrent.recheck()
+
+    source.disk.submit_move(source.storage, save_path, int(flags), done)
+
+
+def flush_cache(torrent: Torrent) -> None:
+    """`TorrentHandle.flush_cache`"""
+    source = torrent.need_storage()
+
+    def done(error: StorageError | None) -> None:
+        if error is not None:
+            torrent.on_disk_error(error)
+        torrent.post(CacheFlushedAlert)
+
+    source.disk.submit_flush(source.storage, done, sync=True)
+
+
+def save_resume_data(torrent: Torrent, flags: ResumeDataFlags) -> None:
+    """`TorrentHandle.save_resume_data`"""
+    if flags & ResumeDataFlags.only_if_modified and not torrent.flags & TorrentFlags.need_save_resume:
+        torrent.post(SaveResumeDataFailedAlert, ErrorCode.of(TorrentErrc.resume_data_not_modified))
+        return
+
+    def done(error: StorageError | None) -> None:
+        if error is not None:
+            torrent.post(SaveResumeDataFailedAlert, ErrorCode.from_exception(error))
+            return
+        params = resume_params(torrent)
+        if not flags & ResumeDataFlags.save_info_dict:
+            params.ti = None
+        torrent.flags &= ~TorrentFlags.need_save_resume
+        torrent.post(SaveResumeDataAlert, params)
+
+    source = torrent.block_source
+    if source is not None and flags & ResumeDataFlags.flush_disk_cache:
+        source.disk.submit_flush(source.storage, done, sync=True)
+    else:
+        done(None)
+
+
+def read_piece(torrent: Torrent, piece: int) -> None:
+    """`TorrentHandle.read_piece`"""
+    info, source = torrent.info, torrent.need_storage()
+    if info is None or not 0 <= piece < info.num_pieces or not torrent.has_piece(piece):
+        torrent.post(ReadPieceAlert, piece, b"", ErrorCode.of(TorrentErrc.invalid_piece_index))
+        return
+    data = bytearray(info.piece_size(piece))
+
+    def done(error: Exception | None) -> None:
+        failed = error is not None
+        torrent.post(
+            ReadPieceAlert,
+            piece,
+            b"" if failed else bytes(data),
+            ErrorCode.from_exception(error) if failed else NO_ERROR,
+        )
+
+    source.submit_read([memoryview(data)], piece * info.piece_length, done)
+
+
+def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -> None:
+    """`TorrentHandle.add_piece`"""
+    info, source, download = torrent.info, torrent.need_storage(), torrent.download
+    if info is None or download is None:
+        raise UnsupportedFeature("add_piece", "the torrent has not been checked yet")
+    if not 0 <= piece < info.num_pieces:
+        raise IndexError(f"piece {piece} of {info.num_pieces}")
+    if len(data) != info.piece_size(piece):
+        raise ValueError(f"piece {piece} has {info.piece_size(piece)} bytes, not {len(data)}")
+    if torrent.has_piece(piece) and not flags & AddPieceFlags.overwrite_existing:
+        return
+
+    def done(results: list[PieceResult]) -> None:
+        for result in results:
+            if result.error is not None:
+                torrent.on_disk_error(result.error)
+            elif not result.ok:
+                torrent.on_piece_failed(piece, [])
+            elif not torrent.has_piece(piece):
+                download.picker.we_have(piece)
+                torrent.on_piece_finished(piece)
+
+    source.submit_pieces([PieceJob(piece, memoryview(bytearray(data)), info.piece_hash(piece))], done)
+
+
+# ------------------------------------------------------------------------------------------------- peers and trackers
+
+
+def connect_peer(torrent: Torrent, address: Address, source: PeerSource) -> None:
+    """`TorrentHandle.connect_peer`"""
+    host, port = str(ipaddress.ip_address(address[0])), int(address[1])
+    if not 0 < port < 65536:
+        raise ValueError(f"no such port: {port}")
+    torrent.connect_peer((host, port), source)
+
+
+def trackers(torrent: Torrent) -> list[AnnounceEntry]:
+    """`TorrentHandle.trackers`"""
+    return torrent.need_tracking().entries()
+
+
+def add_tracker(torrent: Torrent, url: str, tier: int) -> None:
+    """`TorrentHandle.add_tracker`"""
+    torrent.need_tracking().add(url, tier)
+    torrent.need_save()
+
+
+def replace_trackers(torrent: Torrent, given: Sequence[tuple[str, int] | str | AnnounceEntry]) -> None:
+    """`TorrentHandle.replace_trackers`"""
+    wanted: list[tuple[str, int]] = []
+    for each in given:
+        if isinstance(each, str):
+            wanted.append((each, 0))
+        elif isinstance(each, AnnounceEntry):
+            wanted.append((each.url, each.tier))
+        else:
+            wanted.append((each[0], each[1]))
+    torrent.need_tracking().replace(wanted)
+    torrent.need_save()
+
+
+def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: ReannounceFlags) -> None:
+    """`TorrentHandle.force_reannounce`"""
+    torrent.need_tracking().reannounce(
+        seconds, tracker_index, ignore_min_interval=bool(flags & ReannounceFlags.ignore_min_interval)
+    )
+
+
+def scrape_tracker(torrent: Torrent, index: int) -> None:
+    """`TorrentHandle.scrape_tracker`"""
+    torrent.need_tracking().scrape(index)

@@ -1,0 +1,187 @@
+"""The download half of a torrent: picker, pieces being assembled, verification on the disk pool, blame for bad ones.
+
+A piece is reported only after its hash matched and its bytes were written; until then the picker counts it as neither had
+nor missing.  Nothing here knows sockets or peers' messages: links come in as opaque owners of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...protocols.metainfo.info import TorrentInfo
+from ...protocols.types import BLOCK_SIZE
+from ..disk.errors import StorageError
+from ..disk.jobs import PieceJob, PieceResult
+from .assembly import Assembly, BufferSource
+from .piece_picker import BlockOutcome, BlockRun, PiecePicker
+from .smart_ban import SmartBan
+
+if TYPE_CHECKING:
+    from .peer_link import PeerLink
+
+__all__ = ["Download", "DownloadOwner", "PieceSink"]
+
+
+class PieceSink(Protocol):
+    """Verifies and writes pieces: the disk, bound to one torrent's storage."""
+
+    def submit_pieces(self, batch: list[PieceJob], on_done: Callable[[list[PieceResult]], object]) -> bool:
+        """True when so much is queued now that no more should be read from peers."""
+        ...
+
+    def submit_read(
+        self, buffers: list[memoryview], offset: int, on_done: Callable[[Exception | None], object]
+    ) -> None: ...
+
+
+class DownloadOwner(Protocol):
+    """Who is told: the torrent."""
+
+    def on_piece_finished(self, piece: int) -> None: ...
+    def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None: ...
+    def on_culprit(self, address: Hashable) -> None: ...
+    def on_disk_error(self, error: StorageError) -> None: ...
+    def on_redundant(self, link: Any, key: int) -> None: ...
+    def on_congested(self) -> None: ...
+    def on_block_finished(self, piece: int, block: int, link: PeerLink) -> None: ...
+
+
+class Download:
+    """Puts pieces together.  One per torrent that has something to fetch."""
+
+    __slots__ = (
+        "_assembly",
+        "_complete",
+        "_info",
+        "_owner",
+        "_sink",
+        "_smart_ban",
+        "blocks_per_piece",
+        "closed",
+        "has_odd_blocks",
+        "num_failed_bytes",
+        "num_pieces",
+        "num_waste_bytes",
+        "picker",
+    )
+
+    def __init__(
+        self,
+        info: TorrentInfo,
+        picker: PiecePicker,
+        sink: PieceSink,
+        buffers: BufferSource,
+        owner: DownloadOwner,
+    ) -> None:
+        self.picker = picker
+        self.num_pieces = info.num_pieces
+        self.blocks_per_piece = (info.piece_length + BLOCK_SIZE - 1) // BLOCK_SIZE
+        self.has_odd_blocks = info.piece_length % BLOCK_SIZE != 0
+        """Every piece ends in a block that is not full."""
+        self.num_failed_bytes = 0
+        """Bytes of pieces whose hash was wrong."""
+        self.num_waste_bytes = 0
+        """Bytes of blocks we had already or did not order."""
+        self.closed = False
+        self._info = info
+        self._sink = sink
+        self._owner = owner
+        self._assembly = Assembly(buffers)
+        self._complete: list[int] = []
+        self._smart_ban = SmartBan()
+
+    def piece_size(self, piece: int) -> int:
+        """Bytes of a piece; the last one may be shorter."""
+        return self._info.piece_size(piece)
+
+    def pick(self, bits: int, room: int, link: PeerLink) -> list[BlockRun]:
+        """Up to `room` blocks for `link`, which has the pieces in `bits`."""
+        return self.picker.pick(bits, room, link, mode=link.pick_mode)
+
+    def receive_block(self, piece: int, block: int, data: memoryview, link: PeerLink) -> None:
+        """A block that was on order from `link`.  Its data is copied here, once."""
+        begin = block * BLOCK_SIZE
+        view = self._assembly.views.get(piece)
+        size = BLOCK_SIZE
+        if piece == self.num_pieces - 1 or self.has_odd_blocks:
+            size = min(BLOCK_SIZE, self.piece_size(piece) - begin)
+        if len(data) != size:
+            self.give_up(piece, block, link)
+            self.count_waste(len(data))
+            return
+        outcome = self.picker.block_received(piece, block, link)
+        if outcome is BlockOutcome.DUPLICATE:
+            self.count_waste(size)
+            return
+        if view is None:
+            view = self._assembly.open(piece, self.piece_size(piece))
+        view[begin : begin + size] = data
+        self._owner.on_block_finished(piece, block, link)
+        if outcome is BlockOutcome.PIECE_COMPLETE:
+            self._complete.append(piece)
+
+    def submit_complete(self) -> None:
+        """After a batch of blocks: cancel what end game asked twice, hand completed pieces to the disk as one job."""
+        if self.picker.redundant:
+            for link, piece, block in self.picker.take_redundant():
+                self._owner.on_redundant(link, piece * self.blocks_per_piece + block)
+        if not self._complete:
+            return
+        complete, self._complete = self._complete, []
+        batch = []
+        buffers: dict[int, bytearray] = {}
+        views: dict[int, memoryview] = {}
+        for piece in complete:
+            buffers[piece], views[piece] = self._assembly.take(piece)
+            batch.append(PieceJob(piece, views[piece], self._info.piece_hash(piece)))
+        if self._sink.submit_pieces(batch, lambda results: self._written(results, buffers, views)):
+            self._owner.on_congested()
+
+    def _written(
+        self, results: list[PieceResult], buffers: dict[int, bytearray], views: dict[int, memoryview]
+    ) -> None:
+        for result in results:
+            if not self.closed:
+                self._judge(result, views[result.index])
+            views.pop(result.index).release()
+            self._assembly.give_back(buffers.pop(result.index))
+
+    def _judge(self, result: PieceResult, data: memoryview) -> None:
+        piece = result.index
+        if result.error is not None:
+            self.picker.piece_failed(piece)
+            self._owner.on_disk_error(result.error)
+        elif result.ok:
+            self.picker.piece_passed(piece)
+            for culprit in self._smart_ban.piece_passed(piece, data):
+                self._owner.on_culprit(culprit)
+            self._owner.on_piece_finished(piece)
+        else:
+            self.num_failed_bytes += len(data)
+            contributors = self.picker.piece_failed(piece)
+            senders = [getattr(link, "address", None) for link in contributors]
+            for culprit in self._smart_ban.piece_failed(piece, data, senders):
+                self._owner.on_culprit(culprit)
+            self._owner.on_piece_failed(piece, contributors)
+
+    def give_up(self, piece: int, block: int, link: Hashable) -> None:
+        """A block on order will not come from `link`."""
+        self.picker.cancel(piece, block, link)
+
+    def count_waste(self, count: int) -> None:
+        """Bytes nobody needed arrived."""
+        self.num_waste_bytes += count
+
+    def stop(self) -> None:
+        """The torrent is paused: its peers are gone, blocks of unfinished pieces are dropped."""
+        for piece in list(self._assembly.views):
+            self.picker.piece_failed(piece)
+        self._assembly.clear()
+        self._complete.clear()
+
+    def close(self) -> None:
+        """The torrent stops: what is being assembled is dropped, what is being written is written but not reported."""
+        self.closed = True
+        self._assembly.clear()
+        self._complete.clear()

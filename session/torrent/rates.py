@@ -1,0 +1,70 @@
+"""Transfer counters and their rates, as libtorrent's `stat_channel`: a total, and a five-second moving average."""
+
+from __future__ import annotations
+
+__all__ = ["RateMeter", "TransferMeters"]
+
+_WINDOW = 5.0
+"""Seconds the average looks back."""
+
+
+class RateMeter:
+    """Counts bytes; `tick` turns what came since the last one into a rate."""
+
+    __slots__ = ("_since", "rate", "total")
+
+    def __init__(self, total: int = 0) -> None:
+        self.total = total
+        """Bytes ever counted."""
+        self.rate = 0.0
+        """Bytes per second, averaged."""
+        self._since = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes."""
+        self.total += count
+        self._since += count
+
+    def tick(self, elapsed: float, into: RateMeter | None = None) -> None:
+        """`elapsed` seconds passed since the last tick; what came meanwhile is also counted by `into`."""
+        if into is not None and self._since:
+            into.add(self._since)
+        if elapsed <= 0:
+            self._since = 0
+            return
+        share = min(1.0, elapsed / _WINDOW)
+        self.rate += (self._since / elapsed - self.rate) * share
+        if self.rate < 1.0 and not self._since:
+            self.rate = 0.0
+        self._since = 0
+
+
+class TransferMeters:
+    """The four counters every peer, torrent and session keeps."""
+
+    __slots__ = ("down", "payload_down", "payload_up", "up")
+
+    def __init__(self) -> None:
+        self.down = RateMeter()
+        """Everything received."""
+        self.up = RateMeter()
+        """Everything sent."""
+        self.payload_down = RateMeter()
+        """Piece data received."""
+        self.payload_up = RateMeter()
+        """Piece data sent."""
+
+    def tick(self, elapsed: float, into: TransferMeters | None = None) -> None:
+        """`elapsed` seconds passed since the last tick; what came meanwhile is also counted by `into`."""
+        if into is None:
+            for meter in (self.down, self.up, self.payload_down, self.payload_up):
+                meter.tick(elapsed)
+            return
+        self.down.tick(elapsed, into.down)
+        self.up.tick(elapsed, into.up)
+        self.payload_down.tick(elapsed, into.payload_down)
+        self.payload_up.tick(elapsed, into.payload_up)
+
+    def drain(self, into: TransferMeters) -> None:
+        """Hand what came since the last tick over: this side ends."""
+        self.tick(0.0, into)

@@ -1,0 +1,215 @@
+"""One peer's download pipeline: which blocks are on order, how many should be, and when it is late.
+
+The number on order grows by one for every block that arrives (doubling each round trip) until the rate no longer grows,
+then follows `request_queue_time` seconds of the measured rate, as libtorrent's `desired_queue_size`.  Requests for all
+blocks that one wake-up freed leave together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from ...protocols.errors import RemoteProtocolError
+from ...protocols.peer.messages import Block, Request
+from ...protocols.types import BLOCK_SIZE, PieceIndex
+
+if TYPE_CHECKING:
+    from .download import Download
+    from .peer_link import PeerLink
+
+__all__ = ["PipelineLimits", "Requester"]
+
+_FIRST_REQUESTS = 8
+_MIN_REQUESTS = 2
+_ASSUMED_REMOTE_QUEUE = 250
+"""Requests a peer that does not say "reqq" is taken to hold; clients of old drop beyond this."""
+
+
+class PipelineLimits(Protocol):
+    """The settings that bound a pipeline."""
+
+    @property
+    def max_out_request_queue(self) -> int: ...
+    @property
+    def request_queue_time(self) -> float: ...
+    @property
+    def request_timeout(self) -> float: ...
+    @property
+    def piece_timeout(self) -> float: ...
+
+
+class Requester:
+    """What is on order from one peer.  Owned by its link; blocks go to the torrent's `Download`."""
+
+    __slots__ = (
+        "_download",
+        "_last_rate",
+        "_limits",
+        "_link",
+        "_remote_limit",
+        "_slow_start",
+        "_target",
+        "allowed_fast",
+        "last_block_at",
+        "on_order",
+        "snubbed",
+    )
+
+    def __init__(self, link: PeerLink, download: Download, limits: PipelineLimits) -> None:
+        self._link = link
+        self._download = download
+        self._limits = limits
+        self._target = _FIRST_REQUESTS
+        self._slow_start = True
+        self._last_rate = 0.0
+        self._remote_limit = _ASSUMED_REMOTE_QUEUE
+        self.on_order: set[int] = set()
+        """Blocks requested and not yet here, numbered piece × blocks per piece + block."""
+        self.allowed_fast: set[int] = set()
+        """Pieces it sends even while choking (BEP 6)."""
+        self.last_block_at = 0.0
+        """When the last block came, or the pipeline was empty before."""
+        self.snubbed = False
+        """It stopped sending for `request_timeout`; it gets one request at a time."""
+
+    @property
+    def target(self) -> int:
+        """Requests that should be on order now."""
+        if self.snubbed:
+            return 1
+        return min(self._target, self._limits.max_out_request_queue, self._remote_limit)
+
+    def set_remote_limit(self, count: int) -> None:
+        """The peer said how many requests it holds ("reqq", BEP 10)."""
+        self._remote_limit = max(1, count)
+
+    def fill(self, now: float) -> None:
+        """Order as many blocks as are missing from the target."""
+        link = self._link
+        connection = link.connection
+        if not connection.am_interested:
+            return
+        bits = link.pieces
+        if connection.peer_choking:
+            bits = self._allowed_bits(bits)
+            if not bits:
+                return
+        target = self.target
+        room = target - len(self.on_order)
+        # Topping a long queue up by a few blocks at a time would cost a pick for each; a quarter is early enough.
+        if room <= 0 or (self.on_order and room < target >> 3):
+            return
+        runs = self._download.pick(bits, room, link)
+        if not runs:
+            return
+        if not self.on_order:
+            self.last_block_at = now
+        connection.send_requests(self._order(runs))
+
+    def _allowed_bits(self, bits: int) -> int:
+        allowed = 0
+        for piece in self.allowed_fast:
+            allowed |= 1 << piece
+        return bits & allowed
+
+    def _order(self, runs: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        download, on_order = self._download, self.on_order
+        per_piece, last_piece = download.blocks_per_piece, download.num_pieces - 1
+        requests: list[tuple[int, int, int]] = []
+        for piece, first, count in runs:
+            key = piece * per_piece + first
+            on_order.update(range(key, key + count))
+            begin = first * BLOCK_SIZE
+            if piece == last_piece or download.has_odd_blocks:
+                size = download.piece_size(piece)
+                requests += [
+                    (piece, at, min(BLOCK_SIZE, size - at))
+                    for at in range(begin, begin + count * BLOCK_SIZE, BLOCK_SIZE)
+                ]
+            else:
+                requests += [
+                    (piece, at, BLOCK_SIZE) for at in range(begin, begin + count * BLOCK_SIZE, BLOCK_SIZE)
+                ]
+        return requests
+
+    def on_blocks(self, blocks: list[Block], now: float) -> None:
+        """Blocks arrived.  RemoteProtocolError for one that cannot be; one we did not order is counted as waste."""
+        self.last_block_at = now
+        if self.snubbed:
+            self.snubbed = False
+            self._link.owner.on_unsnubbed(self._link)
+        download, on_order, link = self._download, self.on_order, self._link
+        per_piece = download.blocks_per_piece
+        receive = download.receive_block
+        accepted = 0
+        for piece, begin, data in blocks:
+            block = begin >> 14
+            key = piece * per_piece + block
+            if key in on_order and not begin & 0x3FFF and block < per_piece:
+                on_order.discard(key)
+                accepted += 1
+                receive(piece, block, data, link)
+            else:
+                self._unordered(piece, begin, data)
+        if self._slow_start:
+            self._target += accepted
+        download.submit_complete()
+
+    def _unordered(self, piece: int, begin: int, data: memoryview) -> None:
+        download = self._download
+        if piece >= download.num_pieces or begin + len(data) > download.piece_size(piece):
+            raise RemoteProtocolError(f"block {begin}+{len(data)} of piece {piece} is outside the torrent")
+        download.count_waste(len(data))
+
+    def on_rejected(self, request: Request) -> None:
+        """The peer will not send a block."""
+        piece, begin, _ = request
+        key = piece * self._download.blocks_per_piece + (begin >> 14)
+        if key in self.on_order:
+            self.on_order.discard(key)
+            self._download.give_up(piece, begin >> 14, self._link)
+        self.allowed_fast.discard(piece)
+
+    def on_choked(self, *, keeps_requests: bool) -> None:
+        """The peer chokes.  With BEP 6 each request is rejected or served by name; without, all are lost."""
+        if not keeps_requests:
+            self.drop_all()
+
+    def drop_all(self) -> None:
+        """Nothing on order will come: the peer is gone or choked us."""
+        per_piece = self._download.blocks_per_piece
+        for key in self.on_order:
+            self._download.give_up(key // per_piece, key % per_piece, self._link)
+        self.on_order.clear()
+
+    def cancel(self, key: int) -> None:
+        """A block came from somebody else; take it off the order, and tell the peer."""
+        if key not in self.on_order:
+            return
+        self.on_order.discard(key)
+        piece, block = divmod(key, self._download.blocks_per_piece)
+        begin = block * BLOCK_SIZE
+        length = min(BLOCK_SIZE, self._download.piece_size(piece) - begin)
+        self._link.connection.send_cancel(Request(PieceIndex(piece), begin, length))
+
+    def tick(self, now: float, rate: float) -> None:
+        """Once a second: `rate` is the payload rate of the peer, bytes per second."""
+        if self._slow_start and rate < self._last_rate * 1.05 + 5_000 and self._last_rate:
+            self._slow_start = False
+        self._last_rate = rate
+        if not self._slow_start:
+            self._target = max(_MIN_REQUESTS, int(rate * self._limits.request_queue_time / BLOCK_SIZE))
+        if self.on_order and not self.snubbed and now - self.last_block_at > self._limits.request_timeout:
+            self._snub()
+
+    def _snub(self) -> None:
+        # libtorrent: a peer that sent nothing for request_timeout is snubbed; its blocks may be had from others.
+        self.snubbed = True
+        self._slow_start = False
+        self._target = _MIN_REQUESTS
+        per_piece = self._download.blocks_per_piece
+        for key in self.on_order:
+            self._download.give_up(key // per_piece, key % per_piece, self._link)
+        self.on_order.clear()
+        self._link.owner.on_snubbed(self._link)

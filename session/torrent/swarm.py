@@ -1,0 +1,421 @@
+"""The connections of one torrent: dialling, admitting, what peers have, and what they are told.
+
+Owner of the torrent's links (`LinkOwner`).  Algorithms live beside it: whom to dial is `peer_list`, what to fetch is
+`download`, whom to unchoke is the session's choker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...protocols.errors import EvtorrentError, RemoteProtocolError
+from ...protocols.peer.connection import PeerConnection
+from ...protocols.peer.fast import allowed_fast_set
+from ...protocols.peer.handshake import Capability, Handshake
+from ...protocols.peer.messages import HandshakeReceived, Request
+from ...protocols.transport.dial import dial
+from ...protocols.types import Address, PieceIndex
+from ..alerts import (
+    PeerBanAlert,
+    PeerConnectAlert,
+    PeerDirection,
+    PeerDisconnectedAlert,
+    PeerErrorAlert,
+    PeerSnubbedAlert,
+    PeerUnsnubbedAlert,
+)
+from ..close_reason import CloseReason
+from ..errors import ErrorCode
+from ..flags import PeerSource
+from ..operations import operation_of
+from .link_end import LinkEnded
+from .peer_link import LinkOwner, PeerLink
+from .peer_list import PeerList
+from .picker_modes import PickMode
+from .requester import Requester
+from .uploader import Uploader
+
+if TYPE_CHECKING:
+    from ..core.core import Core
+    from .torrent import Torrent
+
+__all__ = ["CAPABILITIES", "Swarm"]
+
+CAPABILITIES = Capability.FAST | Capability.EXTENSION
+"""What our handshakes announce."""
+
+
+class Swarm(LinkOwner):
+    """The links of one torrent that is started."""
+
+    __slots__ = ("_core", "_torrent", "links", "num_half_open", "peers")
+
+    def __init__(self, torrent: Torrent, core: Core, peers: PeerList) -> None:
+        self._torrent = torrent
+        self._core = core
+        self.peers = peers
+        self.links: set[PeerLink] = set()
+        """Connected and connecting."""
+        self.num_half_open = 0
+        """Of these, still connecting."""
+
+    # ------------------------------------------------------------------------------------------- coming and going
+
+    def add_peers(self, addresses: list[Address], source: PeerSource) -> int:
+        """Peers heard of; gives how many were new."""
+        now = self._core.base.time()
+        return sum(1 for address in addresses if self.peers.add(address, source, now) is not None)
+
+    def connect_next(self, now: float) -> bool:
+        """Dial the best candidate; False when there is none."""
+        peer = self.peers.next_candidate(now)
+        if peer is None:
+            return False
+        self.connect_to(peer.address, now)
+        return True
+
+    def connect_now(self, address: Address, now: float) -> None:
+        """Dial one peer of the list, unless it is connected or banned."""
+        peer = self.peers.find(address)
+        if peer is not None and peer.connection is None and not peer.banned:
+            self.connect_to(address, now)
+
+    def connect_to(self, address: Address, now: float) -> PeerLink:
+        """Dial a peer of the list."""
+        core, torrent = self._core, self._torrent
+        local = Handshake.with_capabilities(torrent.info_hashes.best(), core.peer_id, CAPABILITIES)
+        connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
+        transport = dial(
+            core.base,
+            address[0],
+            address[1],
+            chain="tcp",
+            timeout=float(core.tuning.peer_connect_timeout),
+            source=core.outgoing_source(address),
+        )
+        link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
+        self.peers.set_connected(address, link)
+        link.peer = self.peers.find(address)
+        link.source = link.peer.source if link.peer is not None else 0
+        self._prepare(link)
+        self.links.add(link)
+        core.link_opened(link)
+        self.num_half_open += 1
+        transport.set_user(link)
+        return link
+
+    def attach(self, link: PeerLink, handshake: HandshakeReceived, now: float) -> None:
+        """Take over an incoming link whose handshake names this torrent."""
+        core, torrent = self._core, self._torrent
+        link.owner = self
+        link.source = PeerSource.incoming
+        link.peer = self.peers.add_incoming(link.address, now)
+        if link.peer is None:
+            link.close(LinkEnded(CloseReason.blocked, "banned, or the peer list is full"))
+            return
+        if link.peer.connection is not None:
+            link.close(LinkEnded(CloseReason.duplicate_peer_id))
+            return
+        self.peers.set_connected(link.address, link)
+        self.links.add(link)
+        core.link_opened(link)
+        self._prepare(link)
+        link.connection.accept(
+            Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES), torrent.registry
+        )
+        self._after_handshake(link, now)
+
+    def _prepare(self, link: PeerLink) -> None:
+        torrent, core = self._torrent, self._core
+        link.torrent = torrent
+        link.quota = core.quotas.quota_for(torrent, link)
+        info = torrent.info
+        if info is None:
+            return
+        link.connection.set_num_pieces(info.num_pieces, info.piece_length, info.total_size)
+        download, storage = torrent.download, torrent.block_source
+        if download is not None:
+            link.requester = Requester(link, download, core.tuning)
+            link.pick_mode = torrent.pick_mode
+        if storage is not None:
+            link.uploader = Uploader(
+                storage,
+                info.piece_length,
+                core.slabs,
+                on_ready=lambda: link.flush(core.base.time()),
+                on_error=lambda error: torrent.on_read_error(link, error),
+            )
+
+    def metadata_arrived(self, now: float) -> None:
+        """The torrent's shape became known (BEP 9); links get their pipelines and peers' early bitfields count."""
+        for link in list(self.links):
+            try:
+                self._prepare(link)
+                link.handle_events(now)
+            except RemoteProtocolError as error:
+                link.close(error)
+            if not link.closed:
+                link.flush(now)
+
+    def close_all(self, error: EvtorrentError) -> None:
+        """End every link."""
+        for link in list(self.links):
+            link.close(error)
+
+    # --------------------------------------------------------------------------------------- LinkOwner: handshake
+
+    def on_handshake(self, link: PeerLink, event: HandshakeReceived) -> None:
+        """An outgoing link was answered."""
+        self._after_handshake(link, self._core.base.time())
+
+    def _after_handshake(self, link: PeerLink, now: float) -> None:
+        core, torrent = self._core, self._torrent
+        if link.outgoing:
+            self.num_half_open -= 1
+        assert link.peer_id is not None
+        if link.peer_id == core.peer_id:
+            self.peers.ban(link.address)
+            link.close(LinkEnded(CloseReason.self_connection))
+            return
+        if any(
+            other.peer_id == link.peer_id and other is not link for other in self.links
+        ) and not self._keep_newer(link):
+            link.close(LinkEnded(CloseReason.duplicate_peer_id))
+            return
+        connection = link.connection
+        connection.send_pieces(torrent.have)
+        if connection.supports_extensions:
+            connection.send_extension_handshake(torrent.extension_fields(link))
+        if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
+            self._offer_fast(link)
+        self.peers.handshake_done(link.address, now)
+        direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
+        torrent.post(PeerConnectAlert, link.address, link.peer_id, direction)
+        link.handle_events(now)
+        if not link.closed:
+            link.flush(now)
+
+    def _keep_newer(self, link: PeerLink) -> bool:
+        """Both sides dialled at once: keep the connection the side with the lower peer id made, on both sides the same."""
+        assert link.peer_id is not None
+        ours = self._core.peer_id < link.peer_id
+        if link.outgoing != ours:
+            return False
+        for other in list(self.links):
+            if other.peer_id == link.peer_id and other is not link:
+                if other.outgoing == link.outgoing:
+                    return False
+                other.close(LinkEnded(CloseReason.duplicate_peer_id))
+        return True
+
+    def _offer_fast(self, link: PeerLink) -> None:
+        torrent = self._torrent
+        size = self._core.tuning.allowed_fast_set_size
+        if not size or not torrent.have.any() or torrent.info is None:
+            return
+        for piece in allowed_fast_set(
+            link.address[0], torrent.info_hashes.best(), torrent.info.num_pieces, size
+        ):
+            if torrent.has_piece(piece):
+                link.connection.send_allowed_fast(piece)
+                link.user_data.setdefault("allowed_fast", set()).add(piece)
+
+    def on_closed(self, link: PeerLink, error: EvtorrentError) -> None:
+        """A link ended, whoever ended it."""
+        core, torrent = self._core, self._torrent
+        if link not in self.links:
+            return
+        self.links.discard(link)
+        handshaken = link.peer_id is not None
+        if link.outgoing and not handshaken:
+            self.num_half_open -= 1
+        if torrent.download is not None and torrent.info is not None and link.pieces:
+            torrent.download.picker.remove_peer(link.pieces)
+        failed = not handshaken or isinstance(error, RemoteProtocolError)
+        self.peers.connection_closed(link.address, core.base.time(), failed=failed)
+        core.link_closed(link)
+        torrent.link_ended(link)
+        self._report_end(link, error)
+
+    def _report_end(self, link: PeerLink, error: EvtorrentError) -> None:
+        torrent, code, operation = self._torrent, ErrorCode.from_exception(error), operation_of(error)
+        if isinstance(error, RemoteProtocolError):
+            torrent.post(PeerErrorAlert, link.address, link.peer_id, operation, code)
+        reason = error.reason if isinstance(error, LinkEnded) else CloseReason.none
+        torrent.post(PeerDisconnectedAlert, link.address, link.peer_id, operation, code, reason)
+
+    # ------------------------------------------------------------------------------------------ LinkOwner: pieces
+
+    def on_pieces(self, link: PeerLink, bits: int) -> None:
+        """What the peer has, all at once."""
+        torrent = self._torrent
+        download, info = torrent.download, torrent.info
+        if info is None:
+            return
+        if download is not None:
+            if link.pieces:
+                download.picker.remove_peer(link.pieces)
+            download.picker.add_peer(bits)
+        link.pieces = bits
+        self._update_seed(link)
+        self.update_interest(link)
+
+    def on_have(self, link: PeerLink, piece: int) -> None:
+        """One more piece."""
+        download = self._torrent.download
+        if download is None:
+            return
+        download.picker.add_have(piece)
+        self._update_seed(link)
+        if not link.connection.am_interested:
+            self.update_interest(link)
+        elif link.requester is not None and not link.requester.on_order:
+            link.requester.fill(self._core.base.time())
+
+    def _update_seed(self, link: PeerLink) -> None:
+        info = self._torrent.info
+        link.is_seed = info is not None and link.pieces == (1 << info.num_pieces) - 1
+        self.peers.set_seed(link.address, link.is_seed)
+        if link.is_seed and self._torrent.is_finished and self._core.tuning.close_redundant_connections:
+            link.close(LinkEnded(CloseReason.upload_to_upload))
+
+    def update_interest(self, link: PeerLink) -> None:
+        """Say whether we want something of the peer, if that changed."""
+        if link.closed or not link.peer_id:
+            return
+        torrent = self._torrent
+        download = torrent.download
+        wanted = torrent.wants_data and download is not None and download.picker.is_interesting(link.pieces)
+        if wanted != link.connection.am_interested:
+            link.connection.send_interested(wanted)
+        if wanted and link.requester is not None:
+            link.requester.fill(self._core.base.time())
+
+    def on_idle(self, link: PeerLink) -> None:
+        """Nothing could be ordered: perhaps there is nothing left to want."""
+        self.update_interest(link)
+
+    # ------------------------------------------------------------------------------------------ LinkOwner: upload
+
+    def on_interest_changed(self, link: PeerLink) -> None:
+        """The peer wants data now, or no more."""
+        self._core.choking.interest_changed(link, self._core.base.time())
+
+    def on_requests(self, link: PeerLink, requests: list[Request]) -> None:
+        """The peer asks for blocks."""
+        torrent, uploader, connection = self._torrent, link.uploader, link.connection
+        if uploader is None:
+            for request in requests:
+                connection.send_reject(request)
+            return
+        queue = uploader.queue
+        limit = self._core.tuning.max_allowed_in_request_queue
+        fast = link.user_data.get("allowed_fast", ())
+        known = -1
+        for request in requests:
+            piece = request[0]
+            if (
+                (connection.am_choking and piece not in fast)
+                or len(queue) >= limit
+                or (piece != known and not torrent.has_piece(piece))
+            ):
+                connection.send_reject(request)
+            else:
+                known = piece
+                queue.append(request)
+
+    # -------------------------------------------------------------------------------------- LinkOwner: extensions
+
+    def on_extension_handshake(self, link: PeerLink) -> None:
+        """The peer's extensions are known."""
+        extensions = link.connection.extensions
+        if extensions.listen_port and not link.outgoing:
+            self.peers.set_listen_port(link.address, extensions.listen_port)
+        self._torrent.extension_handshake(link)
+
+    def on_extension_message(self, link: PeerLink, name: str, payload: bytes) -> None:
+        """A message of an extension of ours."""
+        self._torrent.extension_message(link, name, payload)
+
+    def on_port(self, link: PeerLink, port: int) -> None:
+        """The peer has a DHT node."""
+        self._core.dht_node_heard((link.address[0], port))
+
+    def on_snubbed(self, link: PeerLink) -> None:
+        """The peer let requests time out."""
+        self._torrent.post(PeerSnubbedAlert, link.address, link.peer_id)
+
+    def on_unsnubbed(self, link: PeerLink) -> None:
+        """It sends again."""
+        self._torrent.post(PeerUnsnubbedAlert, link.address, link.peer_id)
+
+    # -------------------------------------------------------------------------------------------- from the torrent
+
+    def have_piece(self, piece: int, now: float) -> None:
+        """A piece is ours: tell everybody who is not a seed."""
+        index = PieceIndex(piece)
+        for link in list(self.links):
+            if link.peer_id is None or link.is_seed:
+                continue
+            link.connection.send_have(index)
+            if link.requester is None or not link.requester.on_order:
+                link.flush(now)
+
+    def cancel_elsewhere(self, key: int, keeper: PeerLink, now: float) -> None:
+        """End game: a block came; nobody else needs to send it."""
+        for link in list(self.links):
+            if link is not keeper and link.requester is not None and key in link.requester.on_order:
+                link.requester.cancel(key)
+                link.flush(now)
+
+    def ban(self, address: Address) -> None:
+        """A peer proved to send bad data: end it and never come back."""
+        self.peers.ban(address)
+        link = next((link for link in self.links if link.address == address), None)
+        self._torrent.post(PeerBanAlert, address, link.peer_id if link else None)
+        if link is not None:
+            link.close(LinkEnded(CloseReason.corrupt_pieces))
+
+    def update_all_interest(self, now: float) -> None:
+        """Priorities or state changed: look at every peer again."""
+        for link in list(self.links):
+            self.update_interest(link)
+            if not link.closed:
+                link.flush(now)
+
+    def finished(self) -> None:
+        """We have everything: peers that have too are of no use."""
+        for link in list(self.links):
+            if link.requester is not None:
+                link.requester.drop_all()
+            link.connection.send_interested(False)
+            if link.is_seed and self._core.tuning.close_redundant_connections:
+                link.close(LinkEnded(CloseReason.upload_to_upload))
+
+    def set_parole(self, address: Address) -> None:
+        """A peer took part in a failed piece: from now on its pieces are fetched from it alone, until one is good."""
+        for link in self.links:
+            if link.address == address:
+                link.pick_mode |= PickMode.ON_PAROLE
+
+    def tick(self, now: float, elapsed: float) -> None:
+        """Once a tick: rates, late peers, dead peers."""
+        tuning = self._core.tuning
+        for link in list(self.links):
+            if link.peer_id is None:
+                if link.is_connected and now - link.connected_at > tuning.handshake_timeout:
+                    link.close(LinkEnded(CloseReason.timed_out_handshake))
+                continue
+            if now - link.last_received > tuning.peer_timeout:
+                link.close(LinkEnded(CloseReason.timed_out_activity))
+                continue
+            self._update_speed(link, tuning.whole_pieces_threshold)
+            link.tick(now, elapsed)
+
+    def _update_speed(self, link: PeerLink, threshold: float) -> None:
+        info = self._torrent.info
+        rate = link.meters.payload_down.rate
+        fast = info is not None and rate > 0 and info.piece_length / rate < threshold
+        link.pick_mode = (
+            link.pick_mode | PickMode.WHOLE_PIECES if fast else link.pick_mode & ~PickMode.WHOLE_PIECES
+        )

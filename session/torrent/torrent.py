@@ -1,0 +1,573 @@
+"""One torrent: what it is, which phase it is in, and the parts that do the work.
+
+The torrent owns and routes.  Connections are the `Swarm`'s, pieces the `Download`'s, trackers `TorrentTrackers`', files
+and priorities `TorrentFiles`', the way through checking `Startup`'s, what is shown outside `report`'s.  A torrent that was
+never started has none of them: thousands of paused torrents cost little more than their metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from ...protocols.bits import Bitfield
+from ...protocols.errors import EvtorrentError
+from ...protocols.metainfo import TorrentInfo
+from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.types import Address, InfoHashes
+from ..alerts import (
+    BlockFinishedAlert,
+    FileErrorAlert,
+    HashFailedAlert,
+    PieceFinishedAlert,
+    StateChangedAlert,
+    TorrentAlert,
+    TorrentErrorAlert,
+    TorrentFinishedAlert,
+    TorrentPausedAlert,
+    TorrentResumedAlert,
+)
+from ..close_reason import CloseReason
+from ..disk.errors import StorageError
+from ..errors import NO_ERROR, ErrorCode, SessionError, TorrentErrc
+from ..flags import PeerSource, TorrentFlags
+from ..operations import operation_of
+from ..params import AddTorrentParams
+from ..status import TorrentState
+from .bound_storage import BoundStorage
+from .clocks import ActivityClocks
+from .download import Download
+from .files import TorrentFiles
+from .link_end import LinkEnded
+from .peer_link import PeerLink
+from .peer_list import PeerList
+from .phase import Phase, state_of
+from .picker_modes import PickMode
+from .rates import TransferMeters
+from .startup import Startup
+from .swarm import Swarm
+from .tracking import Tracking
+
+if TYPE_CHECKING:
+    from ..core.core import Core
+    from ..handle import TorrentHandle
+
+__all__ = ["Torrent"]
+
+
+class Torrent:
+    """One torrent of a session.  Made from `AddTorrentParams`, which it keeps."""
+
+    __slots__ = (
+        "_core",
+        "_was_finished",
+        "block_source",
+        "checking_progress",
+        "clocks",
+        "download",
+        "download_limit",
+        "error",
+        "error_path",
+        "files",
+        "flags",
+        "handle",
+        "have",
+        "info",
+        "info_hashes",
+        "max_connections",
+        "max_uploads",
+        "meters",
+        "name",
+        "params",
+        "peers",
+        "phase",
+        "phase_before_check",
+        "queue_position",
+        "registry",
+        "removed",
+        "save_path",
+        "shown_state",
+        "startup",
+        "status_changed",
+        "swarm",
+        "tracking",
+        "upload_limit",
+        "user_data",
+    )
+
+    def __init__(self, core: Core, params: AddTorrentParams, handle: TorrentHandle) -> None:
+        self._core = core
+        self.params = params
+        """As it was added; fields that change live elsewhere and are put back by `report.resume_params`."""
+        self.handle = handle
+        self.info: TorrentInfo | None = params.ti
+        self.info_hashes: InfoHashes = params.ti.info_hashes if params.ti is not None else params.info_hashes
+        self.name = params.best_name()
+        self.save_path = params.save_path
+        self.flags = params.flags
+        self.phase = Phase.NEW
+        self.phase_before_check = Phase.NEW
+        self.queue_position = 0
+        self.upload_limit, self.download_limit = params.upload_limit, params.download_limit
+        self.max_connections, self.max_uploads = params.max_connections, params.max_uploads
+        self.shown_state = TorrentState.checking_resume_data
+        self.error: ErrorCode = NO_ERROR
+        """Why it stopped by itself."""
+        self.error_path = ""
+        """The file the error is about."""
+        self.have: Bitfield = _NOTHING if self.info is None else Bitfield(self.info.num_pieces)
+        """Verified and written.  Shared with the picker once there is one."""
+        self.checking_progress = 0.0
+        self.registry: ExtensionRegistry = core.registry
+        self.meters = _NO_METERS
+        self.clocks: ActivityClocks | None = None
+        self.peers: PeerList | None = None
+        self.swarm: Swarm | None = None
+        self.download: Download | None = None
+        self.block_source: BoundStorage | None = None
+        self.files: TorrentFiles | None = None
+        self.tracking: Tracking | None = None
+        self.startup: Startup | None = None
+        self.removed = False
+        self.status_changed = True
+        self.user_data: dict[str, Any] | None = None
+        self._was_finished = False
+
+    # ------------------------------------------------------------------------------------------ starting, stopping
+
+    def start(self) -> None:
+        """Leave the paused state: check if needed, then connect and announce.  Does nothing when it runs."""
+        if self.swarm is not None or self.removed or self.error:
+            return
+        core = self._core
+        if self.meters is _NO_METERS:
+            self.meters = TransferMeters()
+        if self.clocks is None:
+            self.clocks = ActivityClocks(self.params, core.wall_time())
+        if self.peers is None:
+            self.peers = core.new_peer_list(self)
+        if self.tracking is None:
+            self.tracking = Tracking(self, core)
+        self.swarm = Swarm(self, core, self.peers)
+        self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
+        if self.info is None:
+            self._enter(Phase.METADATA)
+            self._go_online()
+        elif self.phase is Phase.ACTIVE:
+            self._go_online()
+        else:
+            self.check(from_resume=True)
+
+    def check(self, *, from_resume: bool) -> None:
+        """Find out which pieces are on disk; with `from_resume`, believing resume data that fits the files."""
+        if self.startup is not None:
+            self.startup.cancel()
+        else:
+            self.phase_before_check = Phase.NEW
+        self._open_storage()
+        self._enter(Phase.RESUMING if from_resume else Phase.CHECKING)
+        self.startup = Startup(self, self._core)
+        self.startup.begin(from_resume=from_resume)
+
+    def stop(self, *, on_told: Callable[[], object] | None = None) -> None:
+        """Enter the paused state: connections end, trackers are told (then `on_told`).  Does nothing when it does not run."""
+        swarm = self.swarm
+        if swarm is None:
+            if on_told is not None:
+                on_told()
+            return
+        if self.startup is not None:
+            self.startup.cancel()
+            self.startup = None
+            self.phase = self.phase_before_check
+        self.swarm = None
+        swarm.close_all(LinkEnded(CloseReason.none, "the torrent was paused"))
+        if self.download is not None:
+            self.download.stop()
+        self._core.torrent_stopped(self)
+        if self.block_source is not None:
+            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+        if self.tracking is not None:
+            self.tracking.stop(on_told)
+        elif on_told is not None:
+            on_told()
+        self.touch()
+
+    def checked(self, have: Bitfield) -> None:
+        """The pieces on disk are known: go on."""
+        assert self.info is not None
+        self.startup = None
+        self.have.bits = have.bits
+        self._make_download()
+        self._was_finished = self.is_finished
+        self._enter(Phase.ACTIVE)
+        if self.swarm is not None:
+            self._go_online()
+
+    def enter_checking(self) -> None:
+        """Pieces are being hashed."""
+        self._enter(Phase.CHECKING)
+
+    def recheck(self) -> None:
+        """Trust nothing and hash everything again."""
+        if self.info is None or self.removed:
+            return
+        swarm = self.swarm
+        if swarm is not None:
+            swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
+        if self.download is not None:
+            self.download.close()
+            self.download = None
+        self._core.torrent_stopped(self)
+        self.have = Bitfield(self.info.num_pieces)
+        self.phase = Phase.NEW
+        self.params.have_pieces = None
+        self.flags &= ~TorrentFlags.seed_mode
+        if swarm is not None:
+            self.check(from_resume=False)
+
+    def set_error(self, error: StorageError | EvtorrentError, path: str = "") -> None:
+        """Stop by itself, saying why.  Everything verified stays."""
+        self.error = ErrorCode.from_exception(error)
+        self.error_path = path
+        self.flags &= ~TorrentFlags.auto_managed
+        self.post(TorrentErrorAlert, self.error, path)
+        self.pause()
+
+    def pause(self, *, graceful: bool = False) -> None:
+        """The paused flag, and what it means.  A graceful pause lets blocks on order arrive: not in this version."""
+        if not self.flags & TorrentFlags.paused:
+            self.flags |= TorrentFlags.paused
+            self.need_save()
+        if self.swarm is not None:
+            self.stop()
+            self.post(TorrentPausedAlert)
+
+    def resume(self) -> None:
+        """Without the paused flag, unless the session itself is paused."""
+        was_paused = bool(self.flags & TorrentFlags.paused)
+        self.flags &= ~TorrentFlags.paused
+        if was_paused:
+            self.need_save()
+        if self._core.is_paused or self.swarm is not None:
+            return
+        self.start()
+        if self.swarm is not None and was_paused:
+            self.post(TorrentResumedAlert)
+
+    def clear_error(self) -> None:
+        """Forget why it stopped; it starts again when it is not paused."""
+        self.error, self.error_path = NO_ERROR, ""
+        if not self.flags & TorrentFlags.paused and not self._core.is_paused:
+            self.start()
+        self.touch()
+
+    def close(self) -> None:
+        """The torrent leaves the session."""
+        self.removed = True
+        self.stop()
+        if self.download is not None:
+            self.download.close()
+            self.download = None
+
+    # --------------------------------------------------------------------------------------------------- private
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.show_state()
+
+    def show_state(self) -> None:
+        """Tell when the state shown outside changed."""
+        state = state_of(self.phase, is_seed=self.is_seed, is_finished=self.is_finished)
+        if state is not self.shown_state:
+            previous, self.shown_state = self.shown_state, state
+            self.post(StateChangedAlert, state, previous)
+            self.touch()
+
+    def _open_storage(self) -> None:
+        if self.info is None or self.block_source is not None:
+            return
+        if self.files is None:
+            self.files = TorrentFiles(self, self._core)
+        self.block_source = BoundStorage(self._core.disk, self._core.disk.open(self.files.storage_params()))
+
+    def _make_download(self) -> None:
+        info, source = self.info, self.block_source
+        assert info is not None and source is not None and self.files is not None
+        picker = self._core.new_picker(info)
+        picker.set_have(self.have.bits)
+        self.have = picker.have
+        self.download = Download(info, picker, source, self._core.buffers, self)
+        picker.sequential = bool(self.flags & TorrentFlags.sequential_download)
+        self.files.apply_priorities(picker)
+
+    def _go_online(self) -> None:
+        assert self.swarm is not None and self.tracking is not None
+        self._core.torrent_started(self)
+        self.tracking.start()
+        if self.info is not None:
+            self.swarm.metadata_arrived(self._core.base.time())
+
+    # ------------------------------------------------------------------------------------------------- properties
+
+    @property
+    def is_seed(self) -> bool:
+        """Every piece is here."""
+        return self.info is not None and self.have.all()
+
+    @property
+    def is_finished(self) -> bool:
+        """Every wanted piece is here."""
+        if self.download is not None:
+            return self.download.picker.is_finished
+        return self.is_seed
+
+    @property
+    def wants_data(self) -> bool:
+        """It is downloading."""
+        return (
+            self.phase is Phase.ACTIVE and not self.flags & TorrentFlags.upload_mode and not self.is_finished
+        )
+
+    @property
+    def pick_mode(self) -> PickMode:
+        """The picking modes of all its links."""
+        return PickMode.END_GAME
+
+    @property
+    def wants_peers(self) -> bool:
+        """It dials peers: seeds wait to be called, unless everybody there is behind a NAT."""
+        if self.swarm is None or self.phase is Phase.CHECKING:
+            return False
+        return self.phase is Phase.METADATA or self.phase is Phase.ACTIVE
+
+    @property
+    def has_room_for_link(self) -> bool:
+        """One more connection is allowed."""
+        return self.swarm is not None and (
+            self.max_connections < 0 or len(self.swarm.links) < self.max_connections
+        )
+
+    @property
+    def is_checked(self) -> bool:
+        """`have` is known to be what is on disk."""
+        return self.phase is Phase.ACTIVE
+
+    @property
+    def is_session_paused(self) -> bool:
+        """The session as a whole is paused."""
+        return self._core.is_paused
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Its changes are posted by `post_torrent_updates`."""
+        return bool(self.flags & TorrentFlags.update_subscribe)
+
+    @property
+    def wanted_bits(self) -> int:
+        """The pieces with a priority above 0, had or not."""
+        info = self.info
+        if info is None:
+            return 0
+        full = (1 << info.num_pieces) - 1
+        if self.files is None or (not self.files.piece_overrides and all(self.files.priorities)):
+            return full
+        return sum(1 << piece for piece, priority in enumerate(self.files.piece_priorities()) if priority)
+
+    def is_blocked(self, host: str) -> bool:
+        """The session's IP filter forbids it and holds for this torrent."""
+        return bool(self.flags & TorrentFlags.apply_ip_filter) and self._core.is_blocked(host)
+
+    def now(self) -> float:
+        """The loop's clock."""
+        return self._core.base.time()
+
+    def has_piece(self, piece: int) -> bool:
+        """It is verified and on disk."""
+        return self.have[piece]
+
+    # --------------------------------------------------------------------------------------------- DownloadOwner
+
+    def on_block_finished(self, piece: int, block: int, link: PeerLink) -> None:
+        """A block came."""
+        if self._core.alerts.should_post(BlockFinishedAlert):
+            self.post(BlockFinishedAlert, link.address, link.peer_id, block, piece)
+
+    def on_piece_finished(self, piece: int) -> None:
+        """A piece is verified and on disk."""
+        now = self._core.base.time()
+        self.post(PieceFinishedAlert, piece)
+        self.need_save()
+        if self.files is not None:
+            self.files.piece_finished(piece)
+        if self.swarm is not None:
+            self.swarm.have_piece(piece, now)
+        if not self._was_finished and self.is_finished:
+            self._finish(now)
+
+    def _finish(self, now: float) -> None:
+        self._was_finished = True
+        if self.clocks is not None:
+            self.clocks.finished(self._core.wall_time())
+        self.show_state()
+        self.post(TorrentFinishedAlert)
+        if self.swarm is not None:
+            self.swarm.finished()
+        if self.tracking is not None and self.is_seed:
+            self.tracking.completed()
+
+    def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
+        """The hash was wrong.  One sender is guilty; of several, all are watched until the good copy tells."""
+        self.post(HashFailedAlert, piece)
+        swarm = self.swarm
+        if swarm is None:
+            return
+        senders = {link.address for link in contributors if isinstance(link, PeerLink)}
+        if len(senders) == 1:
+            swarm.ban(senders.pop())
+        elif self._core.tuning.use_parole_mode:
+            for address in senders:
+                swarm.set_parole(address)
+        swarm.update_all_interest(self._core.base.time())
+
+    def on_culprit(self, address: Hashable) -> None:
+        """The good copy differs from what this peer sent."""
+        if self.swarm is not None:
+            self.swarm.ban(cast("Address", address))
+
+    def on_redundant(self, link: PeerLink, key: int) -> None:
+        """End game: a block on order from `link` came from somebody else."""
+        if link.requester is not None and not link.closed:
+            link.requester.cancel(key)
+            link.flush(self.now())
+
+    def on_congested(self) -> None:
+        """The disk cannot keep up."""
+        self._core.disk_congested()
+
+    def on_disk_error(self, error: StorageError) -> None:
+        """Writing failed: stop, with everything verified kept."""
+        if self.error or self.removed:
+            return
+        self.post(FileErrorAlert, ErrorCode.from_exception(error), operation_of(error), error.path)
+        self.set_error(error, error.path)
+
+    def on_read_error(self, link: PeerLink, error: Exception) -> None:
+        """Reading for an upload failed."""
+        if isinstance(error, StorageError):
+            self.on_disk_error(error)
+
+    # -------------------------------------------------------------------------------------------------- extensions
+
+    def extension_fields(self, link: PeerLink) -> dict[str, Any]:
+        """What our extension handshake says beside the ids (BEP 10)."""
+        fields = self._core.extension_fields(link)
+        if self.info is not None:
+            fields["metadata_size"] = len(self.info.info_section)
+            if self.is_seed:
+                fields["upload_only"] = 1
+        return fields
+
+    def extension_handshake(self, link: PeerLink) -> None:
+        """A peer said what it speaks."""
+        self._core.extensions.on_handshake(self, link)
+
+    def extension_message(self, link: PeerLink, name: str, payload: bytes) -> None:
+        """A peer sent a message of an extension."""
+        self._core.extensions.on_message(self, link, name, payload)
+
+    # ------------------------------------------------------------------------------------------------ bookkeeping
+
+    def post(self, kind: type[TorrentAlert], *args: Any) -> None:
+        """Post an alert about this torrent, if anybody wants it."""
+        alerts = self._core.alerts
+        if alerts.should_post(kind):
+            alerts.emplace(kind, self.handle, *args, torrent_name=self.name)
+
+    def link_ended(self, link: PeerLink) -> None:
+        """Its transfers count on in the torrent's totals."""
+        link.meters.drain(self.meters)
+        self.touch()
+
+    def connect_peer(self, address: Address, source: PeerSource) -> None:
+        """Remember a peer and dial it now."""
+        if self.peers is None:
+            self.peers = self._core.new_peer_list(self)
+        now = self.now()
+        self.peers.add(address, source, now)
+        if self.swarm is not None and self.wants_peers:
+            self.swarm.connect_now(address, now)
+
+    def peers_found(self, addresses: list[Address], source: PeerSource) -> None:
+        """Somebody told us of peers."""
+        if self.swarm is None:
+            return
+        allowed = [address for address in addresses if not self.is_blocked(address[0])]
+        if self.swarm.add_peers(allowed, source):
+            self._core.connector.boost(self, self.now())
+
+    def priorities_changed(self) -> None:
+        """What is wanted changed: so may the state, and our interest in peers."""
+        self.need_save()
+        if self.phase is not Phase.ACTIVE:
+            return
+        if not self.is_finished:
+            self._was_finished = False
+        self.show_state()
+        if self.swarm is not None:
+            self.swarm.update_all_interest(self.now())
+        if not self._was_finished and self.is_finished:
+            self._finish(self.now())
+
+    def limits_changed(self) -> None:
+        """Rate limits are others now."""
+        self._core.quotas.torrent_changed(self)
+
+    def disk_done(self, error: StorageError | None) -> None:
+        """A disk operation that nobody waits for ended."""
+        if error is not None:
+            self.on_disk_error(error)
+
+    def need_files(self) -> TorrentFiles:
+        """Its files.  SessionError without metadata."""
+        if self.info is None:
+            raise SessionError(code=ErrorCode.of(TorrentErrc.no_metadata))
+        if self.files is None:
+            self.files = TorrentFiles(self, self._core)
+        return self.files
+
+    def need_storage(self) -> BoundStorage:
+        """Its storage.  SessionError without metadata."""
+        self.need_files()
+        self._open_storage()
+        assert self.block_source is not None
+        return self.block_source
+
+    def need_tracking(self) -> Tracking:
+        """Its trackers."""
+        if self.tracking is None:
+            self.tracking = Tracking(self, self._core)
+        return self.tracking
+
+    def need_save(self) -> None:
+        """Resume data would differ from what was saved."""
+        self.flags |= TorrentFlags.need_save_resume
+        self.touch()
+
+    def touch(self) -> None:
+        """The status changed since it was last posted."""
+        if not self.status_changed:
+            self.status_changed = True
+            self._core.status_dirty(self)
+
+    def tick(self, now: float, elapsed: float) -> None:
+        """Once a tick, while it is started."""
+        if self.swarm is not None:
+            self.swarm.tick(now, elapsed)
+        self.meters.tick(elapsed, self._core.meters)
+        if self.clocks is not None:
+            self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
+
+
+_NOTHING = Bitfield(0)
+_NO_METERS = TransferMeters()
