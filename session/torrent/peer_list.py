@@ -284,13 +284,22 @@ class PeerList:
         """When `next_candidate` may find somebody again after it found nobody; None when nothing but news helps."""
         return None if abs(self._nothing_before) == inf else self._nothing_before
 
-    def num_candidates(self) -> int:
-        """Peers that may be connected, now or after their time of rest."""
-        return sum(1 for _ in self._candidates())
+    def num_candidates(self, now: float | None = None) -> int:
+        """Peers that may be connected: at `now`, or, without it, when their time of rest is over."""
+        return sum(1 for peer in self._candidates() if now is None or self._retry_at(peer) <= now)
 
+    @property
     def num_seeds(self) -> int:
         """Peers known to have everything."""
         return sum(peer.is_seed for peer in self)
+
+    def addresses(self) -> list[Address]:
+        """Peers worth knowing again after a restart: those that listen and are not banned."""
+        return [peer.address for peer in self if peer.connectable and not peer.banned]
+
+    def banned(self) -> list[Address]:
+        """Peers that are banned."""
+        return [peer.address for peer in self if peer.banned]
 
     def __iter__(self) -> Iterator[KnownPeer]:
         for ports in self._hosts.values():

@@ -86,6 +86,8 @@ class PieceBlocks:
         first, free = self.tail, self.free
         if free != self.size - first:
             return self._take_holes(want, peer, runs)
+        if not free:
+            return 0
         count = want if want < free else free
         self._request(first, first + count, peer, runs)
         return count
@@ -125,14 +127,14 @@ class PieceBlocks:
     def give_back(self, block: int, peer: Hashable) -> bool:
         """`peer` will not send the block.  False when it was not asked."""
         state = self.states[block]
-        if state == REQUESTED and self.owners[block] is peer:
+        if state == REQUESTED and self.owners[block] == peer:
             self.states[block] = FREE
             self.owners[block] = None
             self.free += 1
             return True
-        if state != BUSY or not _contains(self.busy[block], peer):
+        if state != BUSY or peer not in self.busy[block]:
             return False
-        askers = self.busy[block] = [asker for asker in self.busy[block] if asker is not peer]
+        askers = self.busy[block] = [asker for asker in self.busy[block] if asker != peer]
         self.owners[block] = askers[0]
         if len(askers) == 1:
             del self.busy[block]
@@ -142,13 +144,13 @@ class PieceBlocks:
     def settle(self, block: int, peer: Hashable) -> list[Hashable] | None:
         """A BUSY block came from `peer`: the others that were asked for it; None when `peer` was not."""
         askers = self.busy[block]
-        if not _contains(askers, peer):
+        if peer not in askers:
             return None
         del self.busy[block]
         self.states[block] = RECEIVED
         self.owners[block] = peer
         self.left -= 1
-        return [asker for asker in askers if asker is not peer]
+        return [asker for asker in askers if asker != peer]
 
     def blocks_of(self, peer: Hashable) -> list[int]:
         """The blocks on order from `peer`."""
@@ -156,10 +158,10 @@ class PieceBlocks:
         mine = [
             block
             for block, owner in enumerate(self.owners)
-            if owner is peer and REQUESTED <= states[block] <= BUSY
+            if owner == peer and REQUESTED <= states[block] <= BUSY
         ]
         mine += [
-            b for b, askers in self.busy.items() if self.owners[b] is not peer and _contains(askers, peer)
+            block for block, askers in self.busy.items() if self.owners[block] != peer and peer in askers
         ]
         return mine
 
@@ -167,11 +169,11 @@ class PieceBlocks:
         """The blocks on order from others and not from `peer`, as (askers, block), the last ones first."""
         block = self.states.rfind(REQUESTED)
         while block >= 0:
-            if self.owners[block] is not peer:
+            if self.owners[block] != peer:
                 yield 1, block
             block = self.states.rfind(REQUESTED, 0, block)
         for block, askers in self.busy.items():
-            if not _contains(askers, peer):
+            if peer not in askers:
                 yield len(askers), block
 
     def status(self) -> PieceStatus:
@@ -196,12 +198,8 @@ class PieceBlocks:
         assert not any(states[self.tail :])
         assert {block for block, state in enumerate(states) if state == BUSY} == set(self.busy)
         for block, askers in self.busy.items():
-            assert len({id(asker) for asker in askers}) == len(askers) > 1
-            assert self.owners[block] is askers[0]
+            assert len(set(askers)) == len(askers) > 1
+            assert self.owners[block] == askers[0]
         for block, state in enumerate(states):
             if state == FREE:
                 assert self.owners[block] is None
-
-
-def _contains(peers: list[Hashable], peer: Hashable) -> bool:
-    return any(other is peer for other in peers)

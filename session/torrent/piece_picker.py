@@ -89,8 +89,7 @@ class _Picker:
 class PiecePicker(PieceTable):
     """Tracks what is had, on order and wanted in one torrent, and says what to ask of a peer.
 
-    A `peer` is any hashable object; it is told from others by identity and held until the pieces it sent blocks of are
-    done with.  The caller reports each peer that goes twice: `remove_peer` (what it had) and `peer_gone` (its orders).
+    A `peer` is any hashable object, held until the pieces it sent blocks of are done with.  The caller reports each peer that goes twice: `remove_peer` (what it had) and `peer_gone` (its orders).
     """
 
     __slots__ = (
@@ -176,7 +175,7 @@ class PiecePicker(PieceTable):
         blocks = picker.current
         if blocks is not None and blocks.pickable and num_blocks > 0 and bits >> blocks.index & 1:
             reserved_for = blocks.reserved_for
-            if reserved_for is peer or (reserved_for is None and not flags & _ON_PAROLE):
+            if reserved_for == peer or (reserved_for is None and not flags & _ON_PAROLE):
                 num_blocks -= self._take(blocks, num_blocks, picker, runs)
                 if blocks.pickable == ABANDONED or not blocks.free:
                     self.classify(blocks)
@@ -213,7 +212,7 @@ class PiecePicker(PieceTable):
     def _pick_own(self, bits: int, want: int, picker: _Picker, runs: list[BlockRun]) -> int:
         """Pick from the pieces that nobody else sends blocks of."""
         for blocks in [
-            blocks for blocks in picker.begun if blocks.reserved_for is picker.peer and blocks.pickable
+            blocks for blocks in picker.begun if blocks.reserved_for == picker.peer and blocks.pickable
         ]:
             if want and bits >> blocks.index & 1:
                 want -= self._take(blocks, want, picker, runs)
@@ -228,7 +227,7 @@ class PiecePicker(PieceTable):
                 blocks = choice[0]
             else:
                 blocks = min(choice, key=_blocks_left)
-            if blocks.reserved_for is not picker.peer:
+            if blocks.reserved_for != picker.peer:
                 blocks.reserved_for = None
             want -= self._take(blocks, want, picker, runs)
             self.classify(blocks)
@@ -287,8 +286,9 @@ class PiecePicker(PieceTable):
         """Blocks others were asked for: of fewest first, and of those what was asked for last and so comes last."""
         found: list[tuple[int, PieceBlocks, int]] = []
         searched = 0
+        bits &= self.wanted_bits
         for blocks in reversed(self.begun.values()):
-            if not blocks.left or not self.wanted_bits & bits >> blocks.index & 1:
+            if not blocks.left or not bits >> blocks.index & 1:
                 continue
             found += [(asked, blocks, block) for asked, block in blocks.requested_blocks(picker.peer)]
             searched += 1
@@ -319,9 +319,13 @@ class PiecePicker(PieceTable):
         blocks = self.begun.get(piece)
         if blocks is None:
             return BlockOutcome.DUPLICATE if self.have[piece] else BlockOutcome.UNREQUESTED
-        if blocks.states[block] == RECEIVED:
+        state = blocks.states[block]
+        if state == RECEIVED:
             return BlockOutcome.DUPLICATE
-        others = blocks.settle(block, peer) if blocks.states[block] == BUSY else None
+        if state == REQUESTED and blocks.owners[block] == peer:
+            # An equal peer, not the same object.
+            return self.block_received(piece, block, blocks.owners[block])
+        others = blocks.settle(block, peer) if state == BUSY else None
         if others is None:
             return BlockOutcome.UNREQUESTED
         self.redundant += [(other, piece, block) for other in others]
@@ -353,10 +357,10 @@ class PiecePicker(PieceTable):
                 blocks.give_back(block, peer)
             self._released(blocks, peer)
         if self.redundant:
-            self.redundant = [order for order in self.redundant if order[0] is not peer]
+            self.redundant = [order for order in self.redundant if order[0] != peer]
 
     def _released(self, blocks: PieceBlocks, peer: Hashable) -> None:
-        if blocks.reserved_for is peer:
+        if blocks.reserved_for == peer:
             blocks.reserved_for = None
         if blocks.free == blocks.size:
             self.drop(blocks.index)
@@ -365,9 +369,9 @@ class PiecePicker(PieceTable):
 
     def piece_passed(self, piece: int) -> list[Hashable | None]:
         """The piece is verified and written: it is had.  Returns who sent each block (None: restored)."""
-        contributors = self.drop(piece)
+        blocks = self.begun.get(piece)
         self.we_have(piece)
-        return contributors
+        return [] if blocks is None else blocks.owners
 
     def piece_failed(self, piece: int) -> list[Hashable | None]:
         """The piece is bad or could not be written: it is untouched again.  Returns who sent each block."""
@@ -410,7 +414,7 @@ class PiecePicker(PieceTable):
             }:
                 assert owner is None or blocks in self._pickers[owner].begun
         for peer, picker in self._pickers.items():
-            assert picker.peer is peer
+            assert picker.peer == peer
             for blocks in picker.begun:
                 assert self.begun[blocks.index] is blocks
                 assert any(begun is picker.begun for begun in blocks.pickers)

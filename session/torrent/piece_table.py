@@ -4,7 +4,7 @@ Sets of pieces are integers, bit `i` being piece `i`.  Laws, which `check_invari
 
 * `wanted_bits` is what has a priority above 0 and is not had;
 * `open_bits` is what of it is not begun;
-* a begun piece is in exactly one of `sets`, and none is had.
+* a begun piece is in the one of `sets` it belongs in, and none is had.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class PieceTable:
         self.open_bits = full
         """Wanted and untouched."""
         self.sets = [0, 0, 0, 0]
-        """Begun pieces by what may be picked of them: CLOSED, SHARED, RESERVED, ABANDONED."""
+        """Begun pieces with something to pick: SHARED, RESERVED, ABANDONED; nothing is kept of CLOSED ones."""
         self.begun: dict[int, PieceBlocks] = {}
         self.priorities = bytearray([DEFAULT_PRIORITY]) * num_pieces
         self.levels = [0] * (TOP_PRIORITY + 1)
@@ -81,12 +81,17 @@ class PieceTable:
 
     def we_have(self, piece: int) -> None:
         """The piece is verified and on disk.  Repeatable."""
-        self.drop(piece)
-        if not self.have[piece]:
-            self.have.set(piece)
-            self.num_have += 1
-            if self.priorities[piece]:
-                self._unwant(piece)
+        if self.have[piece]:
+            return
+        begun = self._forget(piece) is not None
+        self.have.set(piece)
+        self.num_have += 1
+        if self.priorities[piece]:
+            bit = 1 << piece
+            self.wanted_bits ^= bit
+            self.num_wanted -= 1
+            if not begun:
+                self.open_bits ^= bit
 
     def we_lost(self, piece: int) -> None:
         """The piece is not on disk any more.  Repeatable."""
@@ -101,7 +106,7 @@ class PieceTable:
         self.have.bits = bits
         self.num_have = bits.bit_count()
         for piece in [piece for piece in self.begun if bits >> piece & 1]:
-            self.drop(piece)
+            self._forget(piece)
         self._rebuild()
 
     # -- what we want
@@ -164,10 +169,8 @@ class PieceTable:
         size = self.blocks_in_last_piece if piece == self.num_pieces - 1 else self.blocks_per_piece
         blocks = self.begun[piece] = PieceBlocks(PieceIndex(piece), size)
         blocks.reserved_for = reserved_for
-        bit = 1 << piece
-        self.sets[CLOSED] |= bit
-        if self.open_bits & bit:
-            self.open_bits ^= bit
+        if self.priorities[piece]:
+            self.open_bits ^= 1 << piece
         return blocks
 
     def classify(self, blocks: PieceBlocks) -> None:
@@ -181,23 +184,15 @@ class PieceTable:
             now = ABANDONED if free == blocks.left else SHARED
         was = blocks.pickable
         if now != was:
-            bit = 1 << blocks.index
-            self.sets[was] ^= bit
-            self.sets[now] ^= bit
-            blocks.pickable = now
+            self._move(blocks, now)
 
     def drop(self, piece: int) -> list[Hashable | None]:
         """Forget what was begun of a piece; who sent its blocks is returned.  It is untouched again if wanted."""
-        blocks = self.begun.pop(piece, None)
+        blocks = self._forget(piece)
         if blocks is None:
             return []
-        bit = 1 << piece
-        self.sets[blocks.pickable] ^= bit
-        blocks.pickable = CLOSED
-        for begun in blocks.pickers:
-            begun.discard(blocks)
-        if self.wanted_bits & bit:
-            self.open_bits |= bit
+        if self.priorities[piece]:
+            self.open_bits |= 1 << piece
         return blocks.owners
 
     def check_invariant(self) -> None:
@@ -211,11 +206,14 @@ class PieceTable:
         assert self.num_wanted == wanted.bit_count()
         assert self.num_have == self.have.count()
         assert not begun & self.have.bits
-        assert sum(self.sets) == begun == self.sets[0] | self.sets[1] | self.sets[2] | self.sets[3]
+        shared, reserved, abandoned = self.sets[SHARED], self.sets[RESERVED], self.sets[ABANDONED]
+        assert shared + reserved + abandoned == shared | reserved | abandoned
+        assert not self.sets[CLOSED]
+        assert not (shared | reserved | abandoned) & ~begun
         for piece, blocks in self.begun.items():
             blocks.check_invariant()
             assert blocks.index == piece
-            assert self.sets[blocks.pickable] >> piece & 1
+            assert blocks.pickable == CLOSED or self.sets[blocks.pickable] >> piece & 1
             was = blocks.pickable
             self.classify(blocks)
             # Blocks that arrive leave a shared piece shared; only who goes away abandons it.
@@ -240,11 +238,19 @@ class PieceTable:
         bit = 1 << piece
         self.wanted_bits ^= bit
         self.num_wanted -= 1
-        if self.open_bits & bit:
-            self.open_bits ^= bit
         blocks = self.begun.get(piece)
-        if blocks is not None:
+        if blocks is None:
+            self.open_bits ^= bit
+        else:
             self.classify(blocks)
+
+    def _forget(self, piece: int) -> PieceBlocks | None:
+        blocks = self.begun.pop(piece, None)
+        if blocks is not None:
+            self._move(blocks, CLOSED)
+            for begun in blocks.pickers:
+                begun.discard(blocks)
+        return blocks
 
     def _rebuild(self) -> None:
         wanted = (self.levels[0] | self.have.bits) ^ ((1 << self.num_pieces) - 1)
@@ -256,7 +262,8 @@ class PieceTable:
             self.classify(blocks)
 
     def _move(self, blocks: PieceBlocks, pickable: int) -> None:
-        bit = 1 << blocks.index
-        self.sets[blocks.pickable] ^= bit
-        self.sets[pickable] ^= bit
+        if blocks.pickable:
+            self.sets[blocks.pickable] ^= 1 << blocks.index
+        if pickable:
+            self.sets[pickable] ^= 1 << blocks.index
         blocks.pickable = pickable
