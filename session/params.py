@@ -143,7 +143,7 @@ class AddTorrentParams:
         """An independent object; lists and maps are copied, `ti`, fields of bits and `userdata` shared."""
         values = {name: getattr(self, name) for name in ADD_TORRENT_FIELDS}
         for name, value in values.items():
-            if isinstance(value, list | dict):
+            if isinstance(value, list | dict) and name != "userdata":
                 values[name] = value.copy()
         return AddTorrentParams(**values)
 
