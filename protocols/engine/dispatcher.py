@@ -146,6 +146,8 @@ class Dispatcher:
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
         """As `call_soon`, from any thread.  Dropped when the engine closes first."""
+        if self._state == CLOSED:
+            return
         self._posted.append((callback, args))
         # One signal per batch.  `_run_posted` lowers the flag before it takes anything: whatever was appended while the
         # flag stood is taken by that run.

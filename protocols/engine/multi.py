@@ -10,6 +10,7 @@ action ends every handle; the running count is exact after a failed add; `waitfd
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 from ..errors import EngineError
@@ -110,21 +111,20 @@ class Multi(Dispatcher):
             for fd, mask in self._sockets.wanted()
         ]
 
-    def poll(self, timeout: float) -> int:
+    def poll(self, timeout: float | None = None) -> int:
         """Block until a descriptor is ready, `wakeup()`, the next deadline, or `timeout` seconds; gives how many are ready.
 
         Acts on nothing: call `perform()` after it.
         """
         self.guard()
-        if not timeout >= 0:
+        if timeout is not None and not timeout >= 0:
             raise EngineError(f"{timeout} is not a time to wait", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
         wakeup = self._open_wakeup()
-        wait_ms = self.timeout()
-        if self._is_woken or wait_ms == 0:
-            timeout = 0.0
-        elif wait_ms > 0:
-            timeout = min(timeout, wait_ms / 1000)
-        ready = self.platform.poll(self._sockets.wanted(), timeout)
+        limit = math.inf if timeout is None else timeout
+        wait_ms = 0 if self._is_woken else self.timeout()
+        if wait_ms >= 0:
+            limit = min(limit, wait_ms / 1000)
+        ready = self.platform.poll(self._sockets.wanted(), None if limit == math.inf else limit)
         self._is_woken = False
         inner = wakeup.fileno()
         if any(fd == inner for fd, _ in ready):
@@ -206,6 +206,8 @@ class Multi(Dispatcher):
             return
         if self._state in (ACTING, TELLING, ASKING):
             raise EngineError("close from inside an action", c.E_MULTI_RECURSIVE_API_CALL)
+        self._now = self._clock()
+        self._state = ACTING
         try:
             while self._handles:
                 self._forget(next(reversed(self._handles)))

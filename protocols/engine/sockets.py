@@ -42,8 +42,8 @@ class EngineWatch:
 
     def modify(self, mask: int) -> None:
         """Replace the interest; the host hears of it at the end of the action, if it still differs then."""
-        if mask != self.mask:
-            self._table.modify(self, mask)
+        if mask != self.mask and self.entry is not None:
+            self._table.modify(self, self.entry, mask)
 
     def close(self) -> None:
         """Withdraw: the host has heard of it when this returns, and the descriptor may be closed.  Repeatable."""
@@ -114,13 +114,12 @@ class SocketTable:
         self._mark(entry)
         return watch
 
-    def modify(self, watch: EngineWatch, mask: int) -> None:
-        """Replace the interest of one watch; nothing happens to a closed one."""
+    def modify(self, watch: EngineWatch, entry: SocketEntry, mask: int) -> None:
+        """Replace the interest of one open watch."""
         self._guard()
         _check_mask(mask)
-        if watch.entry is not None:
-            watch.mask = mask
-            self._mark(watch.entry)
+        watch.mask = mask
+        self._mark(entry)
 
     def withdraw(self, watch: EngineWatch) -> None:
         """Take an open watch out; tells the host at once when it was the last of its descriptor."""

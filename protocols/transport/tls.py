@@ -14,7 +14,7 @@ import ssl
 from typing import Any, cast
 
 from ..engine.ports import Base, Timer
-from ..errors import LocalProtocolError, TransportBroken, TransportClosed, TransportError
+from ..errors import EngineError, LocalProtocolError, TransportBroken, TransportClosed, TransportError
 from ..types import Buffer
 from .base import READ_ENDED, READ_NO_USER, WOULD_BLOCK, Filter, Transport, TransportUser
 from .chain import ChainContext
@@ -29,6 +29,8 @@ MAX_RECORDS_SIZE = 64 * 1024
 """Bytes of plaintext that one `send` encrypts at most."""
 HANDSHAKE_TIMEOUT = 15.0
 """Seconds from the connection below to the end of the handshake."""
+LINGER_TIMEOUT = 5.0
+"""Seconds that what was sent may take to leave after `close`."""
 
 _READ_BY_USER = 1 << 27  # towards the transport below; its own reasons and its other users' stay untouched
 
@@ -41,9 +43,12 @@ def put_on_tls(below: Transport, context: ChainContext) -> TlsFilter:
             raise LocalProtocolError("accepting TLS takes the option tls_context, with a certificate")
         tls_context = ssl.create_default_context()
     hostname = context.options.get("tls_server_hostname", context.host)
-    return TlsFilter(
-        below, context.base, tls_context, server_hostname=hostname or None, is_server=context.is_inbound
-    )
+    try:
+        return TlsFilter(
+            below, context.base, tls_context, server_hostname=hostname or None, is_server=context.is_inbound
+        )
+    except ValueError as exc:
+        raise LocalProtocolError(f"TLS with {hostname!r}: {exc}") from exc
 
 
 class TlsFilter(Filter):
@@ -87,6 +92,9 @@ class TlsFilter(Filter):
         self._shake_hands(now)
 
     def on_readable(self, now: float) -> None:
+        if self._end_error is not None:  # only lingering
+            self.below.suspend_reading(_READ_BY_USER)
+            return
         try:
             count = self.below.recv_into(self._chunk)
         except TransportError as exc:
@@ -109,7 +117,9 @@ class TlsFilter(Filter):
         except TransportError as exc:
             self._fail(exc, now)
             return
-        if self._wants_write and self._has_room():
+        if self._end_error is not None:
+            self._maybe_leave()
+        elif self._wants_write and self._has_room():
             self.user.on_writable(now)
 
     def on_closed(self, error: TransportError, now: float) -> None:
@@ -186,12 +196,13 @@ class TlsFilter(Filter):
                 except TransportError:
                     pass  # it is ending anyway
             self._end(TransportClosed("close", "the transport is closed"))
-            self.below.close()
+            self._maybe_leave()
 
     def abort(self) -> None:
         if self._end_error is None:
             self._end(TransportClosed("close", "the transport is closed"))
-            self.below.abort()
+        self._cancel_deadline()  # of a `close` that is still lingering
+        self.below.abort()
 
     @property
     def is_connected(self) -> bool:
@@ -283,6 +294,21 @@ class TlsFilter(Filter):
             self.below.abort()
             raise
 
+    def _maybe_leave(self) -> None:
+        """Close below once everything is sent; wait for that, but not for long."""
+        if not self._has_unsent():
+            self._cancel_deadline()
+            self.below.close()
+        elif self._deadline is None:
+            try:
+                self._deadline = self._base.call_later(LINGER_TIMEOUT, self.below.abort)
+                self.below.want_write(True)
+            except EngineError:  # the base itself has ended: nothing will be sent any more
+                self.below.abort()
+
+    def _has_unsent(self) -> bool:
+        return bool(self._unsent) or self._outgoing.pending > 0
+
     def _flush(self) -> None:
         """Hand ciphertext down until there is none or no room."""
         while True:
@@ -298,7 +324,7 @@ class TlsFilter(Filter):
 
     def _update_write_interest(self) -> None:
         if self._end_error is None:
-            self.below.want_write(bool(self._unsent) or (self._wants_write and self._is_connected))
+            self.below.want_write(self._has_unsent() or (self._wants_write and self._is_connected))
 
     def _check(self) -> None:
         error = self._end_error
@@ -312,10 +338,12 @@ class TlsFilter(Filter):
         return error
 
     def _fail(self, error: TransportError, now: float) -> None:
-        if self._end_error is None:
-            self._end(error)
-            self.below.abort()
-            self.user.on_closed(error, now)
+        if self._end_error is not None:
+            self._cancel_deadline()
+            return
+        self._end(error)
+        self.below.abort()
+        self.user.on_closed(error, now)
 
     def _end(self, error: TransportError) -> None:
         self._end_error = error
