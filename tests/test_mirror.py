@@ -53,7 +53,7 @@ def test_exceptions_exist() -> None:
 def test_test_file_has_a_module(path: Path) -> None:
     folder = ROOT / path.relative_to(TESTS).parent
     name = path.stem.removeprefix("test_")
-    stems = {module.stem.lstrip("_") for module in folder.glob("*.py")} | {
+    stems = {module.stem.strip("_") for module in folder.glob("*.py")} | {
         child.name for child in folder.glob("*/") if (child / "__init__.py").is_file()
     }
     assert any(name == stem or name.startswith(f"{stem}_") for stem in stems), (
