@@ -12,7 +12,7 @@ with the hash of zeros.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from .hashing import ExpectedPiece, PieceStream, is_hash_of_zeros
 if TYPE_CHECKING:
     from ...protocols.metainfo import TorrentInfo
 
-__all__ = ["Check", "CheckSlice"]
+__all__ = ["Check", "CheckSlice", "cut_slices"]
 
 SLICE_BYTES = 16 * 1024 * 1024
 """Some 10 ms of hashing: short beside a user's patience, long beside a job's overhead."""
@@ -32,7 +32,12 @@ READ_BYTES = 512 * 1024
 
 _HARMLESS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
-Submit = Callable[..., None]
+
+def cut_slices(pieces: Iterable[int], piece_length: int) -> Iterator[list[int]]:
+    """Pieces in portions of `SLICE_BYTES`, at least one piece each."""
+    remaining = iter(pieces)
+    while portion := list(islice(remaining, max(1, SLICE_BYTES // piece_length))):
+        yield portion
 
 
 class CheckSlice:
@@ -104,15 +109,14 @@ class Check:
     def __init__(
         self,
         work: CheckSlice,
-        pieces: Iterator[int],
-        slice_pieces: int,
-        submit: Submit,
+        slices: Iterator[list[int]],
+        submit: Callable[..., None],
+        *,
         on_progress: Callable[[list[tuple[int, bool]]], object],
         on_done: Callable[[StorageError | None], object],
     ) -> None:
         self._work = work
-        self._pieces = pieces
-        self._slice_pieces = slice_pieces
+        self._slices = slices
         self._submit = submit
         self._on_progress = on_progress
         self._on_done = on_done
@@ -137,7 +141,7 @@ class Check:
             self._finish()
 
     def _submit_next(self) -> None:
-        pieces = list(islice(self._pieces, self._slice_pieces))
+        pieces = next(self._slices, None)
         if pieces:
             self._num_running += 1
             self._submit(self._work.run, pieces, on_done=self._on_slice)

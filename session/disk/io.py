@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...protocols.bits import Bitfield, iter_bits
 from ..flags import MoveFlags, RemoveFlags
 from .backend import Backend, Writable
-from .checking import SLICE_BYTES, Check, CheckSlice
+from .checking import Check, CheckSlice, cut_slices
 from .descriptors import FilePool
 from .errors import StorageError
 from .jobs import PieceJob, PieceResult, store_pieces
@@ -121,14 +121,13 @@ class DiskIo:
         no error.  Ends by creating empty files.
         """
         info = storage.info
-        indices = iter(range(info.num_pieces)) if pieces is None else iter_bits(pieces.bits)
+        indices = range(info.num_pieces) if pieces is None else iter_bits(pieces.bits)
         check = Check(
             CheckSlice(storage.backend, info),
-            indices,
-            max(1, SLICE_BYTES // info.piece_length),
+            cut_slices(indices, info.piece_length),
             partial(self._submit, storage),
-            on_progress,
-            on_done,
+            on_progress=on_progress,
+            on_done=on_done,
         )
         check.start(self.settings.hashing_threads + 1)
         return check

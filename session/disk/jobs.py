@@ -105,7 +105,7 @@ def _write_run(
     first = batch[run[0]]
     try:
         backend.write([batch[position].buffer for position in run], first.index * piece_length)
-    except (OSError, StorageError) as failure:
-        error = StorageError.wrap("write", "", failure)
+    except StorageError as failure:
+        error = failure
     for position in run:
         results[position] = PieceResult(batch[position].index, error is None, error)

@@ -23,7 +23,7 @@ from ...protocols.types import Buffer
 from .backend import Writable
 from .descriptors import FilePool, OpenFile
 from .errors import StorageError, blaming
-from .paths import Place, open_beneath, parent_of
+from .paths import Place, open_beneath, parent_of, status_of
 from .positional import read_fully, take_bytes, total_length, write_fully
 
 __all__ = ["PartFile"]
@@ -62,9 +62,18 @@ class PartFile:
         self._free: list[int] = []
         self._num_slots = 0
 
-    def has(self, piece: int) -> bool:
-        """Some of the piece is here.  StorageError."""
-        return piece in self._load()
+    def covers(self, offset: int, length: int) -> bool:
+        """Everything of a stretch of the torrent is here.  StorageError."""
+        slots = self._load()
+        end = offset + length
+        while offset < end:
+            piece, start = divmod(offset, self._piece_length)
+            size = min(self._piece_length - start, end - offset)
+            slot = slots.get(piece)
+            if slot is None or self._position(slot) + start + size > self._file_size():
+                return False
+            offset += size
+        return True
 
     def pieces(self) -> list[int]:
         """The pieces here.  StorageError."""
@@ -79,11 +88,12 @@ class PartFile:
                 if is_new:
                     slots[piece] = self._take_slot()
                 position = self._position(slots[piece]) + start
-            file = self._pool.get(self, 0, for_writing=True)
-            with blaming("partfile_write", self.place.path):
-                write_fully(file.fd, views, position)
-            if is_new:
-                self._write_entry(file, piece, slots[piece])
+            try:
+                self._write_slot(piece, views, position, slots[piece] if is_new else None)
+            except BaseException:
+                if is_new:
+                    self._give_back(piece)
+                raise
 
     def read(self, buffers: Sequence[Writable], offset: int) -> None:
         """Read from a torrent offset.  StorageError, ENOENT when a piece is not here."""
@@ -95,9 +105,8 @@ class PartFile:
                 )
             file = self._pool.get(self, 0)
             with blaming("partfile_read", self.place.path):
-                done = read_fully(file.fd, views, self._position(slot) + start)
-            for view in take_bytes(views, done, total_length(views) - done):
-                view[:] = bytes(len(view))  # never written: the slot's tail
+                if read_fully(file.fd, views, self._position(slot) + start) < total_length(views):
+                    raise OSError(errno.ENODATA, "part file is too short")
 
     def free(self, pieces: Iterable[int]) -> None:
         """Forget pieces; removes the file with the last of them.  StorageError."""
@@ -106,8 +115,7 @@ class PartFile:
         for piece in gone:
             file = self._pool.get(self, 0, for_writing=True)
             self._write_entry(file, piece, _ABSENT)
-            with self._lock:
-                self._free.append(slots.pop(piece))
+            self._give_back(piece)
         if gone and not slots:
             self.delete()
 
@@ -116,9 +124,8 @@ class PartFile:
         buffer = memoryview(bytearray(self._piece_length))
         end = offset + length
         while offset < end and self._load():
-            piece, start = divmod(offset, self._piece_length)
-            size = min(self._piece_length - start, end - offset)
-            if self.has(piece):
+            size = min(self._piece_length - offset % self._piece_length, end - offset)
+            if self.covers(offset, size):
                 views = [buffer[:size]]
                 self.read(views, offset)
                 write(views, offset)
@@ -200,6 +207,13 @@ class PartFile:
         header[end:] = bytes(self._header_size - end)
         write_fully(fd, [header], 0)
 
+    def _write_slot(self, piece: int, views: Sequence[Buffer], position: int, new_slot: int | None) -> None:
+        file = self._pool.get(self, 0, for_writing=True)
+        with blaming("partfile_write", self.place.path):
+            write_fully(file.fd, views, position)
+        if new_slot is not None:  # after the data: an entry never promises what is not there
+            self._write_entry(file, piece, new_slot)
+
     def _write_entry(self, file: OpenFile, piece: int, slot: int) -> None:
         with blaming("partfile_write", self.place.path):
             write_fully(file.fd, [_ENTRY.pack(slot)], _PREFIX.size + _ENTRY.size * piece)
@@ -209,6 +223,15 @@ class PartFile:
             return self._free.pop(0)
         self._num_slots += 1
         return self._num_slots - 1
+
+    def _give_back(self, piece: int) -> None:
+        with self._lock:
+            if self._slots is not None and piece in self._slots:
+                self._free.append(self._slots.pop(piece))
+
+    def _file_size(self) -> int:
+        status = status_of(self.place)
+        return status.st_size if status is not None else 0
 
     def _position(self, slot: int) -> int:
         return self._header_size + slot * self._piece_length

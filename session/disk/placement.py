@@ -26,7 +26,7 @@ class Placement:
     def __init__(self, params: StorageParams) -> None:
         self._info = params.info
         self.num_files = params.info.num_files
-        self.save_path = params.save_path
+        self.save_path = os.path.abspath(params.save_path)
         self.renamed: dict[int, str] = {}
         self.priorities: tuple[int, ...] = tuple(params.file_priorities)
         for index, name in params.renamed_files.items():
@@ -69,6 +69,11 @@ class Placement:
 
     def is_symlink(self, index: int) -> bool:
         return bool(self.files.flags(index) & FileFlags.SYMLINK)
+
+    def piece_bits(self, index: int) -> int:
+        """The pieces a file has bytes in (bit i = piece i)."""
+        pieces = self.files.pieces_of(index)
+        return (1 << pieces.stop) - (1 << pieces.start) if pieces else 0
 
     def link_target(self, index: int) -> str | None:
         """Target of a symbolic link, relative to the link; None when it would leave the save path."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from ...protocols.types import Buffer
@@ -17,13 +17,14 @@ from ..flags import MoveFlags, RemoveFlags, StorageMode
 from .backend import Backend, Scan, Writable
 from .descriptors import FilePool, OpenFile
 from .errors import StorageError, blaming
-from .params import DONT_DOWNLOAD, MoveResult, StorageParams
+from .params import MoveResult, StorageParams
 from .part_file import PartFile
 from .paths import Place, exists, make_folders, open_beneath, parent_of, status_of
 from .placement import Placement
 from .positional import RWF_NOWAIT, read_fully, take_bytes, total_length, write_fully
 from .presence import FileScan
 from .relocation import delete_files, move_files, rename_file
+from .unwanted import UnwantedFiles
 
 __all__ = ["PosixBackend"]
 
@@ -35,17 +36,16 @@ class PosixBackend(Backend):
 
     __slots__ = (
         "_hot",
-        "_in_part_file",
         "_is_prepared",
         "_is_single",
         "_mode",
         "_num_pieces",
-        "_part_file",
         "_piece_length",
         "_pool",
         "_unsynced",
         "open_files",
         "placement",
+        "unwanted",
     )
 
     def __init__(self, params: StorageParams, pool: FilePool) -> None:
@@ -60,17 +60,16 @@ class PosixBackend(Backend):
         self._hot: OpenFile | None = None
         """The file read last, for the upload path; dropped by the pool with the file."""
         self._unsynced: set[int] = set()
-        self._in_part_file: frozenset[int] | None = None
         self._is_prepared = False
         name = params.part_file_name or f".{info.info_hashes.best().hex()}.parts"
-        self._part_file = PartFile(pool, Place(params.save_path, name), info.num_pieces, info.piece_length)
+        self.unwanted = UnwantedFiles(self.placement, self._part_file_at(self.placement.save_path, name))
 
     def read(self, buffers: Sequence[Writable], offset: int) -> None:
         for index, position, start, views in self._stretches(buffers, offset):
             if self.placement.is_pad(index):
                 _fill_with_zeros(views)
-            elif index in self.in_part_file():
-                self._part_file.read(views, start)
+            elif index in self.unwanted.indices():
+                self.unwanted.part_file.read(views, start)
             else:
                 self._read_file(index, views, position)
 
@@ -80,8 +79,8 @@ class PosixBackend(Backend):
         for index, position, start, views in self._stretches(buffers, offset):
             if self.placement.is_pad(index):
                 continue
-            if index in self.in_part_file():
-                self._part_file.write(views, start)
+            if index in self.unwanted.indices():
+                self.unwanted.part_file.write(views, start)
             else:
                 self._write_file(index, views, position)
 
@@ -89,9 +88,7 @@ class PosixBackend(Backend):
         # The upload path: no lock, no allocation, one system call when the run lies in the file read last.
         file = self._hot
         if file is not None and RWF_NOWAIT:
-            wanted = 0
-            for buffer in buffers:
-                wanted += len(buffer)
+            wanted = sum(map(len, buffers))
             if file.start <= offset and offset + wanted <= file.end:
                 file.is_recent = True
                 try:
@@ -104,7 +101,6 @@ class PosixBackend(Backend):
         return FileScan(self)
 
     def prepare(self) -> None:
-        self._is_prepared = True
         for index in range(self.placement.num_files):
             if (
                 self.placement.files.size(index)
@@ -116,6 +112,7 @@ class PosixBackend(Backend):
                 self._create_link(index)
             else:
                 self._create_empty(index)
+        self._is_prepared = True
 
     def verify(self, have: int) -> None:
         is_seed = have == (1 << self._num_pieces) - 1
@@ -123,7 +120,7 @@ class PosixBackend(Backend):
             size = self.placement.files.size(index)
             if self.placement.is_pad(index) or not self.placement.is_wanted(index):
                 continue
-            if not is_seed and not (size and have & self._pieces_of(index)):
+            if not is_seed and not (size and have & self.placement.piece_bits(index)):
                 continue
             place = self.placement.place(index)
             status = status_of(place)
@@ -143,24 +140,25 @@ class PosixBackend(Backend):
 
     def release(self) -> None:
         self._pool.release(self)
-        self._pool.release(self._part_file)
+        self._pool.release(self.unwanted.part_file)
 
     def rename(self, index: int, name: str) -> None:
         self._pool.close(self, index)
         rename_file(self.placement, index, name)
 
     def move(self, save_path: str, mode: MoveFlags) -> MoveResult:
+        save_path = os.path.abspath(save_path)
         self.release()
-        place = Place(save_path, self._part_file.place.relative)
+        name = self.unwanted.part_file.place.relative
         if mode in (MoveFlags.reset_save_path, MoveFlags.reset_save_path_unchecked):
             make_folders(save_path)
             self.placement.save_path = save_path
-            self._part_file = PartFile(self._pool, place, self._num_pieces, self._piece_length)
-            self._in_part_file = None
+            self.unwanted.look_again(self._part_file_at(save_path, name))
             self._is_prepared = False
             return MoveResult(save_path, need_full_check=mode is MoveFlags.reset_save_path)
-        result = move_files(self.placement, save_path, mode, [(self._part_file.place, place)])
-        self._part_file.place = place
+        place = Place(save_path, name)
+        result = move_files(self.placement, save_path, mode, [(self.unwanted.part_file.place, place)])
+        self.unwanted.part_file.place = place
         return result
 
     def delete(self, flags: RemoveFlags) -> None:
@@ -169,19 +167,11 @@ class PosixBackend(Backend):
             self._is_prepared = False
             self._unsynced.clear()
             delete_files(self.placement)
-        self._part_file.delete()
+        if flags:
+            self.unwanted.part_file.delete()
 
     def set_priorities(self, priorities: Sequence[int]) -> None:
-        before = self.in_part_file()
-        wanted = {i for i in before if i < len(priorities) and priorities[i] != DONT_DOWNLOAD}
-        for index in sorted(wanted):
-            self._part_file.export(
-                self.placement.files.offset(index), self.placement.files.size(index), self._export_to(index)
-            )
-        unwanted = [i for i, value in enumerate(priorities) if value == DONT_DOWNLOAD and i not in before]
-        self.placement.set_priorities(priorities)
-        self._in_part_file = (before - wanted) | {i for i in unwanted if self._belongs_in_part_file(i)}
-        self._free_exported(wanted)
+        self.unwanted.set_priorities(priorities, self._write_file)
         if self._is_prepared:
             self.prepare()
 
@@ -203,20 +193,6 @@ class PosixBackend(Backend):
         if self._hot is file:
             self._hot = None
 
-    def in_part_file(self) -> frozenset[int]:
-        """Files whose data is in the part file.  Looks at the disk once.  StorageError."""
-        found = self._in_part_file
-        if found is None:
-            unwanted = [i for i, value in enumerate(self.placement.priorities) if value == DONT_DOWNLOAD]
-            found = frozenset(i for i in unwanted if self._belongs_in_part_file(i))
-            self._in_part_file = found
-        return found
-
-    def has_in_part_file(self, offset: int, length: int) -> bool:
-        """The part file holds every piece of a stretch.  StorageError."""
-        last = (offset + length - 1) // self._piece_length
-        return all(self._part_file.has(piece) for piece in range(offset // self._piece_length, last + 1))
-
     def get_file(self, index: int) -> OpenFile | None:
         """The open file, None when there is none on disk.  StorageError."""
         try:
@@ -225,6 +201,9 @@ class PosixBackend(Backend):
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
             raise
+
+    def _part_file_at(self, save_path: str, name: str) -> PartFile:
+        return PartFile(self._pool, Place(save_path, name), self._num_pieces, self._piece_length)
 
     def _stretches(
         self, buffers: Sequence[_AnyBuffer], offset: int
@@ -235,8 +214,7 @@ class PosixBackend(Backend):
             return
         done = 0
         for index, position, size in self.placement.files.map_range(offset, total_length(buffers)):
-            if size:
-                yield index, position, offset + done, take_bytes(buffers, done, size)
+            yield index, position, offset + done, take_bytes(buffers, done, size)
             done += size
 
     def _read_file(self, index: int, views: Sequence[Writable], position: int) -> None:
@@ -295,32 +273,6 @@ class PosixBackend(Backend):
                 os.symlink(target, name, dir_fd=folder)
             except FileExistsError:  # another worker was faster
                 pass
-
-    def _belongs_in_part_file(self, index: int) -> bool:
-        if self.placement.is_pad(index) or not self.placement.files.size(index):
-            return False
-        return not exists(self.placement.place(index))
-
-    def _export_to(self, index: int) -> Callable[[list[memoryview], int], None]:
-        start = self.placement.files.offset(index)
-        return lambda views, offset: self._write_file(index, views, offset - start)
-
-    def _free_exported(self, exported: set[int]) -> None:
-        still_needed = 0
-        for index in self.in_part_file():
-            still_needed |= self._pieces_of(index)
-        leaving = 0
-        for index in exported:
-            leaving |= self._pieces_of(index)
-        leaving &= ~still_needed
-        self._part_file.free(piece for piece in self._part_file.pieces() if leaving >> piece & 1)
-
-    def _pieces_of(self, index: int) -> int:
-        start, size = self.placement.files.offset(index), self.placement.files.size(index)
-        if not size:
-            return 0
-        first, last = start // self._piece_length, (start + size - 1) // self._piece_length
-        return (1 << (last + 1)) - (1 << first)
 
 
 def _allocate(fd: int, size: int) -> bool:

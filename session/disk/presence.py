@@ -44,8 +44,6 @@ class FileScan(Scan):
             return self._in_file(0, offset, length)
         found = Presence.ZEROS
         for index, position, size in self._placement.files.map_range(offset, length):
-            if not size:
-                continue
             here = self._in_file(index, position, size)
             if here is Presence.MISSING:
                 return here
@@ -56,9 +54,10 @@ class FileScan(Scan):
         if self._placement.is_pad(index):
             return Presence.ZEROS
         backend = self._backend
-        if index in backend.in_part_file():
+        if index in backend.unwanted.indices():
             start = self._placement.files.offset(index) + position
-            return Presence.DATA if backend.has_in_part_file(start, length) else Presence.MISSING
+            is_there = backend.unwanted.part_file.covers(start, length)
+            return Presence.DATA if is_there else Presence.MISSING
         seen = self._look(index)
         if seen is None or position + length > seen.size:
             return Presence.MISSING

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from evtorrent.session.disk import positional
+from evtorrent.session.disk.descriptors import FilePool
+from evtorrent.session.disk.errors import StorageError
+from evtorrent.session.disk.part_file import PartFile
+from evtorrent.session.disk.paths import Place
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+PIECES, LENGTH = 5, 8
+HEADER = 1024
+
+
+@pytest.fixture
+def pool() -> Iterator[FilePool]:
+    pool = FilePool(4)
+    yield pool
+    pool.limit = 0
+
+
+def make(pool: FilePool, folder: Path, num_pieces: int = PIECES, length: int = LENGTH) -> PartFile:
+    return PartFile(pool, Place(str(folder), "x.parts"), num_pieces, length)
+
+
+def read(part: PartFile, offset: int, length: int) -> bytes:
+    buffer = bytearray(length)
+    part.read([buffer], offset)
+    return bytes(buffer)
+
+
+def entries(folder: Path) -> tuple[int, ...]:
+    return struct.unpack_from(f">{PIECES}i", (folder / "x.parts").read_bytes(), 8)
+
+
+def header(num_pieces: int = PIECES, length: int = LENGTH, slots: tuple[int, ...] = (-1,) * PIECES) -> bytes:
+    return struct.pack(f">II{len(slots)}i", num_pieces, length, *slots).ljust(HEADER, b"\0")
+
+
+def test_is_laid_out_as_documented(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"3333"], 3 * LENGTH + 2)
+    part.write([b"1", b"1"], 1 * LENGTH)
+    data = (tmp_path / "x.parts").read_bytes()
+    assert data[:HEADER] == header(slots=(-1, 1, -1, 0, -1))
+    assert data[HEADER:] == b"..3333..11".replace(b".", bytes(1))
+    assert part.pieces() == [1, 3]
+
+
+def test_is_found_again(pool: FilePool, tmp_path: Path) -> None:
+    make(pool, tmp_path).write([b"abcdefgh"], 2 * LENGTH)
+    part = make(pool, tmp_path)
+    assert part.pieces() == [2]
+    assert read(part, 2 * LENGTH + 1, 3) == b"bcd"
+
+
+def test_nothing_is_created_by_reading(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path / "not there")
+    assert part.pieces() == []
+    with pytest.raises(StorageError) as caught:
+        read(part, 0, 1)
+    assert (caught.value.operation, caught.value.errno) == ("partfile_read", errno.ENOENT)
+    part.free([0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stretch_over_several_pieces(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    data = bytes(range(20))
+    part.write([data[:7], data[7:]], 5)
+    assert part.pieces() == [0, 1, 2, 3]
+    assert read(part, 5, 20) == data
+
+
+def test_slots_of_freed_pieces_are_used_again(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    for piece in range(3):
+        part.write([bytes([piece]) * LENGTH], piece * LENGTH)
+    part.free([1, 4])
+    assert entries(tmp_path) == (0, -1, 2, -1, -1)
+    part.write([b"x"], 4 * LENGTH)
+    assert entries(tmp_path) == (0, -1, 2, -1, 1)
+    again = make(pool, tmp_path)
+    again.free([0])
+    again.write([b"y"], 3 * LENGTH)
+    assert entries(tmp_path) == (-1, -1, 2, 0, 1)
+
+
+def test_holes_found_on_loading_are_used(pool: FilePool, tmp_path: Path) -> None:
+    (tmp_path / "x.parts").write_bytes(header(slots=(2, -1, -1, -1, -1)) + bytes(3 * LENGTH))
+    part = make(pool, tmp_path)
+    part.write([b"a"], LENGTH)
+    assert entries(tmp_path) == (2, 0, -1, -1, -1)
+
+
+def test_the_last_piece_takes_the_file_with_it(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"a"], 0)
+    part.free([0])
+    assert list(tmp_path.iterdir()) == []
+    part.write([b"b"], LENGTH)
+    assert read(part, LENGTH, 1) == b"b"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"short",
+        header(num_pieces=PIECES + 1),
+        header(length=LENGTH * 2),
+    ],
+    ids=["empty", "short", "other number of pieces", "other piece length"],
+)
+def test_a_foreign_file_counts_as_empty(pool: FilePool, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.parts").write_bytes(content)
+    part = make(pool, tmp_path)
+    assert part.pieces() == []
+    part.write([b"abc"], 0)
+    assert make(pool, tmp_path).pieces() == [0]
+
+
+def test_impossible_slots_are_ignored(pool: FilePool, tmp_path: Path) -> None:
+    slots = (PIECES, -7, 1, 1, 2**31 - 1)
+    (tmp_path / "x.parts").write_bytes(header(slots=slots) + bytes(2 * LENGTH))
+    assert make(pool, tmp_path).pieces() == [2], "one slot is believed once"
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=HEADER + 4 * LENGTH))
+def test_any_content_gives_pieces_in_range(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("part")
+    pool = FilePool(4)
+    (folder / "x.parts").write_bytes(header()[:8] + content)
+    part = make(pool, folder)
+    assert all(0 <= piece < PIECES for piece in part.pieces())
+    part.write([b"abcdefgh"], LENGTH)
+    assert read(part, LENGTH, LENGTH) == b"abcdefgh"
+    pool.limit = 0
+
+
+def test_covers_only_what_was_written(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"abc"], LENGTH)
+    assert part.covers(LENGTH, 3)
+    assert not part.covers(LENGTH, 4), "the slot's tail was never written"
+    assert not part.covers(0, 1)
+    assert not part.covers(LENGTH - 1, 3)
+    with pytest.raises(StorageError) as caught:
+        read(part, LENGTH, 4)
+    assert caught.value.errno == errno.ENODATA
+
+
+def test_export_hands_out_what_is_there(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"a" * LENGTH], 0)
+    part.write([b"c" * LENGTH], 2 * LENGTH)
+    got: list[tuple[int, bytes]] = []
+    part.export(4, 2 * LENGTH + 2, lambda views, offset: got.append((offset, b"".join(views))))
+    assert got == [(4, b"aaaa"), (16, b"cccccc")]
+
+
+def test_export_of_nothing(pool: FilePool, tmp_path: Path) -> None:
+    make(pool, tmp_path).export(0, PIECES * LENGTH, lambda views, offset: pytest.fail("nothing is here"))
+
+
+def test_a_failed_write_leaves_no_entry(
+    pool: FilePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"a"], 0)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(positional, "_pwritev", full)
+        for piece in (0, 1):
+            with pytest.raises(StorageError) as caught:
+                part.write([b"b"], piece * LENGTH)
+            assert (caught.value.operation, caught.value.errno) == ("partfile_write", errno.ENOSPC)
+    assert part.pieces() == [0], "what was there before is not lost"
+    part.write([b"c"], 2 * LENGTH)
+    assert entries(tmp_path) == (0, -1, 1, -1, -1)
+
+
+def test_a_vanished_file_is_an_error(pool: FilePool, tmp_path: Path) -> None:
+    part = make(pool, tmp_path)
+    part.write([b"a"], 0)
+    pool.release(part)
+    os.unlink(tmp_path / "x.parts")
+    assert not part.covers(0, 1)
+    with pytest.raises(StorageError, match="partfile_open"):
+        read(part, 0, 1)
+    part.delete()
+
+
+def test_a_folder_in_its_place_is_an_error(pool: FilePool, tmp_path: Path) -> None:
+    (tmp_path / "x.parts").mkdir()
+    part = make(pool, tmp_path)
+    with pytest.raises(StorageError, match="partfile_read"):
+        part.pieces()
+    with pytest.raises(StorageError, match="remove"):
+        part.delete()
+
+
+def test_a_link_out_of_the_save_path_is_an_error(pool: FilePool, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "x.parts").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="partfile_open"):
+        make(pool, tmp_path / "d").pieces()
