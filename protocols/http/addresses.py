@@ -64,9 +64,12 @@ class AddressGuard:
     def admit(self, url: Url, hosts: Iterable[str], came_from: str | None = None) -> list[str]:
         """The numeric `hosts` of `url` that may be asked, in their order.
 
-        `came_from` is the numeric address of the server whose redirect led here, None for the first request.
+        `came_from` is the numeric address of the server whose redirect led here, None for the first request; of one that
+        is not known the worst is assumed.
         """
-        reach = AddressScope.LOOPBACK if came_from is None else address_scope(came_from)
+        reach = AddressScope.LOOPBACK
+        if came_from is not None:
+            reach = address_scope(came_from) if came_from else AddressScope.PUBLIC
         return [host for host in hosts if self._admits(url, host, reach)]
 
     def _admits(self, url: Url, host: str, reach: AddressScope) -> bool:

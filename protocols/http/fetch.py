@@ -123,7 +123,7 @@ class HttpFetch:
         self._base = base
         self._ports = ports
         self._url = url
-        self._on_done: OnFetched | None = on_done
+        self._on_done: OnFetched = on_done
         self._options = options or FetchOptions()
         self._on_body = on_body
         self._authorization = url.authorization
@@ -150,7 +150,7 @@ class HttpFetch:
 
     def cancel(self) -> None:
         """Give up silently: `on_done` will not be called.  Repeatable, also after the end."""
-        self._on_done = None
+        self._on_done = _tell_nobody
         self._release()
 
     # The transport's user
@@ -180,8 +180,7 @@ class HttpFetch:
         """Take what arrived."""
         self._last_activity = now
         transport, exchange = self._transport, self._exchange
-        if transport is None or exchange is None:
-            return
+        assert transport is not None and exchange is not None
         if not self._buffer:
             self._buffer = bytearray(RECEIVE_SIZE)
         try:
@@ -237,8 +236,7 @@ class HttpFetch:
 
     def _flush(self) -> None:
         transport = self._transport
-        if transport is None:
-            return
+        assert transport is not None
         try:
             while self._unsent:
                 count = transport.send(self._unsent)
@@ -303,10 +301,9 @@ class HttpFetch:
         self._end(None, error)
 
     def _end(self, response: HttpResponse | None, error: HttpError | None) -> None:
-        on_done, self._on_done = self._on_done, None
+        on_done, self._on_done = self._on_done, _tell_nobody
         self._release()
-        if on_done is not None:
-            on_done(response, error)
+        on_done(response, error)
 
     def _arm(self, now: float) -> None:
         """One timer for both deadlines; it is not moved on every byte but looks again when it fires."""
@@ -341,3 +338,7 @@ class HttpFetch:
                 timer.cancel()
         self._timer = self._lookup = None
         self._drop_connection()
+
+
+def _tell_nobody(response: HttpResponse | None, error: HttpError | None) -> None:
+    """After the end."""

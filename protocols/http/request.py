@@ -37,16 +37,24 @@ class HttpRequest(Handle):
     def start(self, engine: Multi) -> None:
         """Called by the engine."""
         ports = self._ports or PlatformPorts(engine.platform)
+        on_body = None if self._on_body is None else self._hand_over
+        # On the engine, not on this handle: a connection may outlive it by the time it takes to close politely.
         self._fetch = HttpFetch(
-            self, ports, self.url, self._on_done, options=self._options, on_body=self._on_body
+            engine, ports, self.url, self._on_done, options=self._options, on_body=on_body
         )
         self._fetch.start()
 
     def stop(self) -> None:
         """Called by the engine."""
-        if self._fetch is not None:
-            self._fetch.cancel()
-            self._fetch = None
+        assert self._fetch is not None
+        self._fetch.cancel()
+
+    def _hand_over(self, data: bytes) -> None:
+        assert self._on_body is not None
+        try:
+            self._on_body(data)
+        except Exception as error:
+            self.fail(error)
 
     def _on_done(self, response: HttpResponse | None, error: HttpError | None) -> None:
         if response is None:

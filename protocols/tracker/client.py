@@ -141,7 +141,8 @@ class TrackerClient:
         """May be changed at any time."""
         self.settings = settings or TrackerClientSettings()
         """May be replaced at any time; a request keeps those it began with."""
-        self._engine = engine
+        self.engine = engine
+        """Where everything runs."""
         self._is_allowed = is_allowed
         self._ports: FetchPorts = ports or PlatformPorts(engine.platform)
         machine = UdpTrackers(
@@ -245,7 +246,7 @@ class TrackerClient:
             self._fail_soon(job, error)
 
     def _fail_soon(self, job: _Job[_T], error: TrackerError) -> None:
-        timer = self._engine.call_soon(self._finish, job, None, error)
+        timer = self.engine.call_soon(self._finish, job, None, error)
         job.call._proceed(timer.cancel)
 
     def _finish(self, job: _Job[_T], response: _T | None, error: TrackerError | None) -> None:
@@ -291,7 +292,7 @@ class TrackerClient:
             self._start_queued()
 
         fetch = HttpFetch(
-            self._engine,
+            self.engine,
             _FamilyPorts(self._ports, job.family) if job.family else self._ports,
             url,
             on_fetched,
@@ -318,14 +319,14 @@ class TrackerClient:
     # UDP
 
     def _resolve_udp(self, job: _Job[_T], tracker: Url, request: AnnounceRequest | tuple[bytes, ...]) -> None:
-        deadline = self._engine.time() + job.timeout
+        deadline = self.engine.time() + job.timeout
 
         def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
             give_up.cancel()
             try:
                 if isinstance(answer, OSError):
                     raise TrackerUnreachable(f"resolve: {answer.strerror or answer}") from answer
-                self._submit_udp(job, tracker, request, answer, deadline - self._engine.time())
+                self._submit_udp(job, tracker, request, answer, deadline - self.engine.time())
             except TrackerError as error:
                 self._finish(job, None, error)
             except LocalProtocolError as error:
@@ -340,8 +341,8 @@ class TrackerClient:
             self._finish(job, None, TrackerTimeout("timed out while resolving"))
 
         assert tracker.port is not None
-        give_up = self._engine.call_at(deadline, on_timeout)
-        lookup = self._ports.resolve(self._engine, tracker.host, tracker.port, on_resolved)
+        give_up = self.engine.call_at(deadline, on_timeout)
+        lookup = self._ports.resolve(self.engine, tracker.host, tracker.port, on_resolved)
         job.call._proceed(cancel)
 
     def _submit_udp(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.protocols.http.addresses import AddressGuard, AddressScope, address_scope
+from evtorrent.protocols.http.addresses import AddressGuard, AddressScope, address_scope, numeric_host
 from evtorrent.protocols.http.url import parse_url
 
 ALL = ["8.8.8.8", "192.168.1.1", "127.0.0.1", "::1", "2600::1", "fe80::1%eth0"]
@@ -50,6 +50,14 @@ def test_redirects_never_lead_inwards() -> None:
     assert guard.admit(ANNOUNCE, ALL, "1.1.1.1") == ["8.8.8.8", "2600::1"]
     assert guard.admit(ANNOUNCE, ALL, "10.1.1.1") == ["8.8.8.8", "192.168.1.1", "2600::1", "fe80::1%eth0"]
     assert guard.admit(ANNOUNCE, ALL, "127.0.0.1") == ALL
+    assert guard.admit(ANNOUNCE, ALL, "") == ["8.8.8.8", "2600::1"]
+
+
+def test_numeric_host_keeps_the_scope() -> None:
+    assert numeric_host(("1.2.3.4", 80)) == "1.2.3.4"
+    assert numeric_host(("::1", 80, 0, 0)) == "::1"
+    assert numeric_host(("fe80::1", 80, 0, 2)) == "fe80::1%2"
+    assert numeric_host(("fe80::1%eth0", 80, 0, 2)) == "fe80::1%eth0"
 
 
 def test_filter_holds_even_where_the_rules_are_off() -> None:

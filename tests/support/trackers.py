@@ -1,0 +1,163 @@
+"""A real tracker on loopback for tests: HTTP(S) and UDP on ports of its own, sharing one set of swarms.
+
+It behaves unless told otherwise: `http_answer`, `udp_error`, `is_udp_silent` make it misbehave, `requests` is what it was
+asked.  The HTTP side is the demo command's tracker, the UDP side a thread over a blocking socket.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from evtorrent.protocols.engine import Multi
+from evtorrent.session.cli.demo_tracker import DemoTracker, Swarms, _Handler
+
+PATIENCE = 10.0
+"""Seconds after which `run_until` gives up."""
+
+
+def run_until(multi: Multi, condition: Callable[[], bool]) -> None:
+    """Drive `multi` by hand until `condition` holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        multi.poll(0.05)
+        multi.perform()
+
+
+class LocalTracker:
+    """Use as a context manager."""
+
+    def __init__(self, *, interval: int = 1800, certificate: Path | None = None) -> None:
+        """`certificate` is a PEM file with key and certificate: the HTTP side then speaks TLS."""
+        self.swarms = Swarms(interval=interval)
+        self.requests: list[str] = []
+        """Targets of HTTP requests, and "udp announce", "udp scrape", in order."""
+        self.http_answer: tuple[int, bytes] | None = None
+        """Given in place of the real answer."""
+        self.http_location: str | None = None
+        """Redirect announces there."""
+        self.udp_error: str | None = None
+        """Answer announces and scrapes with this error."""
+        self.is_udp_silent = False
+        """Answer no datagram."""
+        self.udp_url_data: list[bytes] = []
+        """What followed the 98 bytes of each UDP announce."""
+        self._http = DemoTracker(swarms=self.swarms)
+        server = self._http._server
+        server.RequestHandlerClass = type("_Scripted", (_Scripted,), {"tracker": self})  # type: ignore[assignment]
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.get_request = lambda: _accept_tls(server.socket, context)  # type: ignore[method-assign]
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", 0))
+        self._connections: set[bytes] = set()
+        self._thread = threading.Thread(target=self._serve_udp, name="udp-tracker")
+
+    @property
+    def http_port(self) -> int:
+        return self._http.port
+
+    @property
+    def http_url(self) -> str:
+        return self._http.url
+
+    @property
+    def udp_url(self) -> str:
+        return f"udp://127.0.0.1:{self._udp.getsockname()[1]}/announce"
+
+    def forget_connections(self) -> None:
+        """As after a restart: connection ids given out are no longer known."""
+        self._connections.clear()
+
+    def __enter__(self) -> Self:
+        self._http.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        self._udp.sendto(b"", self._udp.getsockname())
+        self._thread.join()
+        self._udp.close()
+
+    def _serve_udp(self) -> None:
+        while True:
+            data, address = self._udp.recvfrom(65536)
+            if not data:
+                return
+            if self.is_udp_silent or len(data) < 16:
+                continue
+            answer = self._answer_udp(data, address)
+            if answer is not None:
+                self._udp.sendto(answer, address)
+
+    def _answer_udp(self, data: bytes, address: tuple[str, int]) -> bytes | None:
+        connection, action, transaction = data[:8], *struct.unpack_from(">I4s", data, 8)
+        if action == 0:
+            connection = secrets.token_bytes(8)
+            self._connections.add(connection)
+            return struct.pack(">I4s8s", 0, transaction, connection)
+        if connection not in self._connections:
+            return struct.pack(">I4s", 3, transaction) + b"connection id mismatch"
+        self.requests.append("udp announce" if action == 1 else "udp scrape")
+        if self.udp_error is not None:
+            return struct.pack(">I4s", 3, transaction) + self.udp_error.encode()
+        return self._announce(data, transaction, address) if action == 1 else self._scrape(data, transaction)
+
+    def _announce(self, data: bytes, transaction: bytes, address: tuple[str, int]) -> bytes:
+        info_hash, _, _, left, _, event, _, _, want, port = struct.unpack_from(">20s20sQQQIIIiH", data, 16)
+        self.udp_url_data.append(data[98:])
+        found = self.swarms.announce(
+            info_hash,
+            address[0],
+            port,
+            left=left,
+            event=("", "completed", "started", "stopped", "paused")[event],
+            num_want=50 if want < 0 else want,
+        )
+        assert found is not None
+        seeds, leechers, peers, _ = found
+        head = struct.pack(">I4sIII", 1, transaction, self.swarms.interval, leechers, seeds)
+        return head + b"".join(peers)
+
+    def _scrape(self, data: bytes, transaction: bytes) -> bytes:
+        answer = struct.pack(">I4s", 2, transaction)
+        for start in range(16, len(data), 20):
+            answer += struct.pack(">III", *self.swarms.scrape(data[start : start + 20]))
+        return answer
+
+
+class _Scripted(_Handler):
+    tracker: Any
+
+    def do_GET(self) -> None:
+        tracker = self.tracker
+        tracker.requests.append(self.path)
+        if tracker.http_location is not None and urlsplit(self.path).path == "/announce":
+            self.send_response(302)
+            self.send_header("Location", tracker.http_location)
+            self.end_headers()
+        elif tracker.http_answer is not None:
+            self._answer(*tracker.http_answer)
+        else:
+            super().do_GET()
+
+
+def _accept_tls(sock: socket.socket, context: ssl.SSLContext) -> tuple[socket.socket, Any]:
+    plain, address = sock.accept()
+    plain.settimeout(PATIENCE)
+    try:
+        return context.wrap_socket(plain, server_side=True), address
+    except OSError:
+        plain.close()
+        raise
