@@ -5,8 +5,10 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from evtorrent.protocols.bencode import decode, encode
 from evtorrent.session.disk import positional
 from evtorrent.session.disk.descriptors import FilePool
 from evtorrent.session.disk.errors import StorageError
@@ -14,6 +16,7 @@ from evtorrent.session.disk.part_file import PartFile
 from evtorrent.session.disk.paths import Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.disk import Disk, make_torrent
 
 PIECES, LENGTH = 5, 8
 HEADER = 1024
@@ -216,3 +219,75 @@ def test_a_link_out_of_the_save_path_is_an_error(pool: FilePool, tmp_path: Path)
     (tmp_path / "d" / "x.parts").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StorageError, match="partfile_open"):
         make(pool, tmp_path / "d").pieces()
+
+
+@pytest.mark.slow
+@pytest.mark.interop
+class TestInterchange:
+    """libtorrent reads ours and writes what we read: a download begun in one may be continued in the other."""
+
+    PRIORITIES = (4, 0, 4)
+
+    @pytest.fixture
+    def torrent(self) -> tuple[Any, bytes]:
+        length = 16384
+        return make_torrent([("a", length + 100), ("b", length), ("c", 2 * length)], length)
+
+    @pytest.fixture
+    def add(self, require_peer: Any, torrent: tuple[Any, bytes], tmp_path: Path) -> Iterator[Any]:
+        lt = require_peer("libtorrent")
+        quiet = dict.fromkeys(("enable_dht", "enable_lsd", "enable_upnp", "enable_natpmp"), False)
+        mask = lt.alert.category_t.all_categories
+        sessions = []
+
+        def add(alert: str, **params: Any) -> Any:
+            session = lt.session({**quiet, "listen_interfaces": "", "alert_mask": mask})
+            atp = lt.load_torrent_buffer(encode({"info": decode(torrent[0].info_section)}))
+            atp.save_path = str(tmp_path)
+            atp.file_priorities = list(self.PRIORITIES)
+            handle = session.add_torrent(atp)
+            sessions.append((session, handle))
+            self.wait_for(session, alert)
+            return session, handle
+
+        yield add
+        for session, handle in sessions:
+            if handle.is_valid():
+                session.remove_torrent(handle)
+
+    @staticmethod
+    def wait_for(session: Any, name: str, count: int = 1) -> None:
+        for _ in range(200):
+            count -= sum(alert.what() == name for alert in session.pop_alerts())
+            if count <= 0:
+                return
+            session.wait_for_alert(100)
+        raise AssertionError(f"no {name} from libtorrent")
+
+    def test_libtorrent_continues_ours(self, add: Any, torrent: tuple[Any, bytes], tmp_path: Path) -> None:
+        info, content = torrent
+        disk = Disk(info, tmp_path, file_priorities=self.PRIORITIES)
+        disk.write(content)
+        disk.io.close()
+        assert not (tmp_path / "t/b").exists()
+        session, handle = add("torrent_checked")
+        assert handle.status().pieces == [True] * info.num_pieces
+        handle.prioritize_files([4, 4, 4])
+        self.wait_for(session, "file_prio")
+        assert (tmp_path / "t/b").read_bytes() == content[16484:32868]
+
+    def test_we_continue_libtorrents(self, add: Any, torrent: tuple[Any, bytes], tmp_path: Path) -> None:
+        info, content = torrent
+        session, handle = add("torrent_checked")
+        for piece in range(info.num_pieces):
+            handle.add_piece(piece, content[piece * 16384 :][: info.piece_size(piece)], 0)
+        self.wait_for(session, "piece_finished", info.num_pieces)
+        handle.flush_cache()
+        self.wait_for(session, "cache_flushed")
+        assert (tmp_path / f".{info.info_hashes.v1.hex()}.parts").exists()
+        assert not (tmp_path / "t/b").exists()
+        disk = Disk(info, tmp_path, file_priorities=self.PRIORITIES)
+        assert all(disk.check().values())
+        disk.check_error(disk.io.submit_set_priorities, [4, 4, 4])
+        assert (tmp_path / "t/b").read_bytes() == content[16484:32868]
+        disk.io.close()

@@ -80,6 +80,11 @@ def test_files_in_the_way(disk: Disk, tmp_path: Path) -> None:
     assert tree(tmp_path / "old") == ["t", "t/a"], "ours stays where it was"
 
 
+def test_nothing_in_the_way(disk: Disk, tmp_path: Path) -> None:
+    disk.wait_move(tmp_path / "new", MoveFlags.fail_if_exist)
+    assert tree(tmp_path / "new") == WHOLE
+
+
 def test_replacing(disk: Disk, tmp_path: Path) -> None:
     (tmp_path / "new/t").mkdir(parents=True)
     (tmp_path / "new/t/a").write_bytes(b"theirs")
