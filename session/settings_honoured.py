@@ -99,6 +99,12 @@ HONOURED: dict[str, Honoured] = {
     "seed_choking_algorithm": Honoured(
         0, "", "0: round robin.  1: fastest upload.  2: anti-leech (`SeedChokingAlgorithm`).", 0, 2
     ),
+    "rate_choker_initial_threshold": Honoured(
+        1024, "bytes/s", "Rate-based choker: the upload rate the first slot must have.", 1
+    ),
+    "seeding_piece_quota": Honoured(
+        20, "pieces", "Round robin: a peer keeps its slot until it has received this many.", 1
+    ),
     # Rates
     "upload_rate_limit": Honoured(0, "bytes/s", "Upload of all torrents together; 0 is unlimited."),
     "download_rate_limit": Honoured(0, "bytes/s", "Download of all torrents together; 0 is unlimited."),

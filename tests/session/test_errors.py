@@ -7,7 +7,6 @@ import ssl
 import pytest
 from evtorrent.protocols.errors import EvtorrentError, RemoteProtocolError, TransportBroken
 from evtorrent.protocols.metainfo import MetainfoError
-from evtorrent.session import errors
 from evtorrent.session.errors import (
     NO_ERROR,
     DuplicateTorrent,
@@ -43,11 +42,6 @@ def test_a_code_of_the_table_has_value_category_and_text():
 
 def test_an_unknown_number_still_has_a_text():
     assert ErrorCode.of(9999).message == "error 9999"
-
-
-def test_every_value_has_a_text_of_its_own():
-    assert {int(value) for value in TorrentErrc} == set(errors.LIBTORRENT_MESSAGES)
-    assert len(TorrentErrc) > 150
 
 
 def test_http_status():
@@ -138,18 +132,6 @@ def test_an_unsupported_feature_says_why():
 def test_operations_have_libtorrents_names():
     assert operation_name(Operation.file_write) == "file_write"
     assert operation_name(16) == "connect"
-
-
-@pytest.mark.interop
-def test_the_table_is_libtorrents(require_peer):
-    lt = require_peer("libtorrent")
-    category = lt.libtorrent_category()
-    differing = {
-        value.name: (category.message(int(value)), errors.LIBTORRENT_MESSAGES[value])
-        for value in TorrentErrc
-        if category.message(int(value)) != errors.LIBTORRENT_MESSAGES[value]
-    }
-    assert differing == {}
 
 
 @pytest.mark.interop

@@ -6,36 +6,12 @@ from evtorrent.session.settings import (
     DEFAULTS,
     HONOURED,
     SettingsPack,
-    check_setting,
     default_settings,
     high_performance_seed,
     min_memory_usage,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-
-OURS = {
-    "announce_crypto_support",
-    "apply_ip_filter_to_trackers",
-    "auto_sequential",
-    "dht_bootstrap_nodes",
-    "enable_dht",
-    "enable_incoming_utp",
-    "enable_ip_notifier",
-    "enable_lsd",
-    "enable_natpmp",
-    "enable_outgoing_utp",
-    "enable_upnp",
-    "in_enc_policy",
-    "out_enc_policy",
-    "peer_dscp",
-    "peer_fingerprint",
-    "rate_limit_ip_overhead",
-    "support_share_mode",
-    "user_agent",
-    "webtorrent_stun_server",
-}
-"""Settings whose default is not libtorrent's: who we are, and features this version has not."""
 
 
 def test_reading_gives_the_value_or_the_default():
@@ -171,14 +147,6 @@ def test_non_default_leaves_out_what_was_set_to_the_default():
     assert pack.explicit() == {"connections_limit": 3, "num_want": 200}
 
 
-def test_every_honoured_setting_has_a_text_and_accepts_its_default():
-    for name, row in HONOURED.items():
-        assert row.text.endswith("."), name
-        assert row.unit or isinstance(row.default, bool | str) or name.endswith(("algorithm", "mask")), name
-        assert check_setting(name, row.default) == row.default
-        assert row.minimum <= row.maximum
-
-
 def test_presets_are_packs_of_honoured_settings():
     assert high_performance_seed()["connections_limit"] == 8000
     assert min_memory_usage()["file_pool_size"] == 4
@@ -188,18 +156,6 @@ def test_default_settings_is_a_dictionary_of_your_own():
     mine = default_settings()
     mine["num_want"] = 1
     assert default_settings()["num_want"] == 200
-
-
-@pytest.mark.interop
-def test_names_types_and_defaults_are_libtorrents(require_peer):
-    lt = require_peer("libtorrent")
-    theirs = lt.default_settings()
-    assert set(theirs) - set(DEFAULTS) == set()
-    # default_settings() leaves out the strings that are empty.
-    assert all(DEFAULTS[name] == "" or name == "peer_tos" for name in set(DEFAULTS) - set(theirs))
-    differing = {name for name in theirs if DEFAULTS[name] != theirs[name]}
-    assert differing == OURS
-    assert {name for name in theirs if type(DEFAULTS[name]) is not type(theirs[name])} == set()
 
 
 @pytest.mark.interop

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from evtorrent.session.settings import DEFAULTS
+from evtorrent.session.settings_honoured import HONOURED
+from evtorrent.session.settings_table import UNSUPPORTED
+
+OURS = {
+    "announce_crypto_support",
+    "apply_ip_filter_to_trackers",
+    "auto_sequential",
+    "dht_bootstrap_nodes",
+    "enable_dht",
+    "enable_incoming_utp",
+    "enable_ip_notifier",
+    "enable_lsd",
+    "enable_natpmp",
+    "enable_outgoing_utp",
+    "enable_upnp",
+    "in_enc_policy",
+    "out_enc_policy",
+    "peer_dscp",
+    "peer_fingerprint",
+    "rate_limit_ip_overhead",
+    "support_share_mode",
+    "user_agent",
+    "webtorrent_stun_server",
+}
+"""Settings whose default is not libtorrent's: who we are, and features this version has not."""
+
+
+def test_a_setting_is_honoured_or_not():
+    unsupported = [name for names in UNSUPPORTED.values() for name in names]
+    assert len(unsupported) == len(set(unsupported))
+    assert not set(unsupported) & set(HONOURED)
+    assert len(DEFAULTS) == len(unsupported) + len(HONOURED) == 267
+
+
+@pytest.mark.interop
+def test_names_types_and_defaults_are_libtorrents(require_peer):
+    lt = require_peer("libtorrent")
+    theirs = lt.default_settings()
+    assert set(theirs) - set(DEFAULTS) == set()
+    # default_settings() leaves out the strings that are empty.
+    assert all(DEFAULTS[name] == "" or name == "peer_tos" for name in set(DEFAULTS) - set(theirs))
+    differing = {name for name in theirs if DEFAULTS[name] != theirs[name]}
+    assert differing == OURS
+    assert {name for name in theirs if type(DEFAULTS[name]) is not type(theirs[name])} == set()
