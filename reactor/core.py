@@ -97,6 +97,7 @@ class LoopCore:
         self._is_turning_rounds = False
         self._has_run = False
         self._is_knocked = False
+        self._is_halting = False
         self._keeps_on = False
         self._thread: int | None = None
         self._is_closed = False
@@ -133,7 +134,7 @@ class LoopCore:
             return
         self.is_ending = self.has_stopped = True
         self.descriptors.set_gate(Gate.SHUT)
-        self.loop.stop()
+        self._halt()
 
     def exit(self) -> None:
         """End the run after what is due now."""
@@ -209,9 +210,8 @@ class LoopCore:
 
     def on_knock(self) -> None:
         """Something is ready: a wait of ONCE is over."""
-        if not self._is_knocked:
-            self._is_knocked = True
-            self.loop.stop()
+        self._is_knocked = True
+        self._halt()
 
     def on_passed(self) -> None:
         """A watch is called."""
@@ -244,8 +244,7 @@ class LoopCore:
             if self.active and not self._is_scheduled:
                 self._is_scheduled = True
                 self.loop.call_soon(self._run_active)
-            self._is_knocked = False
-            self.loop.run_forever()
+            self._spin()
             if self.is_ending or self.has_exited or not self._is_knocked:
                 return False  # the last: somebody stopped the loop underneath
         return True
@@ -262,27 +261,36 @@ class LoopCore:
 
     def _turn_round(self) -> None:
         self._has_run = False
-        self._is_knocked = True  # the loop is stopped already
         self.descriptors.set_gate(Gate.OPEN)
-        self.loop.stop()
-        self.loop.run_forever()
+        self._spin(once=True)
         if self.is_ending:
             return
         self.descriptors.set_gate(Gate.SHUT)
         self.timers.expire_due()
         if self.active:
             self.loop.call_soon(self._run_active_of_round)
-            self.loop.stop()
-            self.loop.run_forever()
+            self._spin(once=True)
 
     def _wait_for_knock(self) -> bool:
         if self.active or not self.has_pending():
             return True
-        self._is_knocked = False
         self.timers.ensure_alarm()
         self.descriptors.set_gate(Gate.PROBE)
-        self.loop.run_forever()
+        self._spin()
         return self._is_knocked
+
+    def _spin(self, *, once: bool = False) -> None:
+        """Run the loop until `_halt`, or for a single poll."""
+        self._is_knocked = self._is_halting = False
+        if once:
+            self._halt()
+        self.loop.run_forever()
+
+    def _halt(self) -> None:
+        # uvloop queues each stop; one too many would end the next run.
+        if not self._is_halting:
+            self._is_halting = True
+            self.loop.stop()
 
     def _run_active(self) -> None:
         self._is_scheduled = False
@@ -294,7 +302,7 @@ class LoopCore:
             return
         if self.has_exited:
             self.descriptors.set_gate(Gate.SHUT)
-            self.loop.stop()
+            self._halt()
         elif self.active:
             if not self._is_scheduled:
                 self._is_scheduled = True

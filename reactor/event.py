@@ -151,7 +151,7 @@ class Event(Deadline):
             self._fire_each(self._core, num_calls)
 
     def __repr__(self) -> str:
-        state = "closed" if self._core is None else str(self.pending or "idle")
+        state = "closed" if self._core is None else self.pending.name or "idle"
         return f"<Event fd={self.fd} {state}>"
 
     def _open_core(self) -> LoopCore:

@@ -98,7 +98,7 @@ class AsyncioHost:
     def run_until(self, condition: Callable[[], object]) -> None:
         async def wait() -> None:
             deadline = time.monotonic() + GIVE_UP_AFTER
-            while not condition() and time.monotonic() < deadline:
+            while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 - conditions are of any kind
                 await asyncio.sleep(0.001)
 
         self.loop.run_until_complete(wait())
