@@ -6,11 +6,8 @@ import sys
 import evtorrent.session
 import pytest
 
-LATER = ("Session", "TorrentHandle")
-"""Names whose modules bring the engine in; their own tests use them."""
 
-
-@pytest.mark.parametrize("name", [name for name in evtorrent.session.__all__ if name not in LATER])
+@pytest.mark.parametrize("name", evtorrent.session.__all__)
 def test_every_public_name_resolves(name):
     value = getattr(evtorrent.session, name)
     assert value is getattr(evtorrent.session, name)
