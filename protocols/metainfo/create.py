@@ -76,6 +76,7 @@ class CreateTorrent:
             raise CreateError("no_files_in_torrent", "no files to make a torrent of")
         if not 0 < total <= MAX_FILE_OFFSET:
             raise CreateError("torrent_invalid_length", f"a torrent of {total} bytes")
+        _check_paths(entries)
         first = entries[0].path
         self._is_multi_file = len(entries) > 1 or "/" in first
         self.name = first.partition("/")[0]
@@ -239,13 +240,11 @@ class CreateTorrent:
             for part in parts[1:] if self._is_multi_file else parts:
                 inner = folder.setdefault(part, {})
                 assert isinstance(inner, dict)
-                if "" in inner:
+                if "" in inner:  # the entries are in order: a file comes before what would be below it
                     raise CreateError(
                         "torrent_inconsistent_files", f"{entry.path} is in a file, or there twice"
                     )
                 folder = inner
-            if folder:
-                raise CreateError("torrent_inconsistent_files", f"{entry.path} is a file and a folder")
             description = self._details(entry)
             if b"symlink path" not in description:
                 description[b"length"] = entry.size
@@ -276,6 +275,12 @@ def automatic_piece_size(total: int) -> int:
     while size < _MAX_AUTOMATIC and total > round(size * size / 100):
         size *= 2
     return size
+
+
+def _check_paths(entries: Sequence[CreateFile]) -> None:
+    for entry in entries:
+        if any(part in ("", ".", "..") for part in entry.path.split("/")):
+            raise CreateError("torrent_invalid_name", f"the path {entry.path!r}")
 
 
 def _checked_piece_size(size: int, flags: CreateFlags) -> int:

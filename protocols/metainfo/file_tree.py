@@ -64,8 +64,8 @@ def adopt_roots(v1: FileStorage, v2: FileStorage) -> None:
         )
     for (index, *_), (other, *_) in zip(ours, theirs, strict=True):
         root = v2.root(other)
-        if root is not None:
-            v1.set_root(index, root)
+        assert root is not None, "a file with bytes is not read from a tree without its root"
+        v1.set_root(index, root)
 
 
 def read_piece_layers(layers: _Table, files: FileStorage) -> dict[Sha256Hash, bytes]:

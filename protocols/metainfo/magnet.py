@@ -125,7 +125,7 @@ def _digest(text: str, length: int) -> bytes:
     try:
         if len(text) == 2 * length:
             return binascii.unhexlify(text)
-        if len(text) == 32:
+        if length == 20 and len(text) == 32:
             return base64.b32decode(text, casefold=True)
     except ValueError:
         pass

@@ -32,9 +32,9 @@ _IS_WINDOWS: Final = sys.platform == "win32"
 
 _PLAIN: Final = re.compile(rb"[ -.0-\[\]-~]{1,239}").fullmatch
 _DROPPED: Final = re.compile(
-    "[/\\\\\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"  # separators, invisible, bidirectional
+    "[\x00/\\\\\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"  # separators, invisible, bidirectional
 )
-_REPLACED: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_REPLACED: Final = re.compile("[\x01-\x1f\x7f-\x9f]")
 _WINDOWS_REPLACED: Final = re.compile('[?<>"|*:]')
 _WINDOWS_RESERVED: Final = re.compile(r"(con|prn|aux|nul|clock\$|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 
@@ -48,7 +48,7 @@ def safe_component(raw: bytes, *, keep: bool = True, windows: bool = _IS_WINDOWS
         return raw.decode("ascii")
     if not raw:
         return "_"
-    name = _REPLACED.sub("_", _DROPPED.sub("", _decode(raw, "\0")))
+    name = _REPLACED.sub("_", _DROPPED.sub("", decode_text(raw)))
     if len(name) * 4 >= _CUT_AT:
         name = _shortened(name)
     if name in ("", ".", ".."):
@@ -69,8 +69,21 @@ def is_safe_path(path: str) -> bool:
 
 
 def decode_text(raw: bytes) -> str:
-    """Text of a torrent, which should be UTF-8; what is not becomes underscores."""
-    return _decode(raw, "_")
+    """Text of a torrent, which should be UTF-8; each broken character becomes an underscore."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    text = []
+    pos = 0
+    while pos < len(raw):
+        length = _sequence_length(raw[pos])
+        try:
+            text.append(raw[pos : pos + length].decode("utf-8"))
+        except UnicodeDecodeError:
+            text.append("_")
+        pos += length
+    return "".join(text)
 
 
 def fold(path: str) -> str:
@@ -145,23 +158,6 @@ def _shortened(name: str) -> str:
         cut += 1
     dot = raw.rfind(b".", max(cut, len(raw) - _LONGEST_EXTENSION))
     return (raw[:cut] + (raw[dot:] if dot >= 0 else b"")).decode()
-
-
-def _decode(raw: bytes, substitute: str) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    text = []
-    pos = 0
-    while pos < len(raw):
-        length = _sequence_length(raw[pos])
-        try:
-            text.append(raw[pos : pos + length].decode("utf-8"))
-        except UnicodeDecodeError:
-            text.append(substitute)
-        pos += length
-    return "".join(text)
 
 
 def _sequence_length(lead: int) -> int:

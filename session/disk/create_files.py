@@ -116,12 +116,10 @@ class _Hasher:
         v1 = sha1(data).digest() if self._wants_v1 else None
         return _PieceHashes(index, v1, self._hash_v2(index, data) if self._wants_v2 else None)
 
-    def _hash_v2(self, index: int, data: memoryview) -> tuple[int, int, bytes] | None:
-        """A piece of a v2 torrent has bytes of one file, padding aside, which v2 does not hash."""
+    def _hash_v2(self, index: int, data: memoryview) -> tuple[int, int, bytes]:
+        """A piece of a v2 torrent begins with bytes of its only file; the padding after them is not hashed."""
         files = self._files
         first = files.map_range(index * files.piece_length, len(data))[0]
-        if files.is_pad(first.file_index):
-            return None
         blocks = block_hashes(data[: first.length])
         size = files.size(first.file_index)
         digest = piece_hash(blocks, files.piece_length, whole_file=size < files.piece_length)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from evtorrent.protocols.types import InfoHashes, PeerId, Sha1Hash, Sha256Hash
+
+
+@pytest.mark.parametrize(("kind", "length"), [(Sha1Hash, 20), (Sha256Hash, 32), (PeerId, 20)])
+def test_a_digest_has_its_length(kind: type[bytes], length: int) -> None:
+    digest = kind(bytes(range(length)))
+    assert digest == bytes(range(length))
+    assert type(digest) is kind
+    assert str(digest) == bytes(range(length)).hex()
+    assert repr(digest) == f"{kind.__name__}({bytes(range(length)).hex()!r})"
+    assert kind(memoryview(digest)) == kind(bytearray(digest)) == digest
+    assert not hasattr(digest, "__dict__")
+    for wrong in (length - 1, length + 1):
+        with pytest.raises(ValueError, match=f"{kind.__name__} takes {length} bytes, not {wrong}"):
+            kind(bytes(wrong))
+
+
+def test_hashes_without_argument_are_zeros() -> None:
+    assert Sha1Hash() == bytes(20)
+    assert Sha256Hash() == bytes(32)
+
+
+def test_names_of_a_v1_torrent() -> None:
+    v1 = Sha1Hash(b"1" * 20)
+    hashes = InfoHashes(v1)
+    assert (hashes.has_v1, hashes.has_v2) == (True, False)
+    assert hashes.best() == v1
+    assert hashes.wire_names() == (v1,)
+
+
+def test_names_of_a_hybrid_torrent() -> None:
+    v1, v2 = Sha1Hash(b"1" * 20), Sha256Hash(b"2" * 32)
+    hashes = InfoHashes(v1, v2)
+    assert (hashes.has_v1, hashes.has_v2) == (True, True)
+    assert hashes.best() == b"2" * 20
+    assert hashes.wire_names() == (v1, b"2" * 20)
+    assert all(type(name) is Sha1Hash for name in hashes.wire_names())
+    assert hashes == InfoHashes(v1, v2)
+    assert hash(hashes) == hash(InfoHashes(v1, v2))
+
+
+def test_names_of_a_v2_torrent() -> None:
+    hashes = InfoHashes(v2=Sha256Hash(b"2" * 32))
+    assert (hashes.has_v1, hashes.has_v2) == (False, True)
+    assert hashes.wire_names() == (b"2" * 20,)
+
+
+def test_nameless() -> None:
+    assert InfoHashes().wire_names() == ()
+    with pytest.raises(ValueError, match="has no name"):
+        InfoHashes().best()
