@@ -20,9 +20,10 @@ from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
-from ..alerts import ListenFailedAlert, ListenSucceededAlert
+from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert
 from ..close_reason import CloseReason
 from ..disk.buffers import BufferPool
 from ..disk.io import DiskIo
@@ -74,6 +75,8 @@ class Core:
         self.meters = TransferMeters()
         self.counters = Counters()
         self.is_paused = False
+        self.external_host = ""
+        """Our address as others see it; empty while nobody said."""
         self.closing = False
         self.closed = False
         self.receive_buffer = ReceiveBuffer()
@@ -84,6 +87,12 @@ class Core:
         self.checks = CheckQueue()
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
+        self.tracker_client = TrackerClient(
+            multi,
+            user_agent=settings.get_str("user_agent"),
+            settings=tracker_settings(settings),
+            is_allowed=self._may_ask_tracker,
+        )
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
@@ -149,6 +158,11 @@ class Core:
         if changed & {"upload_rate_limit", "download_rate_limit"}:
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.tracker_client.settings = tracker_settings(self.settings)
+        self.tracker_client.user_agent = self.settings.get_str("user_agent")
+        for torrent in self.active:
+            if torrent.tracking is not None:
+                torrent.tracking.settings_changed()
 
     def close(self) -> None:
         """Stop listening and ticking, end every connection.  Torrents' trackers are told by their own stop."""
@@ -161,6 +175,7 @@ class Core:
             self._listeners.close()
         self.lobby.close()
         self.quotas.close()
+        self.tracker_client.close()
         for torrent in dict.fromkeys(self.torrents.values()):
             torrent.close()
         self.torrents.clear()
@@ -273,6 +288,15 @@ class Core:
         """The IP filter forbids it."""
         return self.ip_filter is not None and bool(self.ip_filter.access(host))
 
+    def _may_ask_tracker(self, host: str) -> bool:
+        return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))
+
+    def external_address(self, host: str) -> None:
+        """Somebody told us how the world sees us (BEP 24): posted when it is news."""
+        if host != self.external_host:
+            self.external_host = host
+            self.alerts.emplace(ExternalIpAlert, host)
+
     def dht_node_heard(self, address: Address) -> None:
         """A peer has a DHT node; without a DHT of ours it is of no use."""
 
@@ -361,6 +385,19 @@ def disk_settings(settings: SettingsPack) -> DiskSettings:
         max_queued_disk_bytes=settings.get_int("max_queued_disk_bytes"),
         file_pool_size=settings.get_int("file_pool_size"),
         hashing_threads=settings.get_int("hashing_threads"),
+    )
+
+
+def tracker_settings(settings: SettingsPack) -> TrackerClientSettings:
+    """The trackers' part of the settings."""
+    return TrackerClientSettings(
+        tracker_completion_timeout=float(settings.get_int("tracker_completion_timeout")),
+        tracker_receive_timeout=float(settings.get_int("tracker_receive_timeout")),
+        stop_tracker_timeout=float(settings.get_int("stop_tracker_timeout")),
+        tracker_maximum_response_length=settings.get_int("tracker_maximum_response_length"),
+        max_concurrent_http_announces=settings.get_int("max_concurrent_http_announces"),
+        udp_tracker_token_expiry=float(settings.get_int("udp_tracker_token_expiry")),
+        ssrf_mitigation=settings.get_bool("ssrf_mitigation"),
     )
 
 

@@ -249,11 +249,10 @@ class Torrent:
         self.flags &= ~TorrentFlags.paused
         if was_paused:
             self.need_save()
-        if self._core.is_paused or self.swarm is not None:
-            return
-        self.start()
-        if self.swarm is not None and was_paused:
-            self.post(TorrentResumedAlert)
+        if self.swarm is None and not self._core.is_paused:
+            self.start()
+            if was_paused and not self.error:
+                self.post(TorrentResumedAlert)
 
     def clear_error(self) -> None:
         """Forget why it stopped; it starts again when it is not paused."""
@@ -373,6 +372,17 @@ class Torrent:
         if self.files is None or (not self.files.piece_overrides and all(self.files.priorities)):
             return full
         return sum(1 << piece for piece, priority in enumerate(self.files.piece_priorities()) if priority)
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes not had yet, as trackers are told; without metadata it is not known, and only must not be 0."""
+        info = self.info
+        if info is None:
+            return 16 * 1024
+        missing = ((1 << info.num_pieces) - 1) & ~self.have.bits
+        last = info.num_pieces - 1
+        left = missing.bit_count() * info.piece_length
+        return left - (info.piece_length - info.piece_size(last)) if missing >> last & 1 else left
 
     def is_blocked(self, host: str) -> bool:
         """The session's IP filter forbids it and holds for this torrent."""

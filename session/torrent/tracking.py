@@ -1,42 +1,242 @@
 """A torrent's trackers as the session sees them: requests filled in, peers handed on, outcomes posted as alerts.
 
-Scheduling and tiers are `TorrentTrackers`'; this is where it meets the torrent.
+Schedule and tiers are `TorrentTrackers`'; this is where it meets the torrent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from ...protocols.tracker.announce import AnnounceEvent, AnnounceRequest, TrackerPeer
+from ...protocols.tracker.errors import TrackerError, TrackerFailure, TrackerHttpStatus
+from ...protocols.tracker.tiers import TrackerEntry, TrackerListSettings
+from ..alerts import (
+    ScrapeFailedAlert,
+    ScrapeReplyAlert,
+    TrackerAnnounceAlert,
+    TrackerErrorAlert,
+    TrackeridAlert,
+    TrackerReplyAlert,
+    TrackerWarningAlert,
+)
+from ..errors import NO_ERROR, ErrorCode, Operation
+from ..flags import PeerSource, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
-from ..status import AnnounceEntry, TorrentStatus
+from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
+from .trackers import (
+    ScrapeFailed,
+    ScrapeReplied,
+    TorrentTrackers,
+    TrackerAnnounced,
+    TrackerFailed,
+    TrackerIdReceived,
+    TrackerNews,
+    TrackerReplied,
+    TrackerWarned,
+)
 
 if TYPE_CHECKING:
     from ..core.core import Core
     from .torrent import Torrent
 
-__all__ = ["Tracking"]
+__all__ = ["Tracking", "tracker_list_settings"]
 
 
 class Tracking:
     """The trackers of one torrent."""
 
+    __slots__ = ("_core", "_key", "_torrent", "trackers")
+
     def __init__(self, torrent: Torrent, core: Core) -> None:
         self._torrent = torrent
         self._core = core
+        self._key = core.rng.getrandbits(32)
+        self.trackers = TorrentTrackers(
+            core.tracker_client,
+            torrent.params.tiers(),
+            self._request,
+            self._peers_found,
+            self._heard,
+            settings=tracker_list_settings(core),
+            stop_timeout=float(core.settings.get_int("stop_tracker_timeout")),
+            rng=core.rng,
+        )
 
-    def start(self) -> None: ...
+    # ---------------------------------------------------------------------------------------------------- schedule
+
+    def start(self) -> None:
+        """The torrent is online."""
+        self.trackers.start(is_seed=self._torrent.is_seed)
+
     def stop(self, on_told: Callable[[], object] | None) -> None:
-        if on_told is not None:
-            on_told()
+        """The torrent goes offline; `on_told` is called when the trackers know, or had their time."""
+        self.trackers.stop(on_told)
 
-    def completed(self) -> None: ...
-    def fill_status(self, status: TorrentStatus) -> None: ...
-    def fill_params(self, params: AddTorrentParams) -> None: ...
+    def completed(self) -> None:
+        """The last piece came."""
+        self.trackers.completed()
+
+    def settings_changed(self) -> None:
+        """Take the session's settings over."""
+        self.trackers.stop_timeout = float(self._core.settings.get_int("stop_tracker_timeout"))
+        self.trackers.set_settings(tracker_list_settings(self._core))
+
+    def reannounce(self, seconds: int, index: int, *, ignore_min_interval: bool) -> None:
+        """Announce in so many seconds; to one tracker by its index, or (-1) to those whose turn it is."""
+        self.trackers.force_reannounce(seconds, self._url_at(index), ignore_min_interval=ignore_min_interval)
+
+    def scrape(self, index: int) -> None:
+        """Ask one tracker for its counts; -1 is the one that answered last."""
+        self.trackers.scrape(self._url_at(index))
+
+    def add(self, url: str, tier: int) -> None:
+        """One more tracker."""
+        self.trackers.add(url, tier)
+
+    def replace(self, wanted: Sequence[tuple[str, int]]) -> None:
+        """Other trackers."""
+        self.trackers.replace(wanted)
+
+    def _url_at(self, index: int) -> str | None:
+        if index < 0:
+            return None
+        entries = self.trackers.entries()
+        if index >= len(entries):
+            raise IndexError(f"tracker {index} of {len(entries)}")
+        return entries[index].url
+
+    def _request(self, event: AnnounceEvent) -> AnnounceRequest:
+        torrent, core = self._torrent, self._core
+        download, meters = torrent.download, torrent.meters
+        return AnnounceRequest(
+            bytes(torrent.info_hashes.best()),
+            bytes(core.peer_id),
+            core.listen_port,
+            uploaded=meters.payload_up.total,
+            downloaded=meters.payload_down.total,
+            left=torrent.bytes_left,
+            event=event,
+            key=self._key,
+            num_want=0 if event is AnnounceEvent.STOPPED else core.tuning.num_want,
+            corrupt=download.num_failed_bytes if download is not None else 0,
+            redundant=download.num_waste_bytes if download is not None else None,
+        )
+
+    # -------------------------------------------------------------------------------------------------------- news
+
+    def _peers_found(self, peers: list[TrackerPeer]) -> None:
+        self._torrent.peers_found([(peer.host, peer.port) for peer in peers], PeerSource.tracker)
+
+    def _heard(self, news: TrackerNews) -> None:
+        _HEARD[type(news)](self, news)
+
+    def _announced(self, news: TrackerAnnounced) -> None:
+        self._torrent.post(TrackerAnnounceAlert, news.url, TrackerEvent(int(news.event)))
+
+    def _replied(self, news: TrackerReplied) -> None:
+        self._torrent.post(TrackerReplyAlert, news.url, len(news.response.peers))
+        if news.response.external_ip:
+            self._core.external_address(news.response.external_ip)
+        self._torrent.touch()
+
+    def _warned(self, news: TrackerWarned) -> None:
+        self._torrent.post(TrackerWarningAlert, news.url, news.message)
+
+    def _id_received(self, news: TrackerIdReceived) -> None:
+        self._torrent.post(TrackeridAlert, news.url, news.trackerid)
+
+    def _failed(self, news: TrackerFailed) -> None:
+        reason = news.error.reason if isinstance(news.error, TrackerFailure) else ""
+        self._torrent.post(
+            TrackerErrorAlert, news.url, news.times_in_row, _code(news.error), reason, Operation.bittorrent
+        )
+        self._torrent.touch()
+
+    def _scraped(self, news: ScrapeReplied) -> None:
+        self._torrent.post(ScrapeReplyAlert, news.url, news.entry.incomplete, news.entry.complete)
+
+    def _scrape_failed(self, news: ScrapeFailed) -> None:
+        self._torrent.post(ScrapeFailedAlert, news.url, _code(news.error), str(news.error))
+
+    # ----------------------------------------------------------------------------------------------------- reports
+
     def entries(self) -> list[AnnounceEntry]:
-        return []
+        """Every tracker with its state, in the order of asking."""
+        return [self._entry(entry) for entry in self.trackers.entries()]
 
-    def add(self, url: str, tier: int) -> None: ...
-    def replace(self, wanted: list[tuple[str, int]]) -> None: ...
-    def reannounce(self, seconds: int, index: int, *, ignore_min_interval: bool) -> None: ...
-    def scrape(self, index: int) -> None: ...
+    def _entry(self, entry: TrackerEntry) -> AnnounceEntry:
+        state = AnnounceInfohash(
+            message=entry.message,
+            last_error=_code(entry.last_error) if entry.last_error is not None else NO_ERROR,
+            next_announce=entry.next_announce or None,
+            min_announce=entry.min_announce or None,
+            scrape_incomplete=entry.scrape_incomplete,
+            scrape_complete=entry.scrape_complete,
+            scrape_downloaded=entry.scrape_downloaded,
+            fails=entry.fails,
+            updating=entry.updating,
+            start_sent=entry.start_sent,
+            complete_sent=entry.complete_sent,
+            triggered_manually=entry.triggered_manually,
+        )
+        endpoint = AnnounceEndpoint(("", self._core.listen_port), [state])
+        return AnnounceEntry(
+            entry.url,
+            entry.tier,
+            entry.fail_limit,
+            TrackerSource(int(entry.source)),
+            entry.trackerid,
+            entry.verified,
+            [endpoint],
+        )
+
+    def fill_status(self, status: TorrentStatus) -> None:
+        """The trackers' part of a torrent's status."""
+        trackers = self.trackers
+        status.current_tracker = trackers.current_tracker
+        status.next_announce = trackers.next_announce_in() or 0.0
+        status.announcing_to_trackers = trackers.list.is_announcing and bool(trackers.entries())
+        for entry in trackers.entries():
+            status.num_complete = max(status.num_complete, entry.scrape_complete)
+            status.num_incomplete = max(status.num_incomplete, entry.scrape_incomplete)
+
+    def fill_params(self, params: AddTorrentParams) -> None:
+        """The trackers as they are now, for resume data."""
+        entries = self.trackers.entries()
+        params.trackers = [entry.url for entry in entries]
+        params.tracker_tiers = [entry.tier for entry in entries]
+        for entry in entries:
+            params.num_complete = max(params.num_complete, entry.scrape_complete)
+            params.num_incomplete = max(params.num_incomplete, entry.scrape_incomplete)
+            params.num_downloaded = max(params.num_downloaded, entry.scrape_downloaded)
+
+
+def tracker_list_settings(core: Core) -> TrackerListSettings:
+    """The tracker lists' part of the settings."""
+    settings = core.settings
+    return TrackerListSettings(
+        announce_to_all_trackers=settings.get_bool("announce_to_all_trackers"),
+        announce_to_all_tiers=settings.get_bool("announce_to_all_tiers"),
+        prefer_udp_trackers=settings.get_bool("prefer_udp_trackers"),
+        tracker_backoff=settings.get_int("tracker_backoff"),
+        min_announce_interval=settings.get_int("min_announce_interval"),
+    )
+
+
+def _code(error: TrackerError) -> ErrorCode:
+    if isinstance(error, TrackerHttpStatus):
+        return ErrorCode.from_http(error.status, "")
+    return ErrorCode.from_exception(error)
+
+
+_HEARD: dict[type[Any], Callable[[Tracking, Any], None]] = {
+    ScrapeFailed: Tracking._scrape_failed,
+    ScrapeReplied: Tracking._scraped,
+    TrackerAnnounced: Tracking._announced,
+    TrackerFailed: Tracking._failed,
+    TrackerIdReceived: Tracking._id_received,
+    TrackerReplied: Tracking._replied,
+    TrackerWarned: Tracking._warned,
+}
+"""News → what is told outside."""
