@@ -21,18 +21,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=int, default=100_000)
     parser.add_argument("--peers", type=int, default=1_000)
+    parser.add_argument("--blocks", type=int, default=100_000, help="picked in each case")
     options = parser.parse_args()
-    for name, cost, unit in run(options.pieces, options.peers):
+    for name, cost, unit in run(options.pieces, options.peers, options.blocks):
         print(f"{name:<58}{cost:>9.3f} {unit}")
 
 
-def run(num_pieces: int = 100_000, num_peers: int = 1_000) -> list[Result]:
+def run(num_pieces: int = 100_000, num_peers: int = 1_000, num_blocks: int = 100_000) -> list[Result]:
     """All cases."""
-    cases: Sequence[Callable[[int, int], list[Result]]] = (fast_seed, slow_peers, swarm, small_pieces)
-    return [result for case in cases for result in case(num_pieces, num_peers)]
+    cases: Sequence[Callable[[int, int, int], list[Result]]] = (fast_seed, slow_peers, swarm, small_pieces)
+    return [result for case in cases for result in case(num_pieces, num_peers, num_blocks)]
 
 
-def fast_seed(num_pieces: int, num_peers: int) -> list[Result]:
+def fast_seed(num_pieces: int, num_peers: int, num_blocks: int) -> list[Result]:
     """2,048 pieces of 64 blocks from one seed, 60 blocks a pick: the shape of the loopback benchmark."""
     del num_pieces, num_peers
     picker = PiecePicker(2048, 64, 64, rng=Random(1))
@@ -43,12 +44,12 @@ def fast_seed(num_pieces: int, num_peers: int) -> list[Result]:
         [("seed", bits)],
         60,
         PickMode.WHOLE_PIECES,
-        2048 * 64,
+        num_blocks,
         "one fast seed, 2,048 pieces of 64 blocks",
     )
 
 
-def slow_peers(num_pieces: int, num_peers: int) -> list[Result]:
+def slow_peers(num_pieces: int, num_peers: int, num_blocks: int) -> list[Result]:
     """Slow seeds that share pieces, two blocks a pick."""
     picker = PiecePicker(num_pieces, 64, 64, rng=Random(1))
     bits = (1 << num_pieces) - 1
@@ -56,11 +57,16 @@ def slow_peers(num_pieces: int, num_peers: int) -> list[Result]:
     for _, had in peers:
         picker.add_peer(had)
     return _download(
-        picker, peers, 2, PickMode.SHARED, 100_000, f"{num_peers:,} slow seeds, {num_pieces:,} pieces of 64"
+        picker,
+        peers,
+        2,
+        PickMode.SHARED,
+        num_blocks,
+        f"{num_peers:,} slow seeds, {num_pieces:,} pieces of 64",
     )
 
 
-def swarm(num_pieces: int, num_peers: int) -> list[Result]:
+def swarm(num_pieces: int, num_peers: int, num_blocks: int) -> list[Result]:
     """Peers with half of the pieces each, 32 blocks a pick, half of them fast."""
     rng = Random(1)
     picker = PiecePicker(num_pieces, 64, 64, rng=rng)
@@ -78,12 +84,12 @@ def swarm(num_pieces: int, num_peers: int) -> list[Result]:
     return [
         ("a peer that joins with a bit field", joined / num_peers * 1e6, "µs"),
         ("a HAVE", had_time / len(haves) * 1e6, "µs"),
-        *_download(picker, peers, 32, PickMode.WHOLE_PIECES, 400_000, f"fast, {name}"),
-        *_download(picker, peers, 32, PickMode.SHARED, 200_000, f"slow, {name}"),
+        *_download(picker, peers, 32, PickMode.WHOLE_PIECES, num_blocks, f"fast, {name}"),
+        *_download(picker, peers, 32, PickMode.SHARED, num_blocks, f"slow, {name}"),
     ]
 
 
-def small_pieces(num_pieces: int, num_peers: int) -> list[Result]:
+def small_pieces(num_pieces: int, num_peers: int, num_blocks: int) -> list[Result]:
     """Pieces of one block, 32 a pick: every block begins a piece."""
     rng = Random(1)
     picker = PiecePicker(num_pieces, 1, 1, rng=rng)
@@ -95,7 +101,7 @@ def small_pieces(num_pieces: int, num_peers: int) -> list[Result]:
         peers,
         32,
         PickMode.WHOLE_PIECES,
-        50_000,
+        num_blocks,
         f"{num_peers:,} peers, {num_pieces:,} pieces of one block",
     )
 

@@ -178,7 +178,7 @@ class BandwidthLimiter:
         return self._next_share
 
     def handle_timeout(self, now: float) -> list[Hashable]:
-        """Share out what came in.  Returns the users that may ask again, in the order they came."""
+        """Share out what came in.  Returns the users that may ask again."""
         if self._next_share is None or now < self._next_share:
             return []
         for channel in {
@@ -195,7 +195,8 @@ class BandwidthLimiter:
             del self._waiting[waiter.user]
             self._set_aside[waiter.user] = waiter
         self._next_share = now + TICK if self._waiting else None
-        return [waiter.user for waiter in ready]
+        # Who asks first may get what the others could not take, and they queue in the order they asked: turn by one.
+        return [waiter.user for waiter in ready[1:] + ready[:1]]
 
     @property
     def num_waiting(self) -> int:
@@ -253,4 +254,6 @@ def _is_worth_it(waiter: _Waiter, now: float) -> bool:
     if any(not channel.limit for channel in waiter.channels):
         return True
     enough = min(waiter.wanted, MIN_GRANT)
-    return waiter.assigned + _ROUNDING >= enough or (waiter.assigned >= 1 and now - waiter.since >= MAX_WAIT)
+    return waiter.assigned + _ROUNDING >= enough or (
+        waiter.assigned >= 1 and now - waiter.since >= MAX_WAIT - TICK / 2
+    )

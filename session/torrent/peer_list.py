@@ -242,14 +242,15 @@ class PeerList:
         self._choice.clear()
 
     def ban(self, address: Address) -> KnownPeer | None:
-        """Never connect or admit the peer again.  It is entered if it is not known; None when it is no address."""
+        """Never connect or admit the peer again.  It is entered if it is not known.
+
+        None when it is no address, or when it is not known and a list full of connected peers has no room for it.
+        """
         peer = self.find(address)
         if peer is None:
             where = _canonical(address)
-            if where is None:
+            if where is None or (self._is_full() and not self._make_room(force=True)):
                 return None
-            if self._is_full():
-                self._make_room(force=True)
             peer = self._insert(where, PeerSource(0), connectable=False)
         peer.banned = True
         return peer
@@ -349,6 +350,7 @@ class PeerList:
         )
         self._hosts.setdefault(host, {})[port] = peer
         self._size += 1
+        self._choice.clear()
         self._reconsider()
         return peer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntFlag
 from random import Random
 
-__all__ = ["PickMode", "bits_from", "lowest_bits", "random_bit"]
+__all__ = ["PickMode", "bits_from", "highest_bits", "lowest_bits", "random_bit"]
 
 _WINDOW = 1024
 _WINDOW_MASK = (1 << _WINDOW) - 1
@@ -48,6 +48,17 @@ def lowest_bits(bits: int, count: int) -> list[int]:
             window ^= low
         bits >>= _WINDOW
         base += _WINDOW
+    return found
+
+
+def highest_bits(bits: int, count: int) -> list[int]:
+    """The `count` highest set bits of `bits`, descending; fewer when there are fewer.  Quicker than the lowest ones
+    when few are set."""
+    found: list[int] = []
+    while bits and len(found) < count:
+        top = bits.bit_length() - 1
+        found.append(top)
+        bits ^= 1 << top
     return found
 
 

@@ -25,7 +25,7 @@ from enum import Enum
 from random import Random
 
 from .availability import Availability
-from .picker_modes import PickMode, bits_from, lowest_bits, random_bit
+from .picker_modes import PickMode, bits_from, highest_bits, lowest_bits, random_bit
 from .piece_blocks import BUSY, RECEIVED, REQUESTED, BlockRun, PieceBlocks, PieceStatus
 from .piece_table import ABANDONED, RESERVED, SHARED, PieceTable
 
@@ -222,11 +222,12 @@ class PiecePicker(PieceTable):
     def _pick_begun(self, bits: int, want: int, picker: _Picker, flags: int, runs: list[BlockRun]) -> int:
         begun = self.begun
         while bits and want:
-            choice = [begun[piece] for piece in lowest_bits(bits, _PARTIAL_CHOICE)]
             if self.sequential or flags & _SEQUENTIAL:
-                blocks = choice[0]
+                blocks = begun[lowest_bits(bits, 1)[0]]
             else:
-                blocks = min(choice, key=_blocks_left)
+                blocks = min(
+                    [begun[piece] for piece in highest_bits(bits, _PARTIAL_CHOICE)], key=_blocks_left
+                )
             if blocks.reserved_for != picker.peer:
                 blocks.reserved_for = None
             want -= self._take(blocks, want, picker, runs)

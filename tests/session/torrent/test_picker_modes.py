@@ -4,7 +4,7 @@ from collections import Counter
 from random import Random
 
 from evtorrent.protocols.bits import iter_bits
-from evtorrent.session.torrent.picker_modes import PickMode, bits_from, lowest_bits, random_bit
+from evtorrent.session.torrent.picker_modes import PickMode, bits_from, highest_bits, lowest_bits, random_bit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,11 @@ fields = st.one_of(st.integers(0, 1 << 80), sparse)
 @given(fields, st.integers(0, 20))
 def test_lowest_bits(bits: int, count: int) -> None:
     assert lowest_bits(bits, count) == list(iter_bits(bits))[:count]
+
+
+@given(fields, st.integers(0, 20))
+def test_highest_bits(bits: int, count: int) -> None:
+    assert highest_bits(bits, count) == list(iter_bits(bits))[::-1][:count]
 
 
 def test_lowest_bits_of_a_full_window() -> None:

@@ -58,7 +58,7 @@ class TestOrder:
         assert pick(make_picker(".. b. ..", peers="191"), "a", 1) == [(1, 1, 1)]
 
     def test_the_piece_closest_to_its_end_comes_first(self) -> None:
-        assert pick(make_picker("b... BBB. bbb."), "a", 2) == [(1, 3, 1), (0, 1, 1)]
+        assert pick(make_picker("b... BBB. Bbb."), "a", 3) == [(1, 3, 1), (2, 3, 1), (0, 1, 1)]
 
     def test_a_peer_stays_on_its_piece(self) -> None:
         picker = make_picker(".... BB..")
@@ -131,6 +131,14 @@ class TestFastAndSlow:
         pick(picker, "a", 2, mode=FAST)
         assert pick(picker, "b", 2) == [(0, 2, 2)]
         assert picker.downloading()[0].reserved_for is None
+
+    def test_its_own_piece_stays_reserved(self) -> None:
+        picker = make_picker("... ... ...")
+        for has in ("x..", ".x.", "..x"):
+            pick(picker, "a", 1, has=has, mode=FAST)
+        assert pick(picker, "a", 4, mode=FAST) == [(2, 1, 2), (1, 1, 2)]
+        pick(picker, "a", 1, mode=FAST)
+        assert {piece.reserved_for for piece in picker.downloading()} == {"a"}
 
     def test_reserved_pieces_of_higher_priority_first(self) -> None:
         picker = make_picker(".. ..", priorities="25")
