@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,19 +90,16 @@ def make_torrent(folder: Path, size_mib: int, piece_length: int) -> None:
 def measure(name: str, folder: Path) -> Figures:
     """One check in this process.  RuntimeError unless every piece is found good."""
     size = (folder / DATA_NAME).stat().st_size
-    check: Callable[[Path], float] = check_ours
-    if name != CONTENDERS[0]:
-        threads = 1 if name == CONTENDERS[1] else THREADS
-        check = lambda folder: check_libtorrent(folder, threads)  # noqa: E731
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = check(folder)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"rate": size / MIB / seconds, "cpu": cpu * 1024 * MIB / size, "memory": after.ru_maxrss / 1024}
+    if name == CONTENDERS[0]:
+        seconds, cpu = check_ours(folder)
+    else:
+        seconds, cpu = check_libtorrent(folder, 1 if name == CONTENDERS[1] else THREADS)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rate": size / MIB / seconds, "cpu": cpu * 1024 * MIB / size, "memory": memory}
 
 
-def check_ours(folder: Path) -> float:
-    """Seconds the disk layer takes on a bare loop."""
+def check_ours(folder: Path) -> tuple[float, float]:
+    """Seconds and CPU seconds the disk layer takes on a bare loop."""
     from evtorrent.protocols.engine import Multi
     from evtorrent.protocols.metainfo import parse_torrent
     from evtorrent.reactor.adapters import drive_selectors
@@ -121,20 +117,20 @@ def check_ours(folder: Path) -> float:
         nonlocal num_good
         num_good += sum(ok for _, ok in results)
 
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     disk.submit_check(storage, None, on_progress, errors.append)
     driver.run(until=lambda: errors)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     if errors != [None] or num_good != info.num_pieces:
         raise RuntimeError(f"{num_good} of {info.num_pieces} pieces, {errors}")
     disk.close()
     driver.close()
     multi.close()
-    return seconds
+    return seconds, cpu
 
 
-def check_libtorrent(folder: Path, threads: int) -> float:
-    """Seconds from adding the torrent to its torrent_checked alert."""
+def check_libtorrent(folder: Path, threads: int) -> tuple[float, float]:
+    """Seconds and CPU seconds from adding the torrent to its torrent_checked alert."""
     import libtorrent as lt
 
     quiet: dict[str, object] = {
@@ -148,16 +144,16 @@ def check_libtorrent(folder: Path, threads: int) -> float:
     session = lt.session(settings)
     params = lt.load_torrent_file(str(folder / TORRENT_NAME))
     params.save_path = str(folder)
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     handle = session.add_torrent(params)
     is_checked = False
     while not is_checked:
         session.wait_for_alert(1000)
         is_checked = any(isinstance(alert, lt.torrent_checked_alert) for alert in session.pop_alerts())
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     if not handle.status().is_seeding:
         raise RuntimeError("libtorrent did not find all pieces")
-    return seconds
+    return seconds, cpu
 
 
 if __name__ == "__main__":

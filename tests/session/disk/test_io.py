@@ -186,9 +186,10 @@ def test_uploads_never_read_from_a_reused_descriptor(tmp_path: Path) -> None:
             storage.backend.read([buffer], position)
             position = (position + 5 * 1024) % len(content)
 
+    buffer = bytearray(1024)
+    storage.backend.read([buffer], 0)
     worker = threading.Thread(target=churn)
     worker.start()
-    buffer = bytearray(1024)
     num_hits = 0
     for turn in range(4000):
         start = turn * 1024 % len(content)
