@@ -27,7 +27,7 @@ from ..http.errors import (
 from ..http.fetch import FetchOptions, FetchPorts, HttpFetch, HttpResponse
 from ..http.url import Url, parse_url
 from ..types import Address
-from .announce import AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
+from .announce import MAX_SCRAPE_HASHES, AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import (
     InvalidTrackerResponse,
     TrackerError,
@@ -186,7 +186,9 @@ class TrackerClient:
         timeout: float | None = None,
         family: int = 0,
     ) -> TrackerCall:
-        """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents."""
+        """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond."""
+        if not 0 < len(info_hashes) <= MAX_SCRAPE_HASHES:
+            raise LocalProtocolError(f"a scrape of {len(info_hashes)} torrents")
         if timeout is None:
             timeout = self.settings.tracker_completion_timeout
         job = _Job(self._new_call(), on_done, timeout, family)
@@ -250,8 +252,8 @@ class TrackerClient:
         job.call._proceed(timer.cancel)
 
     def _finish(self, job: _Job[_T], response: _T | None, error: TrackerError | None) -> None:
-        if job.call._end():
-            job.on_done(response, error)
+        job.call._end()
+        job.on_done(response, error)
 
     # HTTP
 

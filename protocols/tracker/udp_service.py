@@ -42,7 +42,6 @@ class UdpTrackerService:
         self._waiting: dict[int, OnAnswered] = {}
         self._buffer = bytearray()
         self._timer: Timer | None = None
-        self._is_pumping = False
 
     def submit(
         self,
@@ -96,12 +95,10 @@ class UdpTrackerService:
         if not self._buffer:
             self._buffer = bytearray(DATAGRAM_SIZE)
         view = memoryview(self._buffer)
+        sock = self._sockets[family][0]
         for _ in range(MAX_DATAGRAMS_PER_WAKEUP):
-            opened = self._sockets.get(family)
-            if opened is None:
-                return
             try:
-                size, address = opened[0].recvfrom_into(view)
+                size, address = sock.recvfrom_into(view)
             except BlockingIOError:
                 break
             except OSError:
@@ -117,19 +114,13 @@ class UdpTrackerService:
 
     def _pump(self) -> None:
         """Send, arm the timer, hand events over: the driver's order."""
-        if self._is_pumping:
-            return  # a callback asked for more; the loop below takes it up
-        self._is_pumping = True
-        try:
+        self._send()
+        while (event := self._machine.next_event()) is not None:
+            self._deliver(event)
             self._send()
-            while (event := self._machine.next_event()) is not None:
-                self._deliver(event)
-                self._send()
-        finally:
-            self._is_pumping = False
-            if not self._waiting:
-                self._families.clear()
-            self._arm()
+        if not self._waiting:
+            self._families.clear()
+        self._arm()
 
     def _send(self) -> None:
         now = self._base.time()

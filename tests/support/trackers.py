@@ -10,9 +10,10 @@ import secrets
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -135,6 +136,78 @@ class LocalTracker:
         for start in range(16, len(data), 20):
             answer += struct.pack(">III", *self.swarms.scrape(data[start : start + 20]))
         return answer
+
+
+class OpenTracker:
+    """A real opentracker on loopback, TCP and UDP on one port, serving just `info_hashes` (Debian's knows a white list only).
+
+    Use as a context manager; `folder` is where it lives and is made readable for the user it becomes.
+    """
+
+    def __init__(self, program: str, folder: Path, info_hashes: Iterable[bytes]) -> None:
+        self._program = program
+        self._folder = folder
+        (folder / "whitelist").write_text("".join(f"{bytes(h).hex()}\n" for h in info_hashes))
+        folder.chmod(0o755)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/announce"
+
+    @property
+    def udp_url(self) -> str:
+        return f"udp://127.0.0.1:{self.port}/announce"
+
+    def __enter__(self) -> Self:
+        self.port = _free_port()
+        port = str(self.port)
+        self._process = subprocess.Popen(
+            [
+                self._program,
+                "-i",
+                "127.0.0.1",
+                "-p",
+                port,
+                "-P",
+                port,
+                "-d",
+                str(self._folder),
+                "-w",
+                "whitelist",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except OSError:
+                assert self._process.poll() is None, "opentracker ended by itself"
+                assert time.monotonic() < deadline, "opentracker does not listen"
+                time.sleep(0.01)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+
+def _free_port() -> int:
+    """A port that nobody has, neither for TCP nor for UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class _Scripted(_Handler):
