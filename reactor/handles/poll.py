@@ -28,7 +28,18 @@ class Poll:
     A host with other words for the two names them with `read` and `write`; the masks stay READ and WRITE.  Always registered by number: uvloop would keep a socket object open.  The descriptor becomes non-blocking.
     """
 
-    __slots__ = ("__weakref__", "_callback", "_loop", "_read", "_reader", "_write", "_writer", "fd", "mask")
+    __slots__ = (
+        "__weakref__",
+        "_callback",
+        "_is_lost",
+        "_loop",
+        "_read",
+        "_reader",
+        "_write",
+        "_writer",
+        "fd",
+        "mask",
+    )
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, fd: int, *, read: int = READ, write: int = WRITE
@@ -39,11 +50,14 @@ class Poll:
         self.fd = fd
         self.mask = 0
         self._callback: Callable[[int], object] | None = None
+        self._is_lost = False
         self._reader: weakref.ref[Any] | None = None
         self._writer: weakref.ref[Any] | None = None
 
     def start(self, mask: int, callback: Callable[[int], object]) -> None:
         """Watch for `mask`, replacing interest and callback.  OSError; ReactorBusy if a transport owns the number."""
+        if self._is_lost:
+            self._withdraw()  # a dead handle refuses to be started again before it is removed
         is_same = callback is self._callback
         self._callback = callback
         try:
@@ -62,12 +76,14 @@ class Poll:
 
     def close(self) -> None:
         """Stop; the descriptor may be closed at once and no callback runs for it any more.  Repeatable."""
-        if self._callback is None:
-            return
-        self._callback = None
-        self.mask = 0
+        if self._callback is not None:
+            self._withdraw()
+
+    def _withdraw(self) -> None:
         had_reader, had_writer = self._reader is not None, self._writer is not None
-        self._reader = self._writer = None
+        self._callback = self._reader = self._writer = None
+        self._is_lost = False
+        self.mask = 0
         if self._loop.is_closed():
             return
         if had_reader:
@@ -97,10 +113,9 @@ class Poll:
 
     def _on_lost(self, lost: weakref.ref[Any]) -> None:
         if (lost is self._reader or lost is self._writer) and not self._loop.is_closed():
+            self._is_lost = True
             self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        callback, mask = self._callback, self.mask
-        if callback is not None:
-            self.close()  # a dead handle refuses to be started again before it is removed
-            self.start(mask, callback)
+        if self._is_lost and self._callback is not None:
+            self.start(self.mask, self._callback)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -109,10 +110,10 @@ def test_modify_and_close_after_close_are_harmless(loop: asyncio.AbstractEventLo
     assert seen == []
 
 
-def test_close_after_the_loop_closed(pair: Any) -> None:
-    loop = asyncio.SelectorEventLoop()
+def test_close_after_the_loop_closed(loop: asyncio.AbstractEventLoop, pair: Any) -> None:
+    """Closing a loop drops callbacks too; that must not be taken for an error of the descriptor."""
     poll = Poll(loop, pair[0].fileno())
-    poll.start(READ, print)
+    poll.start(READ | WRITE, print)
     loop.close()
     poll.close()
 
@@ -217,3 +218,29 @@ def test_descriptor_of_a_transport_is_busy(loop: asyncio.AbstractEventLoop, pair
     poll.close()
     transport.close()
     spin(loop)
+
+
+def test_interest_changed_between_an_error_and_the_resumption(loop: asyncio.AbstractEventLoop) -> None:
+    """uvloop-handler-is-closed: another callback of the same batch touches the poll that just died."""
+    errors: list[object] = []
+    loop.set_exception_handler(lambda loop, context: errors.append(context))
+    echoless = [Echoless(), Echoless()]
+    polls = [Poll(loop, each.sock.fileno()) for each in echoless]
+
+    def on_ready(mine: int, events: int) -> None:
+        echoless[mine].receive()
+        if echoless[0].errors == echoless[1].errors:  # the second of the two
+            polls[1 - mine].modify(READ | WRITE)
+            polls[1 - mine].modify(READ)
+
+    for number, poll in enumerate(polls):
+        poll.start(READ, partial(on_ready, number))
+    for count in range(1, 4):
+        for each in echoless:
+            each.sock.send(b"x")
+        spin(loop, lambda count=count: all(each.errors == count for each in echoless))
+        assert [each.errors for each in echoless] == [count, count]
+    assert errors == []
+    for poll, each in zip(polls, echoless, strict=True):
+        poll.close()
+        each.sock.close()
