@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from enum import Enum
+from itertools import islice
 from random import Random
 
 from .availability import Availability
@@ -34,9 +35,11 @@ __all__ = ["BlockOutcome", "BlockRun", "PickMode", "PiecePicker", "PieceStatus"]
 EXTENT_BLOCKS = 256
 """A fast peer stays within 4 MiB of neighbouring pieces while they are equally rare, for the disks of both sides."""
 END_GAME_BLOCKS = 16
-"""Blocks already asked of others that one pick gives at most."""
-END_GAME_PIECES = 32
-"""Pieces one pick searches for such blocks at most."""
+"""Blocks asked of others too that one peer has on order at most."""
+END_GAME_PIECES = 16
+"""Pieces one pick searches for such blocks at most,"""
+END_GAME_CHOICE = 64
+"""and such blocks it looks at before it takes those asked of fewest."""
 END_GAME_ASKERS = 4
 """Peers one block is asked of at most."""
 _PARTIAL_CHOICE = 8
@@ -165,7 +168,7 @@ class PiecePicker(PieceTable):
         """Up to `num_blocks` blocks to ask of `peer`, which has `bits`; they are on order from it now.
 
         Give as `bits` only what the peer would send: while it chokes us, what it allows (BEP 6).  `mode` is a
-        `PickMode`; give END_GAME only when little is on order from the peer, for what it yields is asked of others too.
+        `PickMode`; with END_GAME what comes, when nothing else is left, is on order from others too.
         """
         runs: list[BlockRun] = []
         picker = self._pickers.get(peer)
@@ -285,21 +288,25 @@ class PiecePicker(PieceTable):
 
     def _pick_busy(self, bits: int, want: int, picker: _Picker, runs: list[BlockRun]) -> None:
         """Blocks others were asked for: of fewest first, and of those what was asked for last and so comes last."""
+        peer = picker.peer
+        held = sum(peer in askers for blocks in picker.begun for askers in blocks.busy.values())
+        want = min(want, END_GAME_BLOCKS - held)
+        if want <= 0:
+            return
         found: list[tuple[int, PieceBlocks, int]] = []
         searched = 0
         bits &= self.wanted_bits
         for blocks in reversed(self.begun.values()):
             if not blocks.left or not bits >> blocks.index & 1:
                 continue
-            found += [(asked, blocks, block) for asked, block in blocks.requested_blocks(picker.peer)]
+            others = islice(blocks.requested_blocks(peer), END_GAME_CHOICE - len(found))
+            found += [(asked, blocks, block) for asked, block in others if asked < END_GAME_ASKERS]
             searched += 1
-            if searched == END_GAME_PIECES:
+            if searched == END_GAME_PIECES or len(found) == END_GAME_CHOICE:
                 break
         found.sort(key=_num_asked)
-        for asked, blocks, block in found[: min(want, END_GAME_BLOCKS)]:
-            if asked >= END_GAME_ASKERS:
-                break
-            blocks.take_busy(block, picker.peer)
+        for _, blocks, block in found[:want]:
+            blocks.take_busy(block, peer)
             if blocks not in picker.begun:
                 picker.begun.add(blocks)
                 blocks.pickers.append(picker.begun)

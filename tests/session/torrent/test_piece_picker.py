@@ -8,6 +8,7 @@ import pytest
 from evtorrent.session.torrent.piece_picker import (
     END_GAME_ASKERS,
     END_GAME_BLOCKS,
+    END_GAME_CHOICE,
     END_GAME_PIECES,
     BlockOutcome,
     PickMode,
@@ -243,14 +244,22 @@ class TestEndGame:
         assert max(len(askers) for askers in picker.begun[0].busy.values()) == END_GAME_ASKERS
         assert pick(picker, "i", 2, mode=END_GAME) == []
 
-    def test_a_few_blocks_at_a_time(self) -> None:
+    def test_a_peer_has_a_few_such_blocks_at_a_time(self) -> None:
         picker = make_picker("b" * (END_GAME_BLOCKS + 5))
-        assert len(pick(picker, "a", 100, mode=END_GAME)) == END_GAME_BLOCKS
+        runs = pick(picker, "a", 100, mode=END_GAME)
+        assert len(runs) == END_GAME_BLOCKS
+        assert pick(picker, "a", 100, mode=END_GAME) == []
+        picker.block_received(0, runs[0][1], "a")
+        assert len(pick(picker, "a", 100, mode=END_GAME)) == 1
 
-    def test_a_bounded_search(self) -> None:
-        picker = make_picker(" ".join("b" * (END_GAME_PIECES + 3)))
-        while runs := pick(picker, "a", 4, mode=END_GAME):
-            assert all(piece >= 3 for piece, _, _ in runs)
+    @pytest.mark.parametrize(("own", "found"), [(END_GAME_PIECES - 1, 1), (END_GAME_PIECES, 0)])
+    def test_the_search_is_bounded_by_pieces(self, own: int, found: int) -> None:
+        picker = make_picker(" ".join("b" + "a" * own))
+        assert len(pick(picker, "a", 4, mode=END_GAME)) == found
+
+    def test_the_search_is_bounded_by_blocks(self) -> None:
+        picker = make_picker("b" * (END_GAME_CHOICE + 9))
+        assert min(block for _, block, _ in pick(picker, "a", 100, mode=END_GAME)) >= 9
 
     def test_the_others_are_told(self) -> None:
         picker = make_picker("bb")
