@@ -29,6 +29,8 @@ MAX_RECORDS_SIZE = 64 * 1024
 """Bytes of plaintext that one `send` encrypts at most."""
 HANDSHAKE_TIMEOUT = 15.0
 """Seconds from the connection below to the end of the handshake."""
+MAX_DISCARDED_READS = 16
+"""Reads of unwanted input that `close` makes at most."""
 LINGER_TIMEOUT = 5.0
 """Seconds that what was sent may take to leave after `close`."""
 
@@ -43,6 +45,9 @@ def put_on_tls(below: Transport, context: ChainContext) -> TlsFilter:
             raise LocalProtocolError("accepting TLS takes the option tls_context, with a certificate")
         tls_context = ssl.create_default_context()
     hostname = context.options.get("tls_server_hostname", context.host)
+    if tls_context.check_hostname and not hostname and not context.is_inbound:
+        # OpenSSL takes a missing name for "any name will do".
+        raise LocalProtocolError("TLS with '': there is no name to verify")
     try:
         return TlsFilter(
             below, context.base, tls_context, server_hostname=hostname or None, is_server=context.is_inbound
@@ -92,8 +97,8 @@ class TlsFilter(Filter):
         self._shake_hands(now)
 
     def on_readable(self, now: float) -> None:
-        if self._end_error is not None:  # only lingering
-            self.below.suspend_reading(_READ_BY_USER)
+        if self._end_error is not None:
+            self._linger()
             return
         try:
             count = self.below.recv_into(self._chunk)
@@ -118,7 +123,7 @@ class TlsFilter(Filter):
             self._fail(exc, now)
             return
         if self._end_error is not None:
-            self._maybe_leave()
+            self._maybe_say_last()
         elif self._wants_write and self._has_room():
             self.user.on_writable(now)
 
@@ -193,10 +198,11 @@ class TlsFilter(Filter):
             if self._is_connected:
                 try:
                     self._say_goodbye()
+                    self._discard_input()
                 except TransportError:
                     pass  # it is ending anyway
             self._end(TransportClosed("close", "the transport is closed"))
-            self._maybe_leave()
+            self._leave()
 
     def abort(self) -> None:
         if self._end_error is None:
@@ -286,6 +292,12 @@ class TlsFilter(Filter):
             pass  # WantRead: ours is written, theirs is not awaited
         self._send_answers()
 
+    def _discard_input(self) -> None:
+        # Closing TCP over unread input, such as session tickets, sends a reset that overtakes what was sent.
+        for _ in range(MAX_DISCARDED_READS):
+            if self.below.recv_into(self._chunk) <= 0:
+                break
+
     def _send_answers(self) -> None:
         try:
             self._flush()
@@ -294,17 +306,36 @@ class TlsFilter(Filter):
             self.below.abort()
             raise
 
-    def _maybe_leave(self) -> None:
-        """Close below once everything is sent; wait for that, but not for long."""
-        if not self._has_unsent():
+    def _leave(self) -> None:
+        """Close below: at once when everything is sent, else when the other side has it, but not after LINGER_TIMEOUT."""
+        if self.below.is_closed or not self._has_unsent():
+            self.below.close()
+            return
+        try:
+            self._deadline = self._base.call_later(LINGER_TIMEOUT, self.below.abort)
+        except EngineError:  # the base itself has ended: nothing will be sent any more
+            self.below.abort()
+            return
+        self.below.resume_reading(_READ_BY_USER)
+        self.below.want_write(True)
+
+    def _maybe_say_last(self) -> None:
+        if self._has_unsent():
+            return
+        self.below.want_write(False)
+        try:
+            self.below.shutdown_write()
+        except TransportError:
+            self._cancel_deadline()
+
+    def _linger(self) -> None:
+        try:
+            count = self.below.recv_into(self._chunk)
+        except TransportError:
+            count = 0
+        if not count:
             self._cancel_deadline()
             self.below.close()
-        elif self._deadline is None:
-            try:
-                self._deadline = self._base.call_later(LINGER_TIMEOUT, self.below.abort)
-                self.below.want_write(True)
-            except EngineError:  # the base itself has ended: nothing will be sent any more
-                self.below.abort()
 
     def _has_unsent(self) -> bool:
         return bool(self._unsent) or self._outgoing.pending > 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evtorrent.protocols.engine import Multi
-from evtorrent.protocols.engine.ports import READ, Base, Timer
+from evtorrent.protocols.engine.ports import READ, Base
 
 
 class FakeWakeup:
@@ -32,6 +32,15 @@ class FakeWakeup:
         self.is_closed = True
 
 
+class FakeLookup:
+    """A name being looked up."""
+
+    is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
 class FakePlatform:
     """A clock moved by hand, numbered descriptors, scripted sockets and lookups."""
 
@@ -48,6 +57,8 @@ class FakePlatform:
         """What the next calls of `stream_socket` give: sockets, or errors to raise."""
         self.opened: list[tuple[int, Any]] = []
         self.lookups: list[tuple[str, int, Callable[[Any], object]]] = []
+        """(name, port, callback): a test answers by calling."""
+        self.pending: list[FakeLookup] = []
 
     def time(self) -> float:
         self.num_clock_reads += 1
@@ -75,9 +86,10 @@ class FakePlatform:
 
     def resolve(
         self, base: Base, host: str, port: int, callback: Callable[[Any], object], *, family: int = 0
-    ) -> Timer:
+    ) -> FakeLookup:
         self.lookups.append((host, port, callback))
-        return base.call_later(10_000, callback, OSError("never answered"))
+        self.pending.append(FakeLookup())
+        return self.pending[-1]
 
     def submit(self, base: Base, function: Callable[..., Any], *args: Any, on_done: Any) -> None:
         on_done(function(*args), None)

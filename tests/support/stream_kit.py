@@ -1,0 +1,245 @@
+"""Users of transports that write down what they hear, sockets by hand, and pairs of every kind of transport."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from evtorrent.protocols.engine import Multi
+from evtorrent.protocols.errors import TransportError
+from evtorrent.protocols.transport import (
+    ChainContext,
+    Transport,
+    build_chain,
+    dial,
+    memory_pair,
+    wrap_accepted,
+)
+from evtorrent.protocols.transport.stream import StreamTransport
+
+from .certificates import HOSTNAME, client_context, server_context
+
+PATIENCE = 20.0
+"""Seconds after which a condition that never comes true fails a test."""
+
+
+class Listening:
+    """A user.  `heard` is what it was told, `received` what it read."""
+
+    def __init__(self, transport: Transport, *, is_reading: bool = True, chunk: int = 65536) -> None:
+        self.transport = transport
+        self.is_reading = is_reading
+        self.chunk = chunk
+        self.heard: list[str] = []
+        self.received = bytearray()
+        self.is_ended = False
+        self.error: TransportError | None = None
+        self.also: dict[str, Callable[[], object]] = {}
+        """Further behaviour, by what was heard."""
+        self.calls_depth = 0
+        transport.set_user(self)
+
+    def on_connected(self, now: float) -> None:
+        self._hear("connected")
+
+    def on_readable(self, now: float) -> None:
+        self._hear("readable")
+        if self.is_reading:
+            self.read()
+
+    def on_writable(self, now: float) -> None:
+        self._hear("writable")
+
+    def on_closed(self, error: TransportError, now: float) -> None:
+        self.error = error
+        self._hear("closed")
+
+    def read(self) -> int:
+        """Read once."""
+        buffer = bytearray(self.chunk)
+        try:
+            count = self.transport.recv_into(buffer)
+        except TransportError as exc:
+            self.error = exc
+            return -2
+        if count > 0:
+            self.received += buffer[:count]
+        elif count == 0:
+            self.is_ended = True
+        return count
+
+    def send_all(self, data: bytes) -> None:
+        """Send everything, as room comes."""
+        left = memoryview(data)
+
+        def more() -> None:
+            nonlocal left
+            while left:
+                count = self.transport.send(left)
+                if not count:
+                    break
+                left = left[count:]
+            self.transport.want_write(bool(left))
+
+        self.also["writable"] = more
+        more()
+
+    def count(self, what: str) -> int:
+        """How often it heard this."""
+        return self.heard.count(what)
+
+    def _hear(self, what: str) -> None:
+        assert self.calls_depth == 0, f"{what} inside a call of the user"
+        self.heard.append(what)
+        if what in self.also:
+            self.also[what]()
+
+
+def pump(multi: Multi, until: Callable[[], object]) -> None:
+    """Drive a real engine until `until()` is true."""
+    deadline = multi.platform.time() + PATIENCE
+    while not until():
+        assert multi.platform.time() < deadline, "it never came true"
+        multi.poll(0.5)
+        multi.perform()
+
+
+def settle(multi: Multi, actions: int = 20) -> None:
+    """Drive a real engine for a while in which nothing is expected."""
+    for _ in range(actions):
+        multi.poll(0.001)
+        multi.perform()
+
+
+@contextmanager
+def accepting(family: int = socket.AF_INET) -> Iterator[socket.socket]:
+    """A listening socket on some port of the loopback."""
+    host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with socket.create_server((host, 0), family=family) as listener:
+        listener.settimeout(PATIENCE)
+        yield listener
+
+
+def accept(listener: socket.socket) -> socket.socket:
+    """One accepted, non-blocking socket."""
+    sock, _ = listener.accept()
+    sock.setblocking(False)
+    return sock
+
+
+def tcp_pair(multi: Multi) -> tuple[Transport, Transport]:
+    """(dialled, accepted) over the loopback."""
+    with accepting() as listener:
+        dialled = dial(multi, listener.getsockname())
+        multi.perform()
+        return dialled, wrap_accepted(multi, accept(listener))
+
+
+def over_tls(multi: Multi, pair: tuple[Transport, Transport]) -> tuple[Transport, Transport]:
+    """TLS put on both sides of a pair, client first."""
+    client = ChainContext(multi, HOSTNAME, 443, False, {"tls_context": client_context()})
+    server = ChainContext(multi, "", 0, True, {"tls_context": server_context()})
+    return build_chain(pair[0], ["tls"], client), build_chain(pair[1], ["tls"], server)
+
+
+PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
+    "memory": memory_pair,
+    "tiny memory": lambda multi: memory_pair(multi, limit=7),
+    "tcp": tcp_pair,
+    "tls over memory": lambda multi: over_tls(multi, memory_pair(multi)),
+    "tls over tiny memory": lambda multi: over_tls(multi, memory_pair(multi, limit=100)),
+    "tls over tcp": lambda multi: over_tls(multi, tcp_pair(multi)),
+}
+"""Every kind of transport; a new one is added here and must pass the conformance tests."""
+
+
+class ScriptedSocket:
+    """A stream socket by hand.  `incoming` holds bytes (b"" is the end) or errors; empty means would block."""
+
+    def __init__(self, fd: int, *, connect: int = 115, peer: Any = ("10.0.0.2", 80)) -> None:
+        self.fd = fd
+        self.connect_code = connect
+        self.connect_error: OSError | None = None
+        self.is_established = False
+        self.peer = peer
+        self.incoming: list[bytes | OSError] = []
+        self.room = 1 << 30
+        self.send_error: OSError | None = None
+        self.sent = bytearray()
+        self.options: list[tuple[int, int, Any]] = []
+        self.option_error: OSError | None = None
+        self.is_shut_down = False
+        self.is_closed = False
+        self.connected_to: Any = None
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def connect_ex(self, address: Any) -> int:
+        self.connected_to = address
+        if self.connect_code < 0:
+            raise OSError(-self.connect_code, "refused by the platform")
+        return self.connect_code
+
+    def recv_into(self, buffer: Any) -> int:
+        if not self.incoming or not len(buffer):
+            if not len(buffer):
+                return 0
+            raise BlockingIOError
+        item = self.incoming.pop(0)
+        if isinstance(item, OSError):
+            raise item
+        buffer[: len(item)] = item
+        return len(item)
+
+    def send(self, data: Any) -> int:
+        if self.send_error is not None:
+            raise self.send_error
+        if not self.room:
+            raise BlockingIOError
+        count = min(self.room, len(data))
+        self.sent += data[:count]
+        self.room -= count
+        return count
+
+    def sendmsg(self, buffers: Sequence[Any]) -> int:
+        return self.send(b"".join(buffers))
+
+    def getsockopt(self, level: int, option: int) -> int:
+        return 0
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        if self.option_error is not None:
+            raise self.option_error
+        self.options.append((level, option, value))
+
+    def getsockname(self) -> Any:
+        if self.is_closed:
+            raise OSError(9, "closed")
+        return (
+            ("10.0.0.1", 4000)
+            if isinstance(self.peer, tuple) and len(self.peer) == 2
+            else ("::1", 4000, 0, 0)
+        )
+
+    def getpeername(self) -> Any:
+        if not self.is_established:
+            raise OSError(107, "not connected")
+        return self.peer
+
+    def shutdown(self, how: int) -> None:
+        if self.option_error is not None:
+            raise self.option_error
+        self.is_shut_down = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def is_stream(transport: Transport) -> StreamTransport:
+    """The TCP stream at the bottom of a chain."""
+    while not isinstance(transport, StreamTransport):
+        transport = transport.below  # type: ignore[attr-defined]
+    return transport
