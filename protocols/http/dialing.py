@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
@@ -17,10 +18,14 @@ __all__ = ["PlatformPorts"]
 class PlatformPorts:
     """`FetchPorts` over a `Platform`."""
 
-    def __init__(self, platform: Platform, *, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, platform: Platform, *, options: Mapping[str, Any] | None = None, verify_tls: bool = True
+    ) -> None:
         """`options` go to the filters of the chain ("tls_context", …).  Any: each filter names its own."""
+        self.verify_tls = verify_tls
+        """Demand a valid certificate, unless the options bring a context of their own; may be changed at any time."""
         self._platform = platform
-        self._options = options
+        self._options = options or {}
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         """See `FetchPorts`."""
@@ -31,9 +36,10 @@ class PlatformPorts:
         chain = "tcp+tls" if url.is_secure else "tcp"
         admitted = cast("Platform", _Admitted(self._platform, addresses))
         port = url.port or 0
-        return dial(
-            base, url.host, port, chain=chain, timeout=timeout, options=self._options, platform=admitted
-        )
+        options = self._options
+        if url.is_secure and not self.verify_tls:
+            options = {"tls_context": _unverified_context(), **options}
+        return dial(base, url.host, port, chain=chain, timeout=timeout, options=options, platform=admitted)
 
 
 class _Admitted:
@@ -51,3 +57,13 @@ class _Admitted:
         self, base: Base, host: str, port: int, callback: ResolveCallback, *, family: int = 0
     ) -> Timer:
         return base.call_soon(callback, self._addresses)
+
+
+@cache
+def _unverified_context() -> object:
+    import ssl  # OpenSSL is loaded with the first TLS connection
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

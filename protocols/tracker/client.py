@@ -37,7 +37,7 @@ from .errors import (
     TrackerUnreachable,
 )
 from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
-from .udp import UdpTimings, UdpTrackers
+from .udp import UdpTrackers
 from .udp_service import AF_INET, UdpTrackerService
 
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
@@ -72,6 +72,8 @@ class TrackerClientSettings:
     """HTTP announces and scrapes under way; the rest waits."""
     udp_tracker_token_expiry: float = 60.0
     """Seconds a UDP tracker's connection id is used."""
+    validate_https_trackers: bool = True
+    """Demand a valid certificate of HTTPS trackers."""
     ssrf_mitigation: bool = True
     """Keep trackers from using us to reach our own host and network."""
 
@@ -139,21 +141,30 @@ class TrackerClient:
         `ports` the outside of HTTP ones; both default to the engine's platform."""
         self.user_agent = user_agent
         """May be changed at any time."""
-        self.settings = settings or TrackerClientSettings()
-        """May be replaced at any time; a request keeps those it began with."""
         self.engine = engine
         """Where everything runs."""
         self._is_allowed = is_allowed
-        self._ports: FetchPorts = ports or PlatformPorts(engine.platform)
-        machine = UdpTrackers(
-            rng=_PlatformBits(engine.platform),
-            timings=UdpTimings(token_expiry=self.settings.udp_tracker_token_expiry),
-        )
-        self._udp = UdpTrackerService(engine, machine, datagram_socket or engine.platform.datagram_socket)
+        self._own_ports = PlatformPorts(engine.platform)
+        self._ports: FetchPorts = ports or self._own_ports
+        self._machine = UdpTrackers(rng=_PlatformBits(engine.platform))
+        open_socket = datagram_socket or engine.platform.datagram_socket
+        self._udp = UdpTrackerService(engine, self._machine, open_socket)
         self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
         self._num_fetching = 0
         self._calls: set[TrackerCall] = set()
         self._is_closed = False
+        self.settings = settings or TrackerClientSettings()
+
+    @property
+    def settings(self) -> TrackerClientSettings:
+        """May be replaced at any time; a request keeps those it began with."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: TrackerClientSettings) -> None:
+        self._settings = settings
+        self._own_ports.verify_tls = settings.validate_https_trackers
+        self._machine.timings = replace(self._machine.timings, token_expiry=settings.udp_tracker_token_expiry)
 
     def announce(
         self,

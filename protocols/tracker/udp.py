@@ -120,7 +120,8 @@ class UdpTrackers:
 
     def __init__(self, *, rng: RandomBits, timings: UdpTimings | None = None) -> None:
         self._rng = rng
-        self._timings = timings or UdpTimings()
+        self.timings = timings or UdpTimings()
+        """May be replaced at any time; holds for what is sent from then on."""
         self._endpoints: dict[Address, _Endpoint] = {}
         self._requests: dict[int, _Request] = {}
         self._transactions: dict[int, _Request] = {}
@@ -205,7 +206,7 @@ class UdpTrackers:
         self._drop_stale_wakes()
         while self._wakes and self._wakes[0][0] <= now:
             request = self._requests[heapq.heappop(self._wakes)[1]]
-            if now >= request.address_deadline or request.attempts > self._timings.max_retransmits:
+            if now >= request.address_deadline or request.attempts > self.timings.max_retransmits:
                 self._give_up_address(request, TrackerTimeout("no answer from the tracker"), now)
             else:
                 self._transmit(request, now)
@@ -246,7 +247,7 @@ class UdpTrackers:
                 self.num_ignored += 1
                 return
             endpoint.transaction = None
-            endpoint.expires = now + self._timings.token_expiry
+            endpoint.expires = now + self.timings.token_expiry
             for request in waiting:
                 if request.used_connection is None:
                     request.attempts = 0
@@ -333,7 +334,7 @@ class UdpTrackers:
             endpoint.connection = None
             endpoint.waiting[request.request_id] = request
             self._connect(endpoint, request.address, now)
-        wait = self._timings.retransmit_interval * 2.0**request.attempts
+        wait = self.timings.retransmit_interval * 2.0**request.attempts
         request.attempts += 1
         request.wake_at = min(now + wait, request.address_deadline)
         heapq.heappush(self._wakes, (request.wake_at, request.request_id))
@@ -342,7 +343,7 @@ class UdpTrackers:
         """Send a connect, unless another waiter did so within the last retransmission interval."""
         if endpoint.transaction is None:
             endpoint.transaction = self._new_transaction()
-        elif now < endpoint.connect_sent_at + self._timings.retransmit_interval:
+        elif now < endpoint.connect_sent_at + self.timings.retransmit_interval:
             return
         endpoint.connect_sent_at = now
         self._output.append((pack_connect(endpoint.transaction), address))

@@ -384,7 +384,8 @@ class TorrentTrackers:
             self._leaves.pop(action.url, None)
             if response is not None:
                 self._on_event(TrackerReplied(action.url, action.event, response))
-            elif error is not None:
+            else:
+                assert error is not None
                 self._on_event(TrackerFailed(action.url, action.event, error, 0, False))
             if not self._leaves:
                 self._end_leaving()

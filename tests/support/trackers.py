@@ -37,8 +37,8 @@ def run_until(multi: Multi, condition: Callable[[], bool]) -> None:
 class LocalTracker:
     """Use as a context manager."""
 
-    def __init__(self, *, interval: int = 1800, certificate: Path | None = None) -> None:
-        """`certificate` is a PEM file with key and certificate: the HTTP side then speaks TLS."""
+    def __init__(self, *, interval: int = 1800, tls: ssl.SSLContext | None = None) -> None:
+        """With a server's `tls` context the HTTP side speaks HTTPS."""
         self.swarms = Swarms(interval=interval)
         self.requests: list[str] = []
         """Targets of HTTP requests, and "udp announce", "udp scrape", in order."""
@@ -55,10 +55,8 @@ class LocalTracker:
         self._http = DemoTracker(swarms=self.swarms)
         server = self._http._server
         server.RequestHandlerClass = type("_Scripted", (_Scripted,), {"tracker": self})  # type: ignore[assignment]
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            server.get_request = lambda: _accept_tls(server.socket, context)  # type: ignore[method-assign]
+        if tls is not None:
+            server.get_request = lambda: _accept_tls(server.socket, tls)  # type: ignore[method-assign]
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", 0))
         self._connections: set[bytes] = set()
@@ -71,6 +69,10 @@ class LocalTracker:
     @property
     def http_url(self) -> str:
         return self._http.url
+
+    @property
+    def https_url(self) -> str:
+        return self._http.url.replace("http:", "https:")
 
     @property
     def udp_url(self) -> str:

@@ -1,23 +1,16 @@
-"""The real outside: loopback sockets, TLS with a certificate of our own."""
+"""The real outside: loopback sockets, with and without TLS."""
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.http.dialing import PlatformPorts
 from evtorrent.protocols.http.errors import HttpConnectionError
 from evtorrent.protocols.http.fetch import FetchOptions
 from evtorrent.protocols.http.request import HttpRequest
+from support.certificates import client_context, server_context
 from support.trackers import LocalTracker, run_until
 
 
@@ -29,37 +22,8 @@ def multi() -> Iterator[Multi]:
     engine.platform.close()  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost and 127.0.0.1, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    today = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + built.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-def fetch(multi: Multi, url: str, **options: object) -> HttpRequest:
-    ports = PlatformPorts(multi.platform, options=options)
+def fetch(multi: Multi, url: str, *, verify_tls: bool = True, **options: object) -> HttpRequest:
+    ports = PlatformPorts(multi.platform, options=options, verify_tls=verify_tls)
     request = HttpRequest(url, ports=ports, options=FetchOptions(completion_timeout=5.0))
     multi.add_handle(request)
     run_until(multi, lambda: request.is_done)
@@ -92,19 +56,26 @@ def test_refused(multi: Multi) -> None:
     assert request.error.cause.operation == "connect"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_tls_with_a_trusted_certificate(multi: Multi, certificate: Path, host: str) -> None:
-    with LocalTracker(certificate=certificate) as tracker:
+def test_tls_with_a_trusted_certificate(multi: Multi) -> None:
+    with LocalTracker(tls=server_context()) as tracker:
         tracker.http_answer = (200, b"secret")
-        trusting = ssl.create_default_context(cafile=str(certificate))
-        request = fetch(multi, f"https://{host}:{tracker.http_port}/announce", tls_context=trusting)
+        request = fetch(multi, tracker.https_url, tls_context=client_context())
         assert request.error is None
         assert request.result.body == b"secret"
 
 
-def test_tls_verifies_by_default(multi: Multi, certificate: Path) -> None:
-    with LocalTracker(certificate=certificate) as tracker:
-        request = fetch(multi, f"https://localhost:{tracker.http_port}/announce")
+def test_tls_verifies_by_default(multi: Multi) -> None:
+    with LocalTracker(tls=server_context()) as tracker:
+        request = fetch(multi, tracker.https_url)
         assert isinstance(request.error, HttpConnectionError)
         assert "certificate" in str(request.error)
         assert tracker.requests == []
+
+
+def test_tls_without_verification(multi: Multi) -> None:
+    with LocalTracker(tls=server_context()) as tracker:
+        tracker.http_answer = (200, b"secret")
+        for _ in range(2):
+            request = fetch(multi, tracker.https_url, verify_tls=False)
+            assert request.error is None
+            assert request.result.body == b"secret"

@@ -299,6 +299,18 @@ class TestUdp:
         desk.answer_udp(struct.pack(">III", 900, 1, 2))
         desk.response()
 
+    def test_expiry_of_connection_ids_may_be_changed(self) -> None:
+        desk = Desk()
+        desk.client.settings = TrackerClientSettings(udp_tracker_token_expiry=5)
+        desk.announce(UDP_URL)
+        desk.answer_udp(struct.pack(">III", 900, 1, 2))
+        for seconds, action in ((4, 1), (1, 0)):
+            desk.world.advance(seconds)
+            desk.announce(UDP_URL)
+            desk.world.run()
+            data, _ = desk.world.datagrams[AF_INET].sent[-1]
+            assert struct.unpack_from(">I", data, 8) == (action,)
+
     def test_transactions_come_from_the_platform(self) -> None:
         desk = Desk()
         desk.announce(UDP_URL)

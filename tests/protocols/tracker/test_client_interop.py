@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse, TrackerPeer
-from evtorrent.protocols.tracker.client import TrackerClient
+from evtorrent.protocols.tracker.client import TrackerClient, TrackerClientSettings
 from evtorrent.protocols.tracker.errors import TrackerError, TrackerFailure, TrackerUnreachable
+from support.certificates import server_context
 from support.trackers import LocalTracker, OpenTracker, run_until
 
 HASH, OTHER_HASH = b"h" * 20, b"\x00\xff& ?=%#+" + b"z" * 11
@@ -117,6 +118,16 @@ def test_redirected_to_another_tracker(asker: Asker) -> None:
         first.http_location = second.http_url + "?info_hash=" + "h" * 20 + "&port=1001&left=0"
         asker.announce(first.http_url, SEED)
         assert second.swarms.scrape(HASH) == (1, 0, 0)
+
+
+def test_https(asker: Asker) -> None:
+    with LocalTracker(tls=server_context()) as tracker:
+        _, error = asker.ask(tracker.https_url, SEED)
+        assert isinstance(error, TrackerUnreachable)
+        assert "certificate" in str(error)
+        asker.client.settings = TrackerClientSettings(validate_https_trackers=False)
+        asker.announce(tracker.https_url, SEED)
+        assert tracker.swarms.scrape(HASH) == (1, 0, 0)
 
 
 def test_a_name_with_two_addresses(asker: Asker) -> None:

@@ -363,6 +363,7 @@ class TestCommands:
         assert torrent.trackers.add("a")
         assert not torrent.trackers.add("a")
         assert torrent.asked == {"a": STARTED}
+        torrent.trackers.add("idle")
         torrent.trackers.replace([("b", 0)])
         assert torrent.asked == {"b": STARTED}
         torrent.answer("b")
