@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..errors import TransportClosed, TransportError
+from ..errors import TransportError
 from ..types import Address, Buffer
 
 __all__ = [
@@ -41,7 +41,7 @@ READ_NO_USER = 1 << 28
 """Reading is suspended because nobody listens yet."""
 READ_ENDED = 1 << 29
 """Reading is suspended because the end of input was read."""
-READ_RESERVED = 0xF << 28
+READ_RESERVED = 0x1F << 27
 """Reasons that transports keep to themselves; users have all lower bits."""
 
 
@@ -282,8 +282,3 @@ class Filter(Transport):
             below = self.below.query(name)
             return f"{below}+{self.name}" if self.name else below
         return self.below.query(name)
-
-
-def closed(operation: str) -> TransportClosed:
-    """The error of an operation after the end."""
-    return TransportClosed(operation, "the transport is closed")

@@ -67,7 +67,7 @@ class StreamTransport(Transport):
         self._family = 0
         self._peer_address = peer_address
         self._observer: ConnectObserver | None = None
-        self._connect_error: Callable[[StreamSocket], OSError | None] = _unknown_error
+        self._connect_error: Callable[[StreamSocket], OSError | None] | None = None
         # The socket's own methods while connected: one call less on the data path.
         self._sock_recv: Callable[[Any], int] = _nothing_yet
         self._sock_send: Callable[[Any], int] = _no_room_yet
@@ -257,10 +257,11 @@ class StreamTransport(Transport):
                 self._finish_connect(now)
 
     def _finish_connect(self, now: float) -> None:
-        sock, observer = self._sock, self._observer
+        sock, observer, connect_error = self._sock, self._observer, self._connect_error
         assert sock is not None
         assert observer is not None
-        error = self._connect_error(sock)
+        assert connect_error is not None
+        error = connect_error(sock)
         if error is not None:
             self._drop_socket()
             observer.on_connect_failed(error, now)
@@ -340,10 +341,6 @@ def _nothing_yet(_buffer: Any) -> int:
 
 def _no_room_yet(_data: Any) -> int:
     return 0
-
-
-def _unknown_error(_sock: StreamSocket) -> OSError | None:
-    return None
 
 
 def _peer_of(sock: StreamSocket) -> Address | None:

@@ -5,7 +5,7 @@ from the user while MAX_PENDING bytes of ciphertext are unsent.
 
 Departure: an end of input without close_notify is reported as an end, as the standard library does by default, because
 many servers never send one; `query("tls_truncated")` tells, and protocols that frame their messages do not need it.
-Left out: renegotiation started by us, and early data.
+Left out: renegotiation (TLS 1.2) and early data.
 """
 
 from __future__ import annotations
@@ -164,8 +164,6 @@ class TlsFilter(Filter):
             return 0
         try:
             count = self._tls.write(memoryview(data)[:MAX_RECORDS_SIZE]) if len(data) else 0
-        except ssl.SSLWantReadError:
-            return 0
         except ssl.SSLError as exc:
             raise self._broken("send", exc) from exc
         self._send_answers()

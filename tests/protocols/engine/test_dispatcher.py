@@ -117,6 +117,31 @@ def test_a_call_posted_before_there_is_a_wake_up_is_found(multi: Multi, platform
     assert calls == [1]
 
 
+def test_a_timeout_action_runs_posted_calls_without_any_wake_up(multi: Multi, platform: FakePlatform) -> None:
+    calls: list[int] = []
+    multi.call_soon_threadsafe(calls.append, 1)
+    multi.socket_action(c.SOCKET_TIMEOUT, 0)
+    assert calls == [1]
+    assert platform.wakeups == []
+
+
+def test_c59_another_thread_ends_a_real_wait() -> None:
+    multi = Multi()
+    calls: list[str] = []
+
+    def post() -> None:
+        multi.call_soon_threadsafe(calls.append, "posted")
+
+    multi.perform()
+    thread = threading.Thread(target=post)
+    thread.start()
+    while not calls:
+        multi.poll(60.0)
+        multi.perform()
+    thread.join()
+    multi.close()
+
+
 def test_no_posted_call_is_lost_under_contention(multi: Multi, platform: FakePlatform, host: Host) -> None:
     """The wake-up is set whenever something is posted and not yet taken."""
     calls: list[int] = []

@@ -9,7 +9,13 @@ import pytest
 from evtorrent.protocols.engine import Handle
 from evtorrent.protocols.errors import LocalProtocolError, TransportBroken, TransportClosed, TransportError
 from evtorrent.protocols.transport import ChainContext, build_chain, memory_pair
-from evtorrent.protocols.transport.tls import HANDSHAKE_TIMEOUT, LINGER_TIMEOUT, MAX_PENDING, TlsFilter
+from evtorrent.protocols.transport.tls import (
+    HANDSHAKE_TIMEOUT,
+    LINGER_TIMEOUT,
+    MAX_DISCARDED_READS,
+    MAX_PENDING,
+    TlsFilter,
+)
 from support.certificates import HOSTNAME, client_context, server_context
 from support.engine_kit import Host, make_engine
 from support.stream_kit import Listening
@@ -377,3 +383,45 @@ def test_an_error_while_answering_a_read(wire: Wire) -> None:
     with pytest.raises(TransportError, match="gone"):
         client.transport.recv_into(bytearray(1))
     assert client.transport.is_closed
+
+
+def test_sending_after_the_own_end(wire: Wire) -> None:
+    client, _ = wire.connect()
+    client.transport.shutdown_write()
+    with pytest.raises(TransportBroken, match="send"):
+        client.transport.send(b"x")
+    assert client.transport.is_closed
+
+
+def test_a_spurious_wake_up_is_harmless(wire: Wire) -> None:
+    client, _ = wire.connect()
+    heard = list(client.heard)
+    tls(client).on_readable(wire.multi.time())
+    assert client.heard == heard
+
+
+def test_suspended_between_the_promise_and_the_delivery(wire: Wire) -> None:
+    client, server = wire.connect()
+    client.chunk = 1
+    client.also["readable"] = lambda: client.transport.suspend_reading(1)
+    server.transport.send(b"abc")
+    wire.run()
+    assert client.received == b"a"
+    client.transport.resume_reading(1)
+    client.transport.suspend_reading(1)
+    wire.run()
+    assert client.received == b"a"
+
+
+def test_what_closing_throws_away_is_bounded(wire: Wire) -> None:
+    client, _ = wire.connect()
+    reads: list[int] = []
+
+    def endless(buffer: bytearray | memoryview) -> int:
+        reads.append(len(buffer))
+        return len(buffer)
+
+    wire.below[0].recv_into = endless  # type: ignore[method-assign]
+    client.transport.close()
+    assert len(reads) == MAX_DISCARDED_READS
+    assert wire.below[0].is_closed
