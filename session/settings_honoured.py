@@ -171,9 +171,6 @@ HONOURED: dict[str, Honoured] = {
     "tracker_maximum_response_length": Honoured(
         1024 * 1024, "bytes", "Largest answer of an HTTP tracker.", 1
     ),
-    "max_http_recv_buffer_size": Honoured(
-        816 * 1024, "bytes", "Largest HTTP answer held in memory, after decompression.", 1
-    ),
     "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
     "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
     "validate_https_trackers": Honoured(True, "", "Verify the certificates of HTTPS trackers."),

@@ -90,6 +90,7 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "ban_web_seeds": True,
         "max_web_seed_connections": 3,
         "report_web_seed_downloads": True,
+        "max_http_recv_buffer_size": 835584,
         "urlseed_max_request_bytes": 16777216,
         "urlseed_pipeline_size": 5,
         "urlseed_timeout": 20,

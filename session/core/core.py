@@ -21,6 +21,7 @@ from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
+from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert
@@ -217,13 +218,16 @@ class Core:
     def new_peer_list(self, torrent: Torrent) -> PeerList:
         """An empty peer list with the session's limits."""
         settings = self.settings
-        return PeerList(
+        peers = PeerList(
             rng=self.rng,
             max_size=settings.get_int("max_peerlist_size"),
             max_failcount=settings.get_int("max_failcount"),
             min_reconnect_time=settings.get_int("min_reconnect_time"),
             allow_multiple_connections_per_ip=settings.get_bool("allow_multiple_connections_per_ip"),
         )
+        if self.external_host:
+            peers.set_own_address((self.external_host, self.listen_port))
+        return peers
 
     def new_picker(self, info: TorrentInfo) -> PiecePicker:
         """A picker for a torrent nothing of which is here."""
@@ -259,9 +263,11 @@ class Core:
         self.choking.link_closed(link)
         self.quotas.forget(link)
 
-    def tune_socket(self, sock: Any) -> None:
+    def apply_buffer_sizes(self, transport: Transport) -> None:
         """Buffer sizes the settings ask for."""
-        tuning = self.tuning
+        sock, tuning = transport.query("socket"), self.tuning
+        if sock is None:
+            return
         if tuning.recv_socket_buffer_size:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tuning.recv_socket_buffer_size)
         if tuning.send_socket_buffer_size:
@@ -296,6 +302,9 @@ class Core:
         if host != self.external_host:
             self.external_host = host
             self.alerts.emplace(ExternalIpAlert, host)
+            for torrent in self.active:
+                if torrent.peers is not None:
+                    torrent.peers.set_own_address((host, self.listen_port))
 
     def dht_node_heard(self, address: Address) -> None:
         """A peer has a DHT node; without a DHT of ours it is of no use."""
@@ -398,6 +407,7 @@ def tracker_settings(settings: SettingsPack) -> TrackerClientSettings:
         max_concurrent_http_announces=settings.get_int("max_concurrent_http_announces"),
         udp_tracker_token_expiry=float(settings.get_int("udp_tracker_token_expiry")),
         ssrf_mitigation=settings.get_bool("ssrf_mitigation"),
+        validate_https_trackers=settings.get_bool("validate_https_trackers"),
     )
 
 

@@ -35,7 +35,6 @@ class Lobby(LinkOwner):
     def admit(self, sock: Any, address: tuple[Any, ...]) -> None:
         """A connection was accepted; its socket is ours."""
         core, now = self._core, self._core.base.time()
-        core.tune_socket(sock)
         transport = wrap_accepted(core.base, sock)
         connection = PeerConnection(buffer=core.receive_buffer)
         link = PeerLink(

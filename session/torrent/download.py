@@ -38,7 +38,7 @@ class PieceSink(Protocol):
 class DownloadOwner(Protocol):
     """Who is told: the torrent."""
 
-    def on_piece_finished(self, piece: int) -> None: ...
+    def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None: ...
     def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None: ...
     def on_culprit(self, address: Hashable) -> None: ...
     def on_disk_error(self, error: StorageError) -> None: ...
@@ -111,7 +111,7 @@ class Download:
             self.count_waste(len(data))
             return
         outcome = self.picker.block_received(piece, block, link)
-        if outcome is BlockOutcome.DUPLICATE:
+        if outcome is BlockOutcome.DUPLICATE or outcome is BlockOutcome.UNREQUESTED:
             self.count_waste(size)
             return
         if view is None:
@@ -153,10 +153,10 @@ class Download:
             self.picker.piece_failed(piece)
             self._owner.on_disk_error(result.error)
         elif result.ok:
-            self.picker.piece_passed(piece)
+            contributors = self.picker.piece_passed(piece)
             for culprit in self._smart_ban.piece_passed(piece, data):
                 self._owner.on_culprit(culprit)
-            self._owner.on_piece_finished(piece)
+            self._owner.on_piece_passed(piece, contributors)
         else:
             self.num_failed_bytes += len(data)
             contributors = self.picker.piece_failed(piece)

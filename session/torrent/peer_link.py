@@ -131,6 +131,7 @@ class PeerLink:
         "closing_error",
         "connected_at",
         "connection",
+        "idle_since",
         "is_connected",
         "is_seed",
         "last_received",
@@ -146,6 +147,7 @@ class PeerLink:
         "pieces",
         "quota",
         "requester",
+        "send_watermark",
         "source",
         "torrent",
         "transport",
@@ -186,6 +188,10 @@ class PeerLink:
         self.uploader: Uploader | None = None
         self.quota: LinkQuota | None = None
         """None while no rate limit concerns this link."""
+        self.send_watermark = _MAX_SLAB
+        """Bytes read from disk ahead of the socket (`send_buffer_watermark`)."""
+        self.idle_since = now
+        """When it was last of use: one side interested in the other."""
         self.meters = TransferMeters()
         self.is_connected = not outgoing
         self.connected_at = now
@@ -418,7 +424,7 @@ class PeerLink:
     def _next_slab(self) -> bool:
         if self.uploader is None:
             return False
-        slab = self.uploader.next_slab(self._slab_size)
+        slab = self.uploader.next_slab(min(self._slab_size, self.send_watermark))
         if slab is None:
             return False
         self._queue.append(slab)

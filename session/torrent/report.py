@@ -249,6 +249,8 @@ def resume_params(torrent: Torrent) -> AddTorrentParams:
     params.max_connections, params.max_uploads = torrent.max_connections, torrent.max_uploads
     if torrent.info is not None and torrent.is_checked:
         params.have_pieces = torrent.have.copy()
+        if torrent.seed_mode is not None:
+            params.verified_pieces = torrent.seed_mode.verified.copy()
     if torrent.files is not None:
         params.file_priorities = list(torrent.files.priorities)
         params.renamed_files = dict(torrent.files.renamed)

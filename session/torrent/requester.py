@@ -7,6 +7,7 @@ blocks that one wake-up freed leave together.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +44,7 @@ class Requester:
     """What is on order from one peer.  Owned by its link; blocks go to the torrent's `Download`."""
 
     __slots__ = (
+        "_batches",
         "_download",
         "_last_rate",
         "_limits",
@@ -64,6 +66,7 @@ class Requester:
         self._slow_start = True
         self._last_rate = 0.0
         self._remote_limit = _ASSUMED_REMOTE_QUEUE
+        self._batches: deque[tuple[float, int, int]] = deque()
         self.on_order: set[int] = set()
         """Blocks requested and not yet here, numbered piece × blocks per piece + block."""
         self.allowed_fast: set[int] = set()
@@ -71,7 +74,7 @@ class Requester:
         self.last_block_at = 0.0
         """When the last block came, or the pipeline was empty before."""
         self.snubbed = False
-        """It stopped sending for `request_timeout`; it gets one request at a time."""
+        """It sent nothing for `piece_timeout` seconds; it gets one request at a time."""
 
     @property
     def target(self) -> int:
@@ -105,7 +108,7 @@ class Requester:
             return
         if not self.on_order:
             self.last_block_at = now
-        connection.send_requests(self._order(runs))
+        connection.send_requests(self._order(runs, now))
 
     def _allowed_bits(self, bits: int) -> int:
         allowed = 0
@@ -113,13 +116,14 @@ class Requester:
             allowed |= 1 << piece
         return bits & allowed
 
-    def _order(self, runs: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    def _order(self, runs: Iterable[tuple[int, int, int]], now: float) -> list[tuple[int, int, int]]:
         download, on_order = self._download, self.on_order
         per_piece, last_piece = download.blocks_per_piece, download.num_pieces - 1
         requests: list[tuple[int, int, int]] = []
         for piece, first, count in runs:
             key = piece * per_piece + first
             on_order.update(range(key, key + count))
+            self._batches.append((now, key, key + count))
             begin = first * BLOCK_SIZE
             if piece == last_piece or download.has_odd_blocks:
                 size = download.piece_size(piece)
@@ -200,15 +204,30 @@ class Requester:
         self._last_rate = rate
         if not self._slow_start:
             self._target = max(_MIN_REQUESTS, int(rate * self._limits.request_queue_time / BLOCK_SIZE))
-        if self.on_order and not self.snubbed and now - self.last_block_at > self._limits.request_timeout:
+        if self.on_order and not self.snubbed and now - self.last_block_at > self._limits.piece_timeout:
             self._snub()
+        self._drop_late(now - self._limits.request_timeout)
+
+    def _drop_late(self, deadline: float) -> None:
+        """Blocks ordered before `deadline` that are not here may be had from others."""
+        batches, on_order = self._batches, self.on_order
+        per_piece = self._download.blocks_per_piece
+        while batches:
+            ordered_at, first, last = batches[0]
+            late = [key for key in range(first, last) if key in on_order]
+            if late and ordered_at > deadline:
+                return
+            batches.popleft()
+            for key in late:
+                on_order.discard(key)
+                self._download.give_up(key // per_piece, key % per_piece, self._link)
 
     def _snub(self) -> None:
-        # libtorrent: a peer that sent nothing for request_timeout is snubbed; its blocks may be had from others.
         self.snubbed = True
         self._slow_start = False
         self._target = _MIN_REQUESTS
         per_piece = self._download.blocks_per_piece
+        self._batches.clear()
         for key in self.on_order:
             self._download.give_up(key // per_piece, key % per_piece, self._link)
         self.on_order.clear()

@@ -108,7 +108,10 @@ class Swarm(LinkOwner):
         """Take over an incoming link whose handshake names this torrent."""
         core, torrent = self._core, self._torrent
         link.owner = self
+        link.torrent = torrent
         link.source = PeerSource.incoming
+        self.links.add(link)
+        core.link_opened(link)
         link.peer = self.peers.add_incoming(link.address, now)
         if link.peer is None:
             link.close(LinkEnded(CloseReason.blocked, "banned, or the peer list is full"))
@@ -117,8 +120,6 @@ class Swarm(LinkOwner):
             link.close(LinkEnded(CloseReason.duplicate_peer_id))
             return
         self.peers.set_connected(link.address, link)
-        self.links.add(link)
-        core.link_opened(link)
         self._prepare(link)
         link.connection.accept(
             Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES), torrent.registry
@@ -128,6 +129,7 @@ class Swarm(LinkOwner):
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
         link.torrent = torrent
+        link.send_watermark = core.tuning.send_buffer_watermark
         link.quota = core.quotas.quota_for(torrent, link)
         info = torrent.info
         if info is None:
@@ -175,6 +177,7 @@ class Swarm(LinkOwner):
         assert link.peer_id is not None
         if link.peer_id == core.peer_id:
             self.peers.ban(link.address)
+            link.flush(now)  # So that the other end, which is us, learns it too and does not dial again.
             link.close(LinkEnded(CloseReason.self_connection))
             return
         if any(
@@ -182,6 +185,7 @@ class Swarm(LinkOwner):
         ) and not self._keep_newer(link):
             link.close(LinkEnded(CloseReason.duplicate_peer_id))
             return
+        core.apply_buffer_sizes(link.transport)
         connection = link.connection
         connection.send_pieces(torrent.have)
         if connection.supports_extensions:
@@ -229,10 +233,13 @@ class Swarm(LinkOwner):
         handshaken = link.peer_id is not None
         if link.outgoing and not handshaken:
             self.num_half_open -= 1
-        if torrent.download is not None and torrent.info is not None and link.pieces:
-            torrent.download.picker.remove_peer(link.pieces)
+        if torrent.download is not None:
+            torrent.download.picker.peer_gone(link)
+            if link.pieces:
+                torrent.download.picker.remove_peer(link.pieces)
         failed = not handshaken or isinstance(error, RemoteProtocolError)
-        self.peers.connection_closed(link.address, core.base.time(), failed=failed)
+        if link.peer is not None and link.peer.connection is link:
+            self.peers.connection_closed(link.address, core.base.time(), failed=failed)
         core.link_closed(link)
         torrent.link_ended(link)
         self._report_end(link, error)
@@ -311,7 +318,7 @@ class Swarm(LinkOwner):
         queue = uploader.queue
         limit = self._core.tuning.max_allowed_in_request_queue
         fast = link.user_data.get("allowed_fast", ())
-        known = -1
+        known, seed_mode = -1, torrent.seed_mode
         for request in requests:
             piece = request[0]
             if (
@@ -320,7 +327,7 @@ class Swarm(LinkOwner):
                 or (piece != known and not torrent.has_piece(piece))
             ):
                 connection.send_reject(request)
-            else:
+            elif seed_mode is None or not seed_mode.hold(link, request):
                 known = piece
                 queue.append(request)
 
@@ -392,12 +399,6 @@ class Swarm(LinkOwner):
             if link.is_seed and self._core.tuning.close_redundant_connections:
                 link.close(LinkEnded(CloseReason.upload_to_upload))
 
-    def set_parole(self, address: Address) -> None:
-        """A peer took part in a failed piece: from now on its pieces are fetched from it alone, until one is good."""
-        for link in self.links:
-            if link.address == address:
-                link.pick_mode |= PickMode.ON_PAROLE
-
     def tick(self, now: float, elapsed: float) -> None:
         """Once a tick: rates, late peers, dead peers."""
         tuning = self._core.tuning
@@ -408,6 +409,11 @@ class Swarm(LinkOwner):
                 continue
             if now - link.last_received > tuning.peer_timeout:
                 link.close(LinkEnded(CloseReason.timed_out_activity))
+                continue
+            if link.connection.am_interested or link.is_interested:
+                link.idle_since = now
+            elif now - link.idle_since > tuning.inactivity_timeout and not self._core.connector.has_room():
+                link.close(LinkEnded(CloseReason.timed_out_interest))
                 continue
             self._update_speed(link, tuning.whole_pieces_threshold)
             link.tick(now, elapsed)

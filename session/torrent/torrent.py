@@ -19,6 +19,7 @@ from ..alerts import (
     BlockFinishedAlert,
     FileErrorAlert,
     HashFailedAlert,
+    MetadataReceivedAlert,
     PieceFinishedAlert,
     StateChangedAlert,
     TorrentAlert,
@@ -34,6 +35,7 @@ from ..flags import PeerSource, TorrentFlags
 from ..operations import operation_of
 from ..params import AddTorrentParams
 from ..status import TorrentState
+from . import blame
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
 from .download import Download
@@ -44,6 +46,7 @@ from .peer_list import PeerList
 from .phase import Phase, state_of
 from .picker_modes import PickMode
 from .rates import TransferMeters
+from .seed_mode import SeedMode
 from .startup import Startup
 from .swarm import Swarm
 from .tracking import Tracking
@@ -86,6 +89,7 @@ class Torrent:
         "registry",
         "removed",
         "save_path",
+        "seed_mode",
         "shown_state",
         "startup",
         "status_changed",
@@ -128,6 +132,8 @@ class Torrent:
         self.files: TorrentFiles | None = None
         self.tracking: Tracking | None = None
         self.startup: Startup | None = None
+        self.seed_mode: SeedMode | None = None
+        """While pieces are believed and not verified."""
         self.removed = False
         self.status_changed = True
         self.user_data: dict[str, Any] | None = None
@@ -148,6 +154,7 @@ class Torrent:
             self.peers = core.new_peer_list(self)
         if self.tracking is None:
             self.tracking = Tracking(self, core)
+        self.peers.max_size = core.settings.get_int("max_peerlist_size")
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
         if self.info is None:
@@ -185,6 +192,8 @@ class Torrent:
         if self.download is not None:
             self.download.stop()
         self._core.torrent_stopped(self)
+        if self.peers is not None:
+            self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
         if self.block_source is not None:
             self._core.disk.submit_release(self.block_source.storage, self.disk_done)
         if self.tracking is not None:
@@ -199,7 +208,12 @@ class Torrent:
         self.startup = None
         self.have.bits = have.bits
         self._make_download()
+        if self.flags & TorrentFlags.seed_mode:
+            verified = self.params.verified_pieces
+            self.seed_mode = SeedMode(self, self._core, verified.copy() if verified else Bitfield(have.size))
         self._was_finished = self.is_finished
+        if self.peers is not None:
+            self.peers.set_finished(self._was_finished)
         self._enter(Phase.ACTIVE)
         if self.swarm is not None:
             self._go_online()
@@ -222,6 +236,7 @@ class Torrent:
         self.have = Bitfield(self.info.num_pieces)
         self.phase = Phase.NEW
         self.params.have_pieces = None
+        self.seed_mode = None
         self.flags &= ~TorrentFlags.seed_mode
         if swarm is not None:
             self.check(from_resume=False)
@@ -253,6 +268,22 @@ class Torrent:
             self.start()
             if was_paused and not self.error:
                 self.post(TorrentResumedAlert)
+
+    def metadata_received(self, info: TorrentInfo) -> None:
+        """A magnet link's metadata came from peers and fits its hash (BEP 9): go on as if it had been there."""
+        if self.info is not None or self.removed:
+            return
+        self.info = info
+        self.info_hashes = info.info_hashes
+        self._core.add(self)
+        self.params.ti = info
+        self.params.fit_to(info)
+        self.name = info.name
+        self.have = Bitfield(info.num_pieces)
+        self.post(MetadataReceivedAlert)
+        self.need_save()
+        if self.swarm is not None:
+            self.check(from_resume=True)
 
     def clear_error(self) -> None:
         """Forget why it stopped; it starts again when it is not paused."""
@@ -403,6 +434,11 @@ class Torrent:
         if self._core.alerts.should_post(BlockFinishedAlert):
             self.post(BlockFinishedAlert, link.address, link.peer_id, block, piece)
 
+    def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
+        """A piece from peers is verified and on disk; those who sent it are the more trusted."""
+        blame.piece_passed(contributors)
+        self.on_piece_finished(piece)
+
     def on_piece_finished(self, piece: int) -> None:
         """A piece is verified and on disk."""
         now = self._core.base.time()
@@ -421,6 +457,8 @@ class Torrent:
             self.clocks.finished(self._core.wall_time())
         self.show_state()
         self.post(TorrentFinishedAlert)
+        if self.peers is not None:
+            self.peers.set_finished(True)
         if self.swarm is not None:
             self.swarm.finished()
         if self.tracking is not None and self.is_seed:
@@ -432,12 +470,8 @@ class Torrent:
         swarm = self.swarm
         if swarm is None:
             return
-        senders = {link.address for link in contributors if isinstance(link, PeerLink)}
-        if len(senders) == 1:
-            swarm.ban(senders.pop())
-        elif self._core.tuning.use_parole_mode:
-            for address in senders:
-                swarm.set_parole(address)
+        for address in blame.piece_failed(contributors, use_parole_mode=self._core.tuning.use_parole_mode):
+            swarm.ban(address)
         swarm.update_all_interest(self._core.base.time())
 
     def on_culprit(self, address: Hashable) -> None:
@@ -523,6 +557,8 @@ class Torrent:
             return
         if not self.is_finished:
             self._was_finished = False
+            if self.peers is not None:
+                self.peers.set_finished(False)
         self.show_state()
         if self.swarm is not None:
             self.swarm.update_all_interest(self.now())

@@ -21,7 +21,7 @@ from ..alerts import (
     TrackerWarningAlert,
 )
 from ..errors import NO_ERROR, ErrorCode, Operation
-from ..flags import PeerSource, TrackerEvent, TrackerSource
+from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
 from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
 from .trackers import (
@@ -59,6 +59,8 @@ class Tracking:
             self._peers_found,
             self._heard,
             settings=tracker_list_settings(core),
+            # The order of resume data, in which working trackers lead their tiers, is kept.
+            shuffle=not torrent.flags & TorrentFlags.override_trackers,
             stop_timeout=float(core.settings.get_int("stop_tracker_timeout")),
             rng=core.rng,
         )

@@ -1,0 +1,40 @@
+"""Who answers for a piece: trust won by good ones and lost by bad ones, parole, and proof.
+
+Proof by comparing blocks is `smart_ban`; here is what follows from having taken part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from ...protocols.types import Address
+from .peer_link import PeerLink
+from .picker_modes import PickMode
+
+__all__ = ["piece_failed", "piece_passed"]
+
+
+def piece_passed(contributors: Sequence[Hashable | None]) -> None:
+    """A piece was good; one that was all its own ends a peer's parole."""
+    links = _links(contributors)
+    for link in links:
+        if link.peer is not None:
+            link.peer.trust.piece_passed(alone=len(links) == 1)
+            if not link.peer.trust.on_parole:
+                link.pick_mode &= ~PickMode.ON_PAROLE
+
+
+def piece_failed(contributors: Sequence[Hashable | None], *, use_parole_mode: bool) -> list[Address]:
+    """A piece was bad.  Returns the addresses of those to be banned; the others are on parole if that is wanted."""
+    links = _links(contributors)
+    guilty = []
+    for link in links:
+        if link.peer is not None and link.peer.trust.piece_failed(alone=len(links) == 1):
+            guilty.append(link.address)
+        elif use_parole_mode:
+            link.pick_mode |= PickMode.ON_PAROLE
+    return guilty
+
+
+def _links(contributors: Sequence[Hashable | None]) -> list[PeerLink]:
+    return [link for link in dict.fromkeys(contributors) if isinstance(link, PeerLink)]

@@ -1,0 +1,84 @@
+"""Seed mode: everything is believed to be on disk, and each piece is verified when it is first asked for.
+
+Requests for a piece wait until its hash was checked.  When every piece was, seed mode ends in good order; a piece that does
+not match ends it with a full check (libtorrent `torrent_flags::seed_mode`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...protocols.bits import Bitfield
+from ...protocols.peer.messages import Request
+from ..disk.errors import StorageError
+from ..flags import TorrentFlags
+
+if TYPE_CHECKING:
+    from ..core.core import Core
+    from .peer_link import PeerLink
+    from .torrent import Torrent
+
+__all__ = ["SeedMode"]
+
+
+class SeedMode:
+    """Which pieces were verified, and the requests that wait for one."""
+
+    __slots__ = ("_core", "_torrent", "_waiting", "verified")
+
+    def __init__(self, torrent: Torrent, core: Core, verified: Bitfield) -> None:
+        self._torrent = torrent
+        self._core = core
+        self.verified = verified
+        """Pieces whose hash was checked since they were believed."""
+        self._waiting: dict[int, list[tuple[PeerLink, Request]]] = {}
+
+    def hold(self, link: PeerLink, request: Request) -> bool:
+        """True when the request has to wait; it comes back through the link's uploader."""
+        piece = request.piece
+        if self.verified[piece]:
+            return False
+        waiting = self._waiting.get(piece)
+        if waiting is None:
+            self._waiting[piece] = [(link, request)]
+            self._check(piece)
+        else:
+            waiting.append((link, request))
+        return True
+
+    def _check(self, piece: int) -> None:
+        source = self._torrent.need_storage()
+        wanted = Bitfield(self.verified.size)
+        wanted.set(piece)
+        source.disk.submit_check(source.storage, wanted, self._on_checked, self._on_done)
+
+    def _on_done(self, error: StorageError | None) -> None:
+        if error is not None and self._torrent.seed_mode is self:
+            self._torrent.on_disk_error(error)
+
+    def _on_checked(self, results: Sequence[tuple[int, bool]]) -> None:
+        torrent = self._torrent
+        if torrent.seed_mode is not self:
+            return
+        for piece, matches in results:
+            if not matches:
+                torrent.seed_mode = None
+                torrent.recheck()
+                return
+            self.verified.set(piece)
+            self._serve(self._waiting.pop(piece, []))
+        if self.verified.all():
+            torrent.seed_mode = None
+            torrent.flags &= ~TorrentFlags.seed_mode
+            torrent.need_save()
+
+    def _serve(self, waiting: list[tuple[PeerLink, Request]]) -> None:
+        now = self._core.base.time()
+        links: dict[PeerLink, None] = {}
+        for link, request in waiting:
+            if link.uploader is not None and not link.closed and not link.is_choked_by_us:
+                link.uploader.queue.append(request)
+                links[link] = None
+        for link in links:
+            link.flush(now)
