@@ -12,6 +12,7 @@ does either would let one file overwrite another.
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from bisect import bisect_left
@@ -31,6 +32,8 @@ _LONGEST_EXTENSION: Final = 9
 _IS_WINDOWS: Final = sys.platform == "win32"
 
 _PLAIN: Final = re.compile(rb"[ -.0-\[\]-~]{1,239}").fullmatch
+_STRAY: Final = re.compile(rb"[\x80-\xbf\xfc-\xff]+").match
+_UNDERSCORE: Final = "evtorrent.underscore"
 _DROPPED: Final = re.compile(
     "[\x00/\\\\\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"  # separators, invisible, bidirectional
 )
@@ -70,20 +73,7 @@ def is_safe_path(path: str) -> bool:
 
 def decode_text(raw: bytes) -> str:
     """Text of a torrent, which should be UTF-8; each broken character becomes an underscore."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    text = []
-    pos = 0
-    while pos < len(raw):
-        length = _sequence_length(raw[pos])
-        try:
-            text.append(raw[pos : pos + length].decode("utf-8"))
-        except UnicodeDecodeError:
-            text.append("_")
-        pos += length
-    return "".join(text)
+    return raw.decode("utf-8", _UNDERSCORE)
 
 
 def fold(path: str) -> str:
@@ -160,8 +150,15 @@ def _shortened(name: str) -> str:
     return (raw[:cut] + (raw[dot:] if dot >= 0 else b"")).decode()
 
 
-def _sequence_length(lead: int) -> int:
-    """Bytes a character with this first byte should have; a broken one is skipped whole, as libtorrent does."""
-    if lead >= 0xFC or 0x80 <= lead < 0xC0:
-        return 1
-    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4 if lead < 0xF8 else 5
+def _skip_broken(error: UnicodeError) -> tuple[str, int]:
+    """Skip the bytes a broken character should have had, as libtorrent does, or all that begin none."""
+    assert isinstance(error, UnicodeDecodeError)
+    stray = _STRAY(error.object, error.start)
+    if stray:
+        return "_" * len(stray[0]), stray.end()
+    lead = error.object[error.start]
+    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4 if lead < 0xF8 else 5
+    return "_", min(error.start + length, len(error.object))
+
+
+codecs.register_error(_UNDERSCORE, _skip_broken)

@@ -31,8 +31,10 @@ def confine_symlinks(files: FileStorage) -> None:
             nearby = f"{path.rpartition('/')[0]}/{target.removeprefix(files.name + '/')}"
             target = nearby if nearby in places else target
         targets[path] = target
+    resolved: dict[str, str | None] = {}
     for path, index in links.items():
-        files.set_symlink(index, targets[path] if _arrives(path, targets, places) else path)
+        arrives = _resolve(path, targets, places, resolved, MAX_HOPS)
+        files.set_symlink(index, targets[path] if arrives else path)
 
 
 class _Places:
@@ -49,16 +51,23 @@ class _Places:
         return at < len(self._paths) and self._paths[at].startswith(place + "/")
 
 
-def _arrives(path: str, targets: dict[str, str], places: _Places) -> bool:
-    """Whether following a link, and the links on its way, ends at something that is not a link."""
-    place = path
-    for _ in range(MAX_HOPS):
-        parts = place.split("/")
-        for end in range(1, len(parts) + 1):
-            link = "/".join(parts[:end])
-            if link in targets:
-                break
-        else:
-            return place in places
-        place = "/".join([targets[link], *parts[end:]])
-    return False
+def _resolve(
+    path: str, targets: dict[str, str], places: _Places, resolved: dict[str, str | None], hops: int
+) -> str | None:
+    """The place a link leads to in the end, which is not a link; None when there is none.
+
+    Each link is resolved once.  Until that is done it counts as leading nowhere, so a circle ends where it began.
+    """
+    if path in resolved or not hops:
+        return resolved.setdefault(path, None)
+    resolved[path] = None
+    place: str | None = ""
+    for part in targets[path].split("/"):
+        place = f"{place}/{part}" if place else part
+        if place in targets:
+            place = _resolve(place, targets, places, resolved, hops - 1)
+            if place is None:
+                return None
+    assert place is not None
+    resolved[path] = place if place in places else None
+    return resolved[path]
