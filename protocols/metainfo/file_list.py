@@ -20,12 +20,11 @@ __all__ = [
     "single_file_size",
 ]
 
-_ATTRIBUTES = {
-    ord("p"): FileFlags.PAD,
-    ord("h"): FileFlags.HIDDEN,
-    ord("x"): FileFlags.EXECUTABLE,
-    ord("l"): FileFlags.SYMLINK,
-}
+_ATTRIBUTES = ((b"p", 1), (b"h", 2), (b"x", 4), (b"l", 8))
+"""Letters of BEP 47 and their `FileFlags`, which here are plain integers: there may be 100,000 files."""
+
+_PAD = int(FileFlags.PAD)
+_SYMLINK = int(FileFlags.SYMLINK)
 
 
 def read_file_list(entries: list[BencodeValue], files: FileStorage, limits: LoadLimits) -> None:
@@ -42,7 +41,7 @@ def read_single_file(info: Mapping[bytes, BencodeValue], files: FileStorage) -> 
     files.add_file(
         files.name,
         single_file_size(info),
-        read_attributes(info) & ~FileFlags.SYMLINK,
+        read_attributes(info) & ~_SYMLINK,
         mtime=find_int(info, b"mtime") or 0,
         original=raw.decode("utf-8", "surrogateescape"),
     )
@@ -68,12 +67,10 @@ def finish_paths(files: FileStorage, limits: LoadLimits) -> None:
         files.rename(index, path)
 
 
-def read_attributes(entry: Mapping[bytes, BencodeValue]) -> FileFlags:
-    """The `attr` string; letters nobody knows are for others."""
-    flags = FileFlags(0)
-    for letter in find_bytes(entry, b"attr") or b"":
-        flags |= _ATTRIBUTES.get(letter, FileFlags(0))
-    return flags
+def read_attributes(entry: Mapping[bytes, BencodeValue]) -> int:
+    """The `attr` string as `FileFlags`; letters nobody knows are for others."""
+    letters = find_bytes(entry, b"attr") or b""
+    return sum(flag for letter, flag in _ATTRIBUTES if letter in letters) if letters else 0
 
 
 def read_symlink(entry: Mapping[bytes, BencodeValue], folder: str, limits: LoadLimits) -> str | None:
@@ -94,39 +91,33 @@ def _read_file(entry: dict[bytes, BencodeValue], files: FileStorage, limits: Loa
     original = None
     if parts:
         raw = _components(parts, limits)
-        path = "/".join([files.name, *map(safe_component, raw)])
-        original = b"/".join(raw)
-        if original == path.encode()[len(path) - len(original) :] and path.isascii():
-            original = None
-    elif flags & FileFlags.PAD:
+        inner = "/".join(map(safe_component, raw))
+        path = f"{files.name}/{inner}"
+        if inner.encode() != b"/".join(raw):
+            original = f"{files.name}/{b'/'.join(raw).decode('utf-8', 'surrogateescape')}"
+        if "_____padding_file_" in inner:  # BitComet's way, older than BEP 47
+            flags |= _PAD
+    elif flags & _PAD:
         path = f"{files.name}/.pad/{size}"
     else:
         raise MetainfoError("torrent_missing_name", "a file has no path")
-    if "_____padding_file_" in path:  # BitComet's way, older than BEP 47
-        flags |= FileFlags.PAD
-    files.add_file(
-        path,
-        size,
-        flags,
-        mtime=find_int(entry, b"mtime") or 0,
-        symlink=symlink,
-        original=None if original is None else f"{files.name}/{original.decode('utf-8', 'surrogateescape')}",
-    )
+    mtime = find_int(entry, b"mtime") or 0
+    files.add_file(path, size, flags, mtime=mtime, symlink=symlink, original=original)
 
 
 def _read_common(
     entry: Mapping[bytes, BencodeValue], files: FileStorage, limits: LoadLimits
-) -> tuple[FileFlags, int, str]:
+) -> tuple[int, int, str]:
     """Flags, size and link target."""
-    flags = read_attributes(entry) if b"attr" in entry else FileFlags(0)
-    if not flags & FileFlags.SYMLINK:
+    flags = read_attributes(entry)
+    if not flags & _SYMLINK:
         size = find_int(entry, b"length")
         if size is None:
             raise MetainfoError("torrent_invalid_length", "a file has no length")
         return flags, size, ""
     symlink = read_symlink(entry, files.name, limits)
     if symlink is None:
-        return flags & ~FileFlags.SYMLINK, 0, ""
+        return flags & ~_SYMLINK, 0, ""
     return flags, 0, symlink
 
 
