@@ -1,0 +1,105 @@
+"""The cases, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from .adding import prepare_add
+from .figures import Figures
+from .full_check import CONTENDERS as CHECKERS
+from .full_check import prepare_check
+from .options import Options, format_size
+from .payload import PIECES_OF_ADDED, make_payload
+from .transfer import Transfer
+
+NUM_LEECHES: Final = 10
+RATE_AND_CPU: Final = ("MiB/s", "both CPU s/GiB")
+
+Measure = Callable[[str], Figures]
+"""One round of a contender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question."""
+
+    name: str
+    title: Callable[[Options], str]
+    """What is measured, with sizes."""
+    contenders: tuple[str, ...]
+    """For transfers `seed→leech`."""
+    baseline: str
+    """What the others are compared with."""
+    ratios: tuple[str, ...]
+    """The figures that are compared."""
+    prepare: Callable[[Options], Measure]
+    """Makes the payload."""
+
+
+def prepare_pair(options: Options) -> Measure:
+    """One leech takes all from one seed."""
+    return Transfer(options, "pair", make_payload(options.folder, options.size, options.piece)).measure
+
+
+def prepare_leechers(options: Options) -> Measure:
+    """Ten at once, each with its own process and file."""
+    payload = make_payload(options.folder, options.size // 4, options.piece)
+    return Transfer(options, "leechers", payload, NUM_LEECHES).measure
+
+
+def prepare_memory(options: Options) -> Measure:
+    """A larger download: what grows with the torrent shows."""
+    measure = Transfer(
+        options, "memory", make_payload(options.folder, 2 * options.size, options.piece)
+    ).measure
+
+    def memory_first(contender: str) -> Figures:
+        figures = measure(contender)
+        return {key: figures[key] for key in ("leech MiB", "seed MiB", "MiB/s")}
+
+    return memory_first
+
+
+def _sized(text: str, part: float) -> Callable[[Options], str]:
+    def title(options: Options) -> str:
+        return f"{text}, {format_size(int(options.size * part))}, pieces of {format_size(options.piece)}"
+
+    return title
+
+
+def _title_of_add(options: Options) -> str:
+    return f"adding {options.torrents:,} paused torrents of {PIECES_OF_ADDED:,} pieces"
+
+
+_ALL: Final = (
+    Case(
+        "pair",
+        _sized("one seed, one leech, one TCP connection", 1),
+        ("ours→ours", "lt→lt", "ours→lt", "lt→ours"),
+        "lt→lt",
+        RATE_AND_CPU,
+        prepare_pair,
+    ),
+    Case(
+        "leechers",
+        _sized(f"one seed, {NUM_LEECHES} leeches, all together; each takes", 1 / 4),
+        ("ours→ours", "lt→lt"),
+        "lt→lt",
+        RATE_AND_CPU,
+        prepare_leechers,
+    ),
+    Case("check", _sized("full check", 2), CHECKERS, "lt", ("MiB/s", "CPU s/GiB"), prepare_check),
+    Case("add", _title_of_add, ("ours", "lt"), "lt", ("seconds", "CPU s", "KiB each"), prepare_add),
+    Case(
+        "memory",
+        _sized("peak memory of a download", 2),
+        ("ours→ours", "lt→lt"),
+        "lt→lt",
+        ("leech MiB", "seed MiB"),
+        prepare_memory,
+    ),
+)
+
+CASES: Final = {case.name: case for case in _ALL}

@@ -1,0 +1,58 @@
+"""What a worker needs of either program, so that both are driven by the same lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+COMMON_SETTINGS: Mapping[str, Any] = {
+    "listen_interfaces": "127.0.0.1:0",
+    "alert_mask": 0,
+    # All peers of a benchmark have one address.
+    "allow_multiple_connections_per_ip": True,
+}
+"""Of both programs (Any: whatever type the setting has)."""
+
+
+class Client(Protocol):
+    """A session with at most one torrent of interest."""
+
+    def port(self) -> int:
+        """Where it listens; 0 while it does not."""
+
+    def add(self, torrent: bytes, folder: Path, *, is_seed: bool = False, is_paused: bool = False) -> None:
+        """Add a torrent from the bytes of its .torrent file; waits until it is added."""
+
+    def is_ready(self) -> bool:
+        """The torrent is past checking."""
+
+    def is_seeding(self) -> bool:
+        """The torrent has everything."""
+
+    def connect(self, port: int) -> None:
+        """Dial a peer on this machine."""
+
+    def num_torrents(self) -> int:
+        """In the session."""
+
+    def close(self) -> None:
+        """End the session; when it returns all data is in the file."""
+
+    def start_profile(self) -> None:
+        """Profile the loop's thread from here; nothing where there is no Python on it."""
+
+    def write_profile(self, path: Path) -> None:
+        """End the profile and write it."""
+
+
+def open_client(name: str, settings: Mapping[str, Any]) -> Client:
+    """`ours` or `lt`.  Only the one wanted is imported: the other's memory would count."""
+    merged = {**COMMON_SETTINGS, **settings}
+    if name == "ours":
+        from .ours import Ours
+
+        return Ours(merged)
+    from .libtorrent_client import Libtorrent
+
+    return Libtorrent(merged)

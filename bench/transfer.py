@@ -1,0 +1,95 @@
+"""One transfer: a seed, its leeches, the comparison of what arrived."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from .children import BenchFailure, Child, Children
+from .figures import Figures
+from .machine import warm
+from .options import GIB, MIB, Options
+from .payload import DATA_NAME, Payload, is_equal
+
+
+class Transfer:
+    """Measures `seed→leech` contenders over one payload."""
+
+    def __init__(self, options: Options, case: str, payload: Payload, num_leeches: int = 1) -> None:
+        self._options = options
+        self._case = case
+        self._payload = payload
+        self._num_leeches = num_leeches
+        self._downloads = options.folder / "downloads"
+
+    def measure(self, contender: str) -> Figures:
+        """One round.  BenchFailure."""
+        seeder, leecher = contender.split("→")
+        warm(self._payload.data)
+        shutil.rmtree(self._downloads, ignore_errors=True)
+        try:
+            with Children(self._options.timeout) as children:
+                seed = self._start(children, "seed", contender, seeder, self._payload.folder)
+                port = seed.read()["port"]
+                folders = [self._downloads / str(number) for number in range(self._num_leeches)]
+                leeches = [
+                    self._start(children, "leech", contender, leecher, folder, port) for folder in folders
+                ]
+                figures = self._run(seed, leeches)
+            for folder in folders:
+                if not is_equal(self._payload.data, folder / DATA_NAME):
+                    raise BenchFailure(f"{contender}: what arrived is not what was sent")
+        finally:
+            # Before the kernel writes it back, and before the next round needs the memory.
+            shutil.rmtree(self._downloads, ignore_errors=True)
+        self._show_profiles(contender)
+        return figures
+
+    def _start(
+        self, children: Children, role: str, contender: str, client: str, folder: Path, port: int = 0
+    ) -> Child:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_profiled = (
+            self._options.profile and client == "ours" and folder.name in (self._payload.folder.name, "0")
+        )
+        return children.start(
+            role,
+            client=client,
+            torrent=str(self._payload.torrent),
+            folder=str(folder),
+            port=port,
+            # Eight by default in both: the rest would wait for the choker's turn, which is not the question here.
+            settings={"unchoke_slots_limit": max(8, 2 * self._num_leeches)},
+            profile=str(self._profile(contender, role)) if is_profiled else "",
+        )
+
+    def _run(self, seed: Child, leeches: list[Child]) -> Figures:
+        for leech in leeches:
+            leech.read()
+        for leech in leeches:
+            leech.go()
+        done = [leech.read() for leech in leeches]
+        seed.go()
+        served = seed.read()
+        total = self._payload.size * len(leeches)
+        seconds = max(one["end"] for one in done) - min(one["start"] for one in done)
+        leech_cpu = sum(one["cpu"] for one in done)
+        return {
+            "MiB/s": total / MIB / seconds,
+            "seed CPU s/GiB": served["cpu"] * GIB / total,
+            "leech CPU s/GiB": leech_cpu * GIB / total,
+            "both CPU s/GiB": (served["cpu"] + leech_cpu) * GIB / total,
+            "seed MiB": served["memory"] / MIB,
+            "leech MiB": max(one["memory"] for one in done) / MIB,
+        }
+
+    def _profile(self, contender: str, role: str) -> Path:
+        return self._options.folder / "profiles" / f"{self._case}-{contender.replace('→', '-')}-{role}"
+
+    def _show_profiles(self, contender: str) -> None:
+        if not self._options.profile:
+            return
+        for role in ("seed", "leech"):
+            path = self._profile(contender, role).with_suffix(".txt")
+            if path.exists():
+                print(f"\n{path.with_suffix('.prof')}\n{path.read_text(encoding='utf-8')}")

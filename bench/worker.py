@@ -1,0 +1,194 @@
+"""A measured process: `python -m bench.worker '{"role": …}'`.
+
+It reports in lines of JSON and waits at gates for a line from its parent.  It ends itself when its time is over or its parent is
+gone.  Figures count from the moment the work begins: importing, starting the session and adding the torrent are outside.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from .client import Client, open_client
+
+POLL: Final = 0.005
+"""Seconds between looks at the state of a torrent."""
+SETTLE: Final = 0.25
+"""Seconds with next to no CPU after which a session is taken to rest."""
+
+Order = dict[str, Any]
+"""What a role is told (Any: as JSON knows it)."""
+
+
+class Parent:
+    """The process that started this one."""
+
+    def __init__(self) -> None:
+        self._gates = threading.Semaphore(0)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def say(self, **table: object) -> None:
+        """One line."""
+        os.write(1, json.dumps(table).encode() + b"\n")
+
+    def wait(self) -> None:
+        """Until it lets us go on."""
+        self._gates.acquire()
+
+    def _listen(self) -> None:
+        while data := os.read(0, 16):
+            self._gates.release(len(data))
+        os._exit(1)
+
+
+def seed(order: Order, parent: Parent) -> None:
+    """Serve one torrent until told to stop."""
+    client = _open(order)
+    client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]), is_seed=True)
+    _until(lambda: client.is_seeding() and client.port() > 0)
+    if order["profile"]:
+        client.start_profile()
+    before = _cpu()
+    parent.say(port=client.port())
+    parent.wait()
+    used = _cpu() - before
+    if order["profile"]:
+        client.write_profile(Path(order["profile"]))
+    client.close()
+    parent.say(cpu=used, memory=_peak_memory())
+
+
+def leech(order: Order, parent: Parent) -> None:
+    """Download one torrent from one peer."""
+    client = _open(order)
+    client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]))
+    _until(client.is_ready)
+    if order["profile"]:
+        client.start_profile()
+    parent.say()
+    parent.wait()
+    before, start = _cpu(), time.monotonic()
+    client.connect(order["port"])
+    _until(client.is_seeding)
+    end = time.monotonic()
+    if order["profile"]:
+        client.write_profile(Path(order["profile"]))
+    # What is still being written costs, too.
+    client.close()
+    parent.say(start=start, end=end, cpu=_cpu() - before, memory=_peak_memory())
+
+
+def check(order: Order, parent: Parent) -> None:
+    """Hash all of a file that is there."""
+    client = _open(order)
+    before, start = _cpu(), time.monotonic()
+    client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]))
+    _until(client.is_seeding)
+    seconds, used = time.monotonic() - start, _cpu() - before
+    client.close()
+    parent.say(seconds=seconds, cpu=used, memory=_peak_memory())
+
+
+def add(order: Order, parent: Parent) -> None:
+    """Add many paused torrents; the time is that of loading and adding, not of reading their bytes."""
+    client, folder, length = _open(order), Path(order["folder"]), order["length"]
+    memory, before, seconds = _memory(), _cpu(), 0.0
+    with Path(order["torrents"]).open("rb", buffering=0) as file:
+        while data := file.read(length):
+            start = time.perf_counter()
+            client.add(data, folder, is_paused=True)
+            seconds += time.perf_counter() - start
+    del data
+    _until_idle()
+    grown, used = _memory() - memory, _cpu() - before
+    parent.say(seconds=seconds, cpu=used, grown=grown, count=client.num_torrents(), memory=_peak_memory())
+
+
+def touch(order: Order, parent: Parent) -> None:
+    """Write to so much memory, and free it by ending."""
+    try:
+        # Whoever runs out of memory meanwhile, this process is the one to end.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    except OSError:
+        pass
+    zeros = bytes(4 * 1024 * 1024)
+    with mmap.mmap(-1, order["size"]) as memory:
+        for start in range(0, len(memory) - len(zeros) + 1, len(zeros)):
+            memory[start : start + len(zeros)] = zeros
+    parent.say()
+
+
+ROLES: Final[dict[str, Callable[[Order, Parent], None]]] = {
+    "seed": seed,
+    "leech": leech,
+    "check": check,
+    "add": add,
+    "touch": touch,
+}
+
+
+def main() -> None:
+    """Play the role, and end without the interpreter's farewell: everything that matters is closed by then."""
+    order = json.loads(sys.argv[1])
+    signal.alarm(order["timeout"])
+    parent = Parent()
+    try:
+        ROLES[order["role"]](order, parent)
+    except Exception as error:
+        parent.say(failure=f"{type(error).__name__}: {error}")
+    os._exit(0)
+
+
+def _open(order: Order) -> Client:
+    return open_client(order["client"], order.get("settings", {}))
+
+
+def _until(is_true: Callable[[], bool]) -> None:
+    while not is_true():
+        time.sleep(POLL)
+
+
+def _until_idle() -> None:
+    while True:
+        before = _cpu()
+        time.sleep(SETTLE)
+        if _cpu() - before < SETTLE / 20:
+            return
+
+
+def _cpu() -> float:
+    """Seconds of CPU of all threads, in user space and in the kernel."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _peak_memory() -> int:
+    """Bytes this program had resident at most.
+
+    Not `ru_maxrss` where it can be avoided: Linux lets that begin with the peak of the process that forked.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        # macOS counts in bytes, others in KiB.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def _memory() -> int:
+    """Resident bytes now."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()
