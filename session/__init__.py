@@ -102,6 +102,8 @@ if TYPE_CHECKING:
     from .close_reason import CloseReason as CloseReason
     from .core.ip_filter import IpFilter as IpFilter
     from .core.ip_filter import PortFilter as PortFilter
+    from .disk.create_files import list_files as list_files
+    from .disk.create_files import set_piece_hashes as set_piece_hashes
     from .errors import NO_ERROR as NO_ERROR
     from .errors import DuplicateTorrent as DuplicateTorrent
     from .errors import ErrorCode as ErrorCode
@@ -240,6 +242,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "TorrentState",
         "TorrentStatus",
     ),
+    ".disk.create_files": ("list_files", "set_piece_hashes"),
     ".errors": (
         "DuplicateTorrent",
         "ErrorCode",

@@ -15,9 +15,9 @@ _GRACE = 5.0
 """Seconds beyond the trackers' share in which sockets, disk and thread must end."""
 
 
-def close(session: Session, timeout: float | None) -> bool:
+def close(session: Session, timeout: float | None, on_closed: Callable[[], object] | None = None) -> bool:
     """`Session.close`"""
-    done = _begin(session)
+    done = _begin(session, on_closed)
     if session.runtime.is_loop_thread:
         return session.is_closed
     limit = session._core.settings.get_int("stop_tracker_timeout") + _GRACE if timeout is None else timeout
@@ -25,7 +25,7 @@ def close(session: Session, timeout: float | None) -> bool:
     return session.runtime.finish(_GRACE if timeout is None else max(0.1, timeout)) and ended
 
 
-def _begin(session: Session) -> threading.Event:
+def _begin(session: Session, on_closed: Callable[[], object] | None = None) -> threading.Event:
     if not session._closed:
         session._closed = True
         core, runtime = session._core, session.runtime
@@ -33,6 +33,8 @@ def _begin(session: Session) -> threading.Event:
         def ended() -> None:
             core.close()
             session._ended.set()
+            if on_closed is not None:
+                on_closed()
             if runtime.is_own:
                 runtime.finish(0)
 

@@ -73,14 +73,14 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------------ ending
 
-    def close(self, timeout: float | None = None) -> bool:
+    def close(self, timeout: float | None = None, *, on_closed: Callable[[], object] | None = None) -> bool:
         """End the session: trackers are told (`stop_tracker_timeout`), files and sockets closed.  Repeatable.
 
         On its own thread this waits, at most `timeout` seconds (default: a little more than the trackers get), and says
         whether everything ended in time.  On the caller's loop it returns at once and ends by itself while the loop runs;
-        `is_closed` tells.
+        `is_closed` tells.  `on_closed` is called on the loop's thread at the end; of several calls, the first one's.
         """
-        return closing.close(self, timeout)
+        return closing.close(self, timeout, on_closed)
 
     def abort(self) -> closing.SessionProxy:
         """Begin to end; the proxy waits for it when asked (libtorrent `abort`)."""
