@@ -9,6 +9,7 @@ from ..flags import MoveFlags, RemoveFlags, StorageMode
 from .backend import Backend, Presence, Scan
 from .buffers import BufferPool
 from .checking import Check
+from .create_files import list_files, set_piece_hashes
 from .errors import StorageError
 from .io import DiskIo
 from .jobs import PieceJob, PieceResult
@@ -37,4 +38,6 @@ __all__ = [
     "StorageMode",
     "StorageParams",
     "SyntheticBackend",
+    "list_files",
+    "set_piece_hashes",
 ]

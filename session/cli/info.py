@@ -1,0 +1,145 @@
+"""`evtorrent info`: what is in a .torrent file or magnet link, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...protocols.metainfo import FileFlags, TorrentInfo
+from .. import AddTorrentParams, make_magnet_uri
+from .printable import printable
+from .sources import load_source
+from .units import format_size
+
+__all__ = ["command", "describe"]
+
+_ATTRIBUTES = (
+    (FileFlags.HIDDEN, "hidden"),
+    (FileFlags.EXECUTABLE, "executable"),
+    (FileFlags.SYMLINK, "link"),
+)
+
+
+@click.command("info")
+@click.argument("uri", metavar="FILE|MAGNET")
+@click.option(
+    "--files", "with_files", is_flag=True, help="List the files, with the indices get --files takes."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(uri: str, /, *, with_files: bool, as_json: bool) -> None:
+    """Show what is in a .torrent file or magnet link."""
+    params = load_source(uri, any_version=True)
+    fields = describe(params, with_files=with_files)
+    if as_json:
+        click.echo(json.dumps(fields))
+        return
+    console = Console(highlight=False)
+    console.print(_facts(fields))
+    if with_files and params.ti is not None:
+        console.print(_file_table(fields["files"]))
+
+
+def describe(params: AddTorrentParams, *, with_files: bool = False) -> dict[str, Any]:
+    """Everything as one JSON object (Any: JSON's types); None and empty lists where nothing is said."""
+    info = params.ti
+    hashes = info.info_hashes if info is not None else params.info_hashes
+    fields: dict[str, Any] = {
+        "name": info.name if info is not None else params.name or None,
+        "info_hash": str(hashes.v1) if hashes.v1 is not None else None,
+        "info_hash_v2": str(hashes.v2) if hashes.v2 is not None else None,
+        "magnet": make_magnet_uri(params),
+        "trackers": params.tiers(),
+        "web_seeds": params.url_seeds,
+        "peers": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in params.peers],
+        "nodes": [f"{host}:{port}" for host, port in params.dht_nodes],
+    }
+    if info is None:
+        return fields
+    files = _files(info)
+    fields |= {
+        "size": sum(file["size"] for file in files),
+        "piece_length": info.piece_length,
+        "pieces": info.num_pieces,
+        "num_files": len(files),
+        "private": info.is_private,
+        "comment": params.comment or None,
+        "created_by": params.created_by or None,
+        "created": params.creation_date or None,
+        "source": info.source or None,
+    }
+    if with_files:
+        fields["files"] = files
+    return fields
+
+
+def _files(info: TorrentInfo) -> list[dict[str, Any]]:
+    files = info.files
+    listed = []
+    for index in range(files.num_files):
+        if files.is_pad(index):
+            continue
+        flags = files.flags(index)
+        entry: dict[str, Any] = {"index": index, "path": files.path(index), "size": files.size(index)}
+        attributes = [word for flag, word in _ATTRIBUTES if flags & flag]
+        if attributes:
+            entry["attributes"] = attributes
+        listed.append(entry)
+    return listed
+
+
+def _facts(fields: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def row(label: str, value: object) -> None:
+        if value is not None and value != "":
+            table.add_row(label, Text(printable(str(value))))
+
+    row("Name", fields["name"])
+    if "size" in fields:
+        row("Size", f"{format_size(fields['size'])} ({fields['size']:,} bytes)")
+        row("Pieces", f"{fields['pieces']:,} of {format_size(fields['piece_length'])}")
+        row("Files", f"{fields['num_files']:,}")
+        row("Private", "yes: peers only from its trackers" if fields["private"] else "no")
+    row("Info-hash v1", fields["info_hash"])
+    row("Info-hash v2", fields["info_hash_v2"])
+    for tier, urls in enumerate(fields["trackers"]):
+        for url in urls:
+            row(f"Tracker, tier {tier}", url)
+    for label, key in (("Web seed", "web_seeds"), ("Peer", "peers"), ("DHT node", "nodes")):
+        for value in fields[key]:
+            row(label, value)
+    for label, key in (("Source", "source"), ("Comment", "comment"), ("Created by", "created_by")):
+        row(label, fields.get(key))
+    if fields.get("created"):
+        row("Created", _date(fields["created"]))
+    row("Magnet link", fields["magnet"])
+    return table
+
+
+def _date(when: int) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+    except (OverflowError, ValueError, OSError):
+        return f"{when} (not a date)"
+
+
+def _file_table(files: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Index", justify="right", no_wrap=True)
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("Path", overflow="fold")
+    for file in files:
+        path = Text(printable(file["path"]))
+        if file.get("attributes"):
+            path.append(f"  ({', '.join(file['attributes'])})", style="dim")
+        table.add_row(str(file["index"]), format_size(file["size"]), path)
+    return table

@@ -1,0 +1,72 @@
+"""Starting a session as the options say, and saying so when it cannot listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import AlertCategory, ListenFailedAlert, ListenSucceededAlert, Session, SettingsError
+from .exit_status import CommandFailed, ExitStatus
+from .reporters import Reporter
+
+__all__ = ["SessionOptions", "open_session"]
+
+_MASK = AlertCategory.error | AlertCategory.status | AlertCategory.storage | AlertCategory.tracker
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What the command line says of the session."""
+
+    listen: str | None = None
+    """`listen_interfaces`; None for the default, which need not succeed."""
+    limit_down: int = 0
+    """Bytes per second; 0 is no limit."""
+    limit_up: int = 0
+
+
+def open_session(options: SessionOptions, reporter: Reporter) -> Session:
+    """A running session.  CommandFailed when the port asked for cannot be had, or a setting is refused."""
+    settings: dict[str, int | str] = {
+        "alert_mask": int(_MASK),
+        "download_rate_limit": options.limit_down,
+        "upload_rate_limit": options.limit_up,
+    }
+    if options.listen is not None:
+        settings["listen_interfaces"] = options.listen
+        settings["max_retry_port_bind"] = 0  # this port and no other
+    try:
+        session = Session(settings)
+    except SettingsError as error:
+        raise CommandFailed(str(error), ExitStatus.USAGE) from None
+    try:
+        _report_listening(session, options, reporter)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _report_listening(session: Session, options: SessionOptions, reporter: Reporter) -> None:
+    failures: list[str] = []
+    for alert in session.pop_alerts():
+        if isinstance(alert, ListenFailedAlert):
+            failures.append(f"cannot listen on {_endpoint(alert.address, alert.port)}: {alert.error}")
+        elif isinstance(alert, ListenSucceededAlert):
+            reporter.event(
+                "listening",
+                f"listening on {_endpoint(alert.address, alert.port)}",
+                address=alert.address,
+                port=alert.port,
+            )
+    if options.listen is not None and not session.is_listening():
+        raise CommandFailed(
+            failures[0] if failures else f"nothing to listen on in {options.listen!r}",
+            ExitStatus.CANNOT_LISTEN,
+        )
+    if options.listen is not None or not session.is_listening():
+        for failure in failures:
+            reporter.complain("warning", failure)
+
+
+def _endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

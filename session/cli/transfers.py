@@ -1,0 +1,440 @@
+"""The work of `get`, `seed` and `demo`: several torrents in one session, watched until all are done.
+
+The loop runs on the command's own thread.  It takes the session's alerts, looks at every torrent's status, reports, saves
+resume data, and decides when it is over.  Completion is read from status, never from alerts alone, which may be dropped.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from .. import (
+    AddTorrentParams,
+    Alert,
+    FastresumeRejectedAlert,
+    FileErrorAlert,
+    HashFailedAlert,
+    InfoHashes,
+    MetadataReceivedAlert,
+    Operation,
+    ResumeDataFlags,
+    SaveResumeDataAlert,
+    SaveResumeDataFailedAlert,
+    Session,
+    SessionError,
+    SessionErrorAlert,
+    StatusFlags,
+    TorrentErrorAlert,
+    TorrentFlags,
+    TorrentHandle,
+    TorrentState,
+    TorrentStatus,
+    TrackerErrorAlert,
+    TrackerWarningAlert,
+)
+from .exit_status import ExitStatus, status_of_signal
+from .interrupts import Interrupts
+from .reporters import Reporter
+from .resume_store import ResumeStore
+from .selection import NothingSelected, Selection
+from .units import format_elapsed, format_rate, format_size
+from .views import RateMeter, TransferView, view_of
+
+__all__ = ["Transfer", "TransferPlan", "Transfers"]
+
+TICK = 0.1
+"""Seconds the loop waits for news."""
+
+SAVE_INTERVAL = 20.0
+"""Seconds between savings of resume data."""
+
+SAVE_PATIENCE = 30.0
+"""Seconds the last saving may take: it waits for the disk."""
+
+_STATUS = StatusFlags.query_name | StatusFlags.query_torrent_file | StatusFlags.query_save_path
+_OVER = (TorrentState.finished, TorrentState.seeding)
+_VERBS = {
+    Operation.file_write: "write",
+    Operation.file_read: "read",
+    Operation.file_open: "open",
+    Operation.file_stat: "look at",
+    Operation.file_fallocate: "allocate",
+    Operation.mkdir: "create the folder",
+    Operation.partfile_write: "write",
+    Operation.partfile_read: "read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPlan:
+    """When it is over."""
+
+    seed_time: float = 0.0
+    """Seconds to go on uploading once everything is complete; `math.inf` until interrupted."""
+    timeout: float | None = None
+    """Seconds everything may take to be complete."""
+    must_be_complete: bool = False
+    """What is on disk has to be all there; nothing is downloaded."""
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One torrent of the run."""
+
+    handle: TorrentHandle
+    hashes: InfoHashes
+    save_path: str
+    selection: Selection | None = None
+    """Not yet applied: the metadata is missing."""
+    started: float = 0.0
+    status: TorrentStatus = field(default_factory=TorrentStatus)
+    is_done: bool = False
+    failure: ExitStatus | None = None
+    note: str = ""
+    down: RateMeter = field(default_factory=RateMeter)
+    up: RateMeter = field(default_factory=RateMeter)
+    resume: AddTorrentParams | None = None
+    """What was last saved."""
+    saving: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Done or failed."""
+        return self.is_done or self.failure is not None
+
+
+class Transfers:
+    """Torrents of one session, which it closes."""
+
+    def __init__(
+        self,
+        session: Session,
+        reporter: Reporter,
+        interrupts: Interrupts,
+        plan: TransferPlan,
+        *,
+        store: ResumeStore | None = None,
+    ) -> None:
+        self._session = session
+        self._reporter = reporter
+        self._interrupts = interrupts
+        self._plan = plan
+        self._store = store
+        self._transfers: dict[TorrentHandle, Transfer] = {}
+        self._started = time.monotonic()
+        self._complete_since: float | None = None
+        self._next_save = self._started + SAVE_INTERVAL
+        self._told: set[tuple[str, ...]] = set()
+        self.on_alert: Callable[[Alert], object] = lambda alert: None
+        """Sees every alert first."""
+
+    # ------------------------------------------------------------------------------------------------- commands
+
+    def add(
+        self,
+        params: AddTorrentParams,
+        selection: Selection | None = None,
+        peers: Sequence[tuple[str, int]] = (),
+    ) -> bool:
+        """One more torrent; False when it is there already.  SessionError, NothingSelected."""
+        if params.ti is not None and selection is not None:
+            params.file_priorities = selection.priorities(params.ti)
+            params.flags &= ~TorrentFlags.default_dont_download
+            selection = None
+        elif selection is not None:
+            # Nothing before it is known what is wanted.
+            params.file_priorities = []
+            params.flags |= TorrentFlags.default_dont_download
+        params.flags &= ~TorrentFlags.duplicate_is_error
+        params.peers = list(dict.fromkeys([*peers, *params.peers]))
+        handle = self._session.add_torrent(params)
+        if handle in self._transfers:
+            return False
+        for peer in peers:
+            handle.connect_peer(peer)
+        self._transfers[handle] = Transfer(
+            handle, handle.info_hashes(), params.save_path, selection, started=time.monotonic()
+        )
+        self._reporter.event(
+            "added",
+            f"added {params.best_name()}",
+            name=params.best_name(),
+            info_hash=str(params.ti.info_hashes.best() if params.ti else params.info_hashes.best()),
+            save_path=params.save_path,
+        )
+        return True
+
+    def run(self) -> int:
+        """Until everything is over; the exit status."""
+        while True:
+            status = self.step()
+            if status is not None:
+                return status
+
+    def step(self) -> int | None:
+        """Wait for news, at most a tick; the exit status when it is over."""
+        self._session.wait_for_alert(int(TICK * 1000))
+        for alert in self._session.pop_alerts():
+            self.on_alert(alert)
+            self._take(alert)
+        self._look()
+        self._reporter.progress(self.views())
+        verdict = self._verdict(time.monotonic())
+        if verdict is None and self._store is not None and time.monotonic() >= self._next_save:
+            self._next_save = time.monotonic() + SAVE_INTERVAL
+            self._ask_to_save(ResumeDataFlags.only_if_modified)
+        return verdict
+
+    def close(self) -> None:
+        """Save what is unfinished and end the session.  A KeyboardInterrupt meanwhile cuts it short."""
+        try:
+            if self._store is not None:
+                self._save_all()
+        except SessionError as error:
+            self._reporter.complain("warning", f"resume data was not saved: {error}")
+        finally:
+            self._session.close()
+        for transfer in self._transfers.values():
+            # Once more, as closing may have touched the files after they were looked at.
+            if transfer.resume is not None:
+                self._write(transfer, transfer.resume)
+
+    # -------------------------------------------------------------------------------------------------- queries
+
+    def views(self) -> list[TransferView]:
+        """How things stand."""
+        return [self._view(transfer) for transfer in self._transfers.values()]
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """All of them, in order of adding."""
+        return list(self._transfers.values())
+
+    # ------------------------------------------------------------------------------------------------ the verdict
+
+    def _verdict(self, now: float) -> int | None:
+        transfers = self._transfers.values()
+        settled = all(transfer.is_settled for transfer in transfers)
+        failure = next((t.failure for t in transfers if t.failure is not None), None)
+        if self._interrupts.received is not None:
+            return (failure or ExitStatus.DONE) if settled else status_of_signal(self._interrupts.received)
+        if not settled:
+            timeout = self._plan.timeout
+            return ExitStatus.TIMEOUT if timeout is not None and now - self._started >= timeout else None
+        if self._complete_since is None:
+            self._complete_since = now
+        has_more_to_do = any(transfer.is_done for transfer in transfers)
+        if has_more_to_do and now - self._complete_since < self._plan.seed_time:
+            return None
+        return failure or ExitStatus.DONE
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for status in self._session.get_torrent_status(flags=_STATUS):
+            transfer = self._transfers.get(status.handle) if status.handle is not None else None
+            if transfer is None:
+                continue
+            transfer.status = status
+            transfer.down.update(status.total_payload_download, now)
+            transfer.up.update(status.total_payload_upload, now)
+            if status.errc and transfer.failure is None:
+                self._fail(transfer, str(status.errc))
+            self._maybe_select(transfer)
+            if not transfer.is_settled:
+                self._judge(transfer, now)
+
+    def _judge(self, transfer: Transfer, now: float) -> None:
+        status = transfer.status
+        if transfer.selection is not None or status.errc:
+            return
+        # Both states are entered only with every wanted piece hashed and written.
+        if status.state in _OVER and status.is_finished and status.total_wanted_done >= status.total_wanted:
+            missing = _missing_file(status, transfer)
+            if missing is not None:
+                self._fail(transfer, f"{missing} is missing or incomplete", ExitStatus.DISK)
+                return
+            transfer.is_done = True
+            self._forget_resume(transfer)
+            self._tell_done(transfer, now)
+        elif self._plan.must_be_complete and status.state is TorrentState.downloading:
+            total = status.torrent_file.num_pieces if status.torrent_file is not None else 0
+            self._fail(
+                transfer,
+                f"only {status.num_pieces} of {total} pieces are in {transfer.save_path}",
+                ExitStatus.DISK,
+            )
+
+    def _maybe_select(self, transfer: Transfer) -> None:
+        info, selection = transfer.status.torrent_file, transfer.selection
+        if info is None or selection is None:
+            return
+        transfer.selection = None
+        try:
+            transfer.handle.prioritize_files(selection.priorities(info))
+        except NothingSelected as error:
+            self._fail(transfer, str(error), ExitStatus.USAGE)
+        transfer.status = transfer.handle.status(_STATUS)
+
+    def _fail(self, transfer: Transfer, why: str, status: ExitStatus = ExitStatus.FAILED) -> None:
+        transfer.failure = status
+        transfer.note = why
+        transfer.is_done = False
+        name = transfer.status.name or transfer.handle.name()
+        self._reporter.complain(
+            "failed", f"{name}: {why}", name=name, info_hash=str(transfer.hashes.best()), status=int(status)
+        )
+
+    def _tell_done(self, transfer: Transfer, now: float) -> None:
+        status, seconds = transfer.status, now - transfer.started
+        received = status.total_payload_download
+        text = f"complete: {status.name} ({format_size(status.total_wanted)}"
+        if received:
+            average = format_rate(received / max(seconds, 0.001))
+            text += f", {format_size(received)} received in {format_elapsed(seconds)}, {average}"
+        self._reporter.event(
+            "complete",
+            text + ")",
+            name=status.name,
+            info_hash=str(transfer.hashes.best()),
+            save_path=transfer.save_path,
+            size=status.total_wanted,
+            downloaded=received,
+            seconds=round(seconds, 3),
+        )
+
+    # ---------------------------------------------------------------------------------------------------- alerts
+
+    def _take(self, alert: Alert) -> None:
+        transfer = self._transfers.get(getattr(alert, "handle", TorrentHandle()))
+        match alert:
+            case SessionErrorAlert():
+                self._reporter.complain("warning", alert.message())
+            case _ if transfer is None:
+                pass
+            case SaveResumeDataAlert():
+                transfer.saving = False
+                if not transfer.is_done:
+                    self._write(transfer, alert.params)
+            case SaveResumeDataFailedAlert():
+                transfer.saving = False
+            case FileErrorAlert() if transfer.failure is None:
+                verb = _VERBS.get(alert.op, alert.op.name.replace("_", " "))
+                self._fail(transfer, f"cannot {verb} {alert.filename}: {alert.error}", ExitStatus.DISK)
+            case TorrentErrorAlert() if transfer.failure is None:
+                where = f" ({alert.filename})" if alert.filename else ""
+                self._fail(transfer, f"{alert.error}{where}")
+            case TrackerErrorAlert():
+                reason = alert.failure_reason or str(alert.error)
+                self._note(transfer, "tracker_error", f"tracker {alert.url}: {reason}", alert.url)
+            case TrackerWarningAlert():
+                text = f"tracker {alert.url} warns: {alert.warning_message}"
+                self._note(transfer, "tracker_warning", text, alert.url)
+            case FastresumeRejectedAlert():
+                self._note(transfer, "warning", f"resume data does not fit the files: {alert.error}")
+            case HashFailedAlert():
+                self._note(transfer, "hash_failed", f"piece {alert.piece_index} came damaged: again")
+            case MetadataReceivedAlert():
+                transfer.note = ""
+                self._reporter.event(
+                    "metadata", f"got the metadata of {alert.torrent_name}", name=alert.torrent_name
+                )
+            case _:
+                pass
+
+    def _note(self, transfer: Transfer, kind: str, text: str, *about: str) -> None:
+        """A trouble that is not the end: shown with the torrent, and said once."""
+        transfer.note = text
+        key = (kind, str(transfer.hashes.best()), *(about or (text,)))
+        if key not in self._told:
+            self._told.add(key)
+            name = transfer.handle.name()
+            self._reporter.complain(kind, f"{name}: {text}", name=name, info_hash=str(transfer.hashes.best()))
+
+    def _view(self, transfer: Transfer) -> TransferView:
+        state = ""
+        if transfer.failure is not None:
+            state = "failed"
+        elif transfer.is_done:
+            state = (
+                "seeding"
+                if self._plan.seed_time and not math.isclose(self._plan.seed_time, 0)
+                else "complete"
+            )
+        return view_of(
+            transfer.status,
+            down_rate=0.0 if transfer.is_settled else transfer.down.rate,
+            up_rate=transfer.up.rate,
+            state=state,
+            note=transfer.note,
+        )
+
+    # --------------------------------------------------------------------------------------------------- resuming
+
+    def _ask_to_save(self, flags: ResumeDataFlags) -> None:
+        for transfer in self._transfers.values():
+            if not transfer.is_done and not transfer.saving and transfer.handle.is_valid():
+                transfer.saving = True
+                transfer.handle.save_resume_data(flags | ResumeDataFlags.save_info_dict)
+
+    def _save_all(self) -> None:
+        unfinished = [t for t in self._transfers.values() if not t.is_done and t.handle.is_valid()]
+        for transfer in unfinished:
+            transfer.handle.pause()
+            transfer.saving = False
+        self._ask_to_save(ResumeDataFlags.flush_disk_cache)
+        deadline = time.monotonic() + SAVE_PATIENCE
+        while any(transfer.saving for transfer in unfinished) and time.monotonic() < deadline:
+            self._session.wait_for_alert(int(TICK * 1000))
+            for alert in self._session.pop_alerts():
+                self._take(alert)
+        if unfinished:
+            self._reporter.event(
+                "saved", f"saved: the same command continues {_names(unfinished)}", torrents=len(unfinished)
+            )
+
+    def _write(self, transfer: Transfer, params: AddTorrentParams) -> None:
+        assert self._store is not None
+        transfer.resume = params
+        try:
+            self._store.save(params)
+        except OSError as error:
+            self._note(transfer, "warning", f"cannot save resume data: {error.strerror or error}")
+
+    def _forget_resume(self, transfer: Transfer) -> None:
+        transfer.resume = None
+        if self._store is None:
+            return
+        try:
+            self._store.remove(transfer.save_path, transfer.hashes)
+        except OSError as error:
+            self._note(transfer, "warning", f"cannot remove old resume data: {error.strerror or error}")
+
+
+def _missing_file(status: TorrentStatus, transfer: Transfer) -> str | None:
+    """A wanted file that is not there in full, in spite of everything.
+
+    Names the session changed would be looked for in vain, but nothing here renames.
+    """
+    info = status.torrent_file
+    if info is None:
+        return None
+    priorities = transfer.handle.get_file_priorities()
+    for index in range(info.files.num_files):
+        if not priorities[index] or info.files.is_pad(index) or info.files.symlink(index):
+            continue
+        path = os.path.join(transfer.save_path, info.files.path(index))
+        try:
+            if os.stat(path).st_size < info.files.size(index):
+                return path
+        except OSError:
+            return path
+    return None
+
+
+def _names(transfers: Sequence[Transfer]) -> str:
+    first = transfers[0].handle.name()
+    return first if len(transfers) == 1 else f"{first} and {len(transfers) - 1} more"

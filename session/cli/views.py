@@ -1,0 +1,126 @@
+"""What is shown of one transfer: a plain record, made from a status, that every kind of display understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import TorrentState, TorrentStatus
+
+__all__ = ["RateMeter", "TransferView", "view_of"]
+
+_SMOOTHING = 0.3
+"""Weight of the newest rate in the one that is shown and that predicts the end."""
+
+_STATES = {
+    TorrentState.checking_files: "checking",
+    TorrentState.checking_resume_data: "checking",
+    TorrentState.downloading_metadata: "getting metadata",
+    TorrentState.downloading: "downloading",
+    TorrentState.finished: "complete",
+    TorrentState.seeding: "complete",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TransferView:
+    """One torrent at one moment."""
+
+    name: str
+    info_hash: str
+    state: str
+    """"checking", "getting metadata", "downloading", "complete", "seeding", "failed"."""
+    progress: float
+    """0 to 1, of what the state is about."""
+    done: int
+    """Wanted bytes that are here."""
+    wanted: int
+    """Wanted bytes; 0 while nobody knows."""
+    down_rate: float
+    """Payload bytes a second."""
+    up_rate: float
+    eta: float | None
+    """Seconds to the end; None when nobody knows."""
+    num_peers: int
+    num_seeds: int
+    num_pieces: int
+    """Pieces here and verified."""
+    total_pieces: int
+    """Pieces of the torrent; 0 while nobody knows."""
+    downloaded: int
+    """Payload bytes of this run."""
+    uploaded: int
+    note: str = ""
+    """What last went wrong, if anything."""
+
+    def as_fields(self) -> dict[str, Any]:
+        """The same for machines (Any: numbers and strings)."""
+        return {
+            "name": self.name,
+            "info_hash": self.info_hash,
+            "state": self.state,
+            "progress": round(self.progress, 6),
+            "done": self.done,
+            "wanted": self.wanted,
+            "download_rate": round(self.down_rate),
+            "upload_rate": round(self.up_rate),
+            "eta": None if self.eta is None else round(self.eta, 1),
+            "peers": self.num_peers,
+            "seeds": self.num_seeds,
+            "pieces": self.num_pieces,
+            "total_pieces": self.total_pieces,
+            "downloaded": self.downloaded,
+            "uploaded": self.uploaded,
+        }
+
+
+class RateMeter:
+    """A rate a person can read: payload counted by the clock, smoothed."""
+
+    __slots__ = ("_at", "_total", "rate")
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        """Bytes per second."""
+        self._at: float | None = None
+        self._total = 0
+
+    def update(self, total: int, now: float) -> float:
+        """`total` bytes until `now`; the rate."""
+        if self._at is None:
+            self._at, self._total = now, total
+            return self.rate
+        elapsed = now - self._at
+        if elapsed >= 0.25:
+            newest = (total - self._total) / elapsed
+            weight = 1.0 if not self.rate else 1.0 - (1.0 - _SMOOTHING) ** elapsed
+            self.rate += (newest - self.rate) * weight
+            self._at, self._total = now, total
+        return self.rate
+
+
+def view_of(
+    status: TorrentStatus, *, down_rate: float, up_rate: float, state: str = "", note: str = ""
+) -> TransferView:
+    """The view of `status`; `state` when it is another than the status says."""
+    left = status.total_wanted - status.total_wanted_done
+    eta = left / down_rate if left and down_rate >= 1 and status.state is TorrentState.downloading else None
+    info = status.torrent_file
+    return TransferView(
+        name=status.name,
+        info_hash=str(status.info_hashes.v1 or status.info_hashes.v2 or ""),
+        state=state or _STATES[status.state],
+        progress=status.progress,
+        done=status.total_wanted_done,
+        wanted=status.total_wanted,
+        down_rate=down_rate,
+        up_rate=up_rate,
+        eta=eta,
+        num_peers=status.num_peers,
+        num_seeds=status.num_seeds,
+        num_pieces=status.num_pieces,
+        total_pieces=info.num_pieces if info is not None else 0,
+        downloaded=status.total_payload_download,
+        uploaded=status.total_payload_upload,
+        note=note,
+    )
