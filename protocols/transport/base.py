@@ -8,8 +8,8 @@ Laws, the same for every transport (`tests/conformance` checks them):
 * No callback runs inside a call of the user, whatever the call finds out.
 * `on_connected` comes first and once.  Nothing comes after `on_closed`, nor after `close()` or `abort()` by the user, which
   are silent.
-* `on_closed` is called once when the world ended the transport behind the user's back (connecting, handshaking, polling).
-  What a call of the user runs into is raised there instead, as `TransportBroken`, and no `on_closed` follows.
+* `on_closed` is called once when the transport ended behind the user's back: the world did it (connecting, handshaking,
+  polling), or a callback of the user raised, which ends the transport and then goes to the base as it is.  What a call of the user runs into is raised there instead, as `TransportBroken`, and no `on_closed` follows.
 * Readiness is a level: `on_readable` is repeated while there is input, no reason to suspend stands, and the end of input
   has not been read.  It may find nothing (`WOULD_BLOCK`): a filter had input of its own.  `on_writable` is repeated while `want_write(True)` stands and there is room.
 * End of input is `recv_into` giving 0, once; sending may go on.

@@ -144,7 +144,12 @@ class MemoryTransport(Transport):
         """Connected, as far as this side goes."""
         if self._end_error is None:
             self._is_connected = True
-            self.user.on_connected(self._base.time())
+            now = self._base.time()
+            try:
+                self.user.on_connected(now)
+            except Exception as exc:
+                self._fail(exc, now)
+                raise
             self.stir()
 
     def stir(self) -> None:
@@ -155,10 +160,14 @@ class MemoryTransport(Transport):
     def _deliver(self) -> None:
         self._delivery = None
         now = self._base.time()
-        if self._is_readable():
-            self.user.on_readable(now)
-        if self._is_writable():
-            self.user.on_writable(now)
+        try:
+            if self._is_readable():
+                self.user.on_readable(now)
+            if self._is_writable():
+                self.user.on_writable(now)
+        except Exception as exc:
+            self._fail(exc, now)
+            raise
         self.stir()  # a level: again while there is something left
 
     def _is_readable(self) -> bool:
@@ -182,6 +191,13 @@ class MemoryTransport(Transport):
         error = TransportBroken(operation, ConnectionResetError("connection reset by peer"))
         self._end(error)
         return error
+
+    def _fail(self, cause: Exception, now: float) -> None:
+        if self._end_error is None:
+            error = TransportBroken("callback", cause)
+            self._out.is_broken = True
+            self._end(error)
+            self.user.on_closed(error, now)
 
     def _end(self, error: TransportError) -> None:
         self._end_error = error

@@ -235,7 +235,11 @@ class StreamTransport(Transport):
         else:
             # The watch of the connect attempt serves on: the host sees one change and no withdrawal.
             self._update_interest()
-        self.user.on_connected(now)
+        try:
+            self.user.on_connected(now)
+        except Exception as exc:
+            self.failed(TransportBroken("callback", exc), now)
+            raise
 
     def failed(self, error: TransportError, now: float) -> None:
         """The world ended it behind the user's back."""
@@ -247,14 +251,19 @@ class StreamTransport(Transport):
     # Inside
 
     def _on_ready(self, events: int) -> None:
-        if events & READ:
-            self.user.on_readable(self._base.time())
-        if events & WRITE and self._mask & WRITE:
-            now = self._base.time()
-            if self._is_connected:
-                self.user.on_writable(now)
-            else:
-                self._finish_connect(now)
+        try:
+            if events & READ:
+                self.user.on_readable(self._base.time())
+            if events & WRITE and self._mask & WRITE:
+                now = self._base.time()
+                if self._is_connected:
+                    self.user.on_writable(now)
+                else:
+                    self._finish_connect(now)
+        except Exception as exc:
+            # Input is a level: a user that fails and stays would fail again at once, for ever.
+            self.failed(TransportBroken("callback", exc), self._base.time())
+            raise
 
     def _finish_connect(self, now: float) -> None:
         sock, observer, connect_error = self._sock, self._observer, self._connect_error

@@ -256,6 +256,7 @@ class TlsFilter(Filter):
             return
         self._cancel_deadline()
         self._is_connected = True
+        self._update_write_interest()
         if self.read_suspended:
             self.below.suspend_reading(_READ_BY_USER)
         self.user.on_connected(now)
@@ -268,7 +269,11 @@ class TlsFilter(Filter):
 
     def _deliver(self, now: float) -> None:
         if self._is_connected and not self.read_suspended:
-            self.user.on_readable(now)
+            try:
+                self.user.on_readable(now)
+            except Exception as exc:
+                self._fail(TransportBroken("callback", exc), now)
+                raise
             self._schedule_delivery()
 
     def _schedule_delivery(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from evtorrent.protocols.engine import Multi
-from evtorrent.protocols.errors import TransportBroken, TransportClosed
+from evtorrent.protocols.errors import TransportBroken, TransportClosed, TransportError
 from evtorrent.protocols.transport import WOULD_BLOCK, Transport
 from support.stream_kit import PAIRS, Listening, pump, settle
 
@@ -151,6 +151,21 @@ def test_writable_is_a_level_while_wanted(pair: tuple[Listening, Listening], mul
     heard = one.count("writable")
     settle(multi)
     assert one.count("writable") == heard
+
+
+def test_what_is_wanted_before_the_connection_holds_after_it(
+    raw: tuple[Transport, Transport], multi: Multi
+) -> None:
+    one, two = Listening(raw[0]), Listening(raw[1])
+    one.transport.want_write(True)
+    two.transport.suspend_reading(MINE)
+    one.also["writable"] = lambda: one.transport.want_write(False)
+    pump(multi, lambda: one.count("writable"))
+    one.transport.send(b"x")
+    settle(multi)
+    assert two.count("readable") == 0
+    two.transport.resume_reading(MINE)
+    pump(multi, lambda: two.received == b"x")
 
 
 def test_reasons_to_suspend_are_independent(pair: tuple[Listening, Listening], multi: Multi) -> None:
@@ -334,3 +349,39 @@ def test_facts(pair: tuple[Listening, Listening]) -> None:
     assert one.transport.local_address == two.transport.peer_address
     assert two.transport.local_address == one.transport.peer_address
     assert one.transport.is_encrypted == ("tls" in one.transport.query("chain"))
+
+
+@pytest.mark.parametrize("where", ["connected", "readable", "writable"])
+def test_a_user_that_raises_loses_its_transport_and_nobody_else(
+    raw: tuple[Transport, Transport], multi: Multi, where: str
+) -> None:
+    reported: list[BaseException] = []
+    multi.on_error = lambda context, error: reported.append(error)
+    one, two = Listening(raw[0], is_reading=False), Listening(raw[1])
+    bug = KeyError("bug")
+
+    def fail() -> None:
+        if where == one.heard[-1]:
+            raise bug
+
+    one.also[where] = fail
+    if where == "writable":
+        one.transport.want_write(True)
+
+    def say() -> None:
+        try:
+            two.transport.send(b"x")
+        except TransportError as exc:
+            two.error = exc
+
+    two.also["connected"] = say
+    pump(multi, lambda: one.count("closed"))
+    assert one.error is not None
+    assert one.error.operation == "callback"
+    assert one.error.cause is bug
+    assert one.transport.is_closed
+    pump(multi, lambda: two.error is not None or two.is_ended)
+    settle(multi)
+    assert reported == [bug]
+    assert one.count(where) == 1 or where == "writable"
+    assert one.count("closed") == 1
