@@ -124,7 +124,7 @@ class TlsFilter(Filter):
             return
         if self._end_error is not None:
             self._maybe_say_last()
-        elif self._wants_write and self._has_room():
+        elif self._is_connected and self._wants_write and self._has_room():
             self.user.on_writable(now)
 
     def on_closed(self, error: TransportError, now: float) -> None:

@@ -161,7 +161,8 @@ def test_what_is_wanted_before_the_connection_holds_after_it(
     two.transport.suspend_reading(MINE)
     one.also["writable"] = lambda: one.transport.want_write(False)
     pump(multi, lambda: one.count("writable"))
-    one.transport.send(b"x")
+    assert one.heard[0] == "connected"
+    one.send_all(b"x")
     settle(multi)
     assert two.count("readable") == 0
     two.transport.resume_reading(MINE)
