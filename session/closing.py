@@ -35,8 +35,7 @@ def _begin(session: Session, on_closed: Callable[[], object] | None = None) -> t
             session._ended.set()
             if on_closed is not None:
                 on_closed()
-            if runtime.is_own:
-                runtime.finish(0)
+            runtime.finish(0)
 
         def begin() -> None:
             _stop_trackers(session, ended)

@@ -26,9 +26,6 @@ class Runtime(Protocol):
     """What `Session` needs of the place it runs in."""
 
     multi: Multi
-    is_own: bool
-    """The loop ends with the session."""
-
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
     def post(self, function: Callable[..., object], *args: Any) -> None: ...
     def finish(self, timeout: float | None) -> bool: ...
@@ -38,8 +35,6 @@ class Runtime(Protocol):
 
 class OwnThread:
     """A thread of our own running a `Reactor`, for programs without a loop."""
-
-    is_own = True
 
     def __init__(self, workers: int) -> None:
         self.multi: Multi
@@ -111,8 +106,6 @@ class OwnThread:
 
 class CallersLoop:
     """The loop the caller drives `multi` with.  The thread that makes the session is taken to be the loop's."""
-
-    is_own = False
 
     def __init__(self, multi: Multi) -> None:
         self.multi = multi

@@ -8,11 +8,10 @@ blocks that one wake-up freed leave together.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ...protocols.errors import RemoteProtocolError
-from ...protocols.peer.messages import Block, Request
+from ...protocols.peer.messages import Request
 from ...protocols.types import BLOCK_SIZE, PieceIndex
 
 if TYPE_CHECKING:
@@ -137,34 +136,16 @@ class Requester:
                 ]
         return requests
 
-    def on_blocks(self, blocks: list[Block], now: float) -> None:
+    def on_blocks(self, blocks: Sequence[tuple[int, int, memoryview]], now: float) -> None:
         """Blocks arrived.  RemoteProtocolError for one that cannot be; one we did not order is counted as waste."""
         self.last_block_at = now
         if self.snubbed:
             self.snubbed = False
             self._link.owner.on_unsnubbed(self._link)
-        download, on_order, link = self._download, self.on_order, self._link
-        per_piece = download.blocks_per_piece
-        receive = download.receive_block
-        accepted = 0
-        for piece, begin, data in blocks:
-            block = begin >> 14
-            key = piece * per_piece + block
-            if key in on_order and not begin & 0x3FFF and block < per_piece:
-                on_order.discard(key)
-                accepted += 1
-                receive(piece, block, data, link)
-            else:
-                self._unordered(piece, begin, data)
+        taken = self._download.receive_blocks(blocks, self.on_order, self._link)
         if self._slow_start:
-            self._target += accepted
-        download.submit_complete()
-
-    def _unordered(self, piece: int, begin: int, data: memoryview) -> None:
-        download = self._download
-        if piece >= download.num_pieces or begin + len(data) > download.piece_size(piece):
-            raise RemoteProtocolError(f"block {begin}+{len(data)} of piece {piece} is outside the torrent")
-        download.count_waste(len(data))
+            self._target += taken
+        self._download.submit_complete()
 
     def on_rejected(self, request: Request) -> None:
         """The peer will not send a block."""

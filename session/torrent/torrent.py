@@ -14,7 +14,7 @@ from ...protocols.bits import Bitfield
 from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
-from ...protocols.types import Address, InfoHashes
+from ...protocols.types import BLOCK_SIZE, Address, InfoHashes
 from ..alerts import (
     BlockFinishedAlert,
     FileErrorAlert,
@@ -429,10 +429,15 @@ class Torrent:
 
     # --------------------------------------------------------------------------------------------- DownloadOwner
 
-    def on_block_finished(self, piece: int, block: int, link: PeerLink) -> None:
-        """A block came."""
-        if self._core.alerts.should_post(BlockFinishedAlert):
-            self.post(BlockFinishedAlert, link.address, link.peer_id, block, piece)
+    @property
+    def wants_block_news(self) -> bool:
+        """Somebody wants alerts about single blocks."""
+        return self._core.alerts.should_post(BlockFinishedAlert)
+
+    def on_blocks_finished(self, blocks: Sequence[tuple[int, int, memoryview]], link: PeerLink) -> None:
+        """Blocks came."""
+        for piece, begin, _ in blocks:
+            self.post(BlockFinishedAlert, link.address, link.peer_id, begin // BLOCK_SIZE, piece)
 
     def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
         """A piece from peers is verified and on disk; those who sent it are the more trusted."""
