@@ -63,12 +63,12 @@ def client_name(peer_id: bytes) -> str:
                 version.pop()
             return f"{name} {'.'.join(map(str, version))}"
     if len(text) >= 4 and text[0] == "M" and text[1].isdigit() and "-" in text[1:8]:
-        digits = text[1:8].split("--")[0].split("-")
+        digits = text[1:8].split("--")[0].rstrip("-").split("-")
         if all(part.isdigit() and part.isascii() for part in digits):
             return f"Mainline {'.'.join(digits)}"
     if len(text) >= 6 and text[0] in _SHADOW and text[4:6] == "--":
-        version = [_DIGITS.find(digit) for digit in text[1:4]]
-        if min(version) >= 0:
+        version = [_DIGITS.find(digit) for digit in text[1:4].rstrip("-")]
+        if version and min(version) >= 0:
             return f"{_SHADOW[text[0]]} {'.'.join(map(str, version))}"
     return (
         "unknown ["

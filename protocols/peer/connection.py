@@ -6,13 +6,17 @@ The law of its states, and who moves it:
         outgoing connections go from HANDSHAKE straight to OPEN
 
 An incoming connection stops reading at its handshake until `accept` has said which torrent it is for; what came behind
-the handshake waits.  Before the number of pieces is known (a magnet link) messages that name a piece are refused, except
-that the peer's bitfield is kept for `set_num_pieces`.
+the handshake waits.  Before the number of pieces is known (a magnet link) what the peer has is kept for `set_num_pieces`,
+hints about pieces are skipped, and other messages that name a piece are refused.
+
+Whoever breaks a rule is heard no more: the error is raised once, the connection is CLOSED, and only events made before it
+can still be taken.  Rules are checked as soon as the bytes that break them are in, not when a message is complete.
 
 Receiving has no copy and no object per block: `receive_buffer` lends a part of a buffer that all connections of a loop
 share, `buffer_received` parses frames where they lie, and blocks come out as one `BlocksReceived` of memoryviews into
 that buffer, valid until the next read of *any* of these connections.  A frame cut short is kept aside, so an idle
-connection holds no buffer.
+connection holds no buffer.  Blocks and requests of one stretch of bytes come out as two batches, blocks first: the order
+between the two means nothing.
 
 Outgoing messages collect in `data_to_send`.  Payloads of blocks are not among them: the owner sends them itself, in slabs
 with their headers (see `session/torrent/uploader.py`), keeping their order with the other messages.
@@ -52,12 +56,26 @@ from .messages import (
     SuggestReceived,
 )
 
-__all__ = ["MAX_FRAME", "MAX_REQUEST_LENGTH", "PeerConnection", "ReceiveBuffer", "State"]
+__all__ = [
+    "MAX_EARLY_BITFIELD",
+    "MAX_EARLY_HAVES",
+    "MAX_FRAME",
+    "MAX_REQUEST_LENGTH",
+    "PeerConnection",
+    "ReceiveBuffer",
+    "State",
+]
 
 MAX_FRAME = 1 << 20
 """Bytes of a message; the largest real ones are bitfields (2 Mi pieces: 256 KiB)."""
 MAX_REQUEST_LENGTH = 128 * 1024
-"""Bytes of a block a peer may ask for; BEP 3 clients drop peers beyond this."""
+"""Bytes of a block a peer may ask for, or send; BEP 3 clients drop peers beyond this."""
+MAX_EARLY_BITFIELD = 256 * 1024
+"""Bytes of a bitfield kept until the number of pieces is known: 2 Mi pieces, the most a torrent may have."""
+MAX_EARLY_HAVES = 128 * 1024
+"""Pieces from the first on whose have messages count before the number of pieces is known (as in libtorrent)."""
+
+_MAX_BLOCK_FRAME = 9 + MAX_REQUEST_LENGTH
 
 _FRAME_HEAD = struct.Struct(">IB")
 _BLOCK_HEAD = struct.Struct(">IBII")
@@ -95,6 +113,7 @@ class PeerConnection:
         "_blocks",
         "_buffer",
         "_carry",
+        "_early_haves",
         "_early_pieces",
         "_events",
         "_fast",
@@ -140,7 +159,8 @@ class PeerConnection:
         self._piece_length = 0
         self._size = 0
         self._got_pieces = False
-        self._early_pieces: bytes | None = None
+        self._early_pieces: tuple[MessageId, bytes] | None = None
+        self._early_haves = 0
         self._buffer = buffer
         self._carry = b""
         self._events: deque[Event] = deque()
@@ -168,14 +188,22 @@ class PeerConnection:
     def set_num_pieces(self, num_pieces: int, piece_length: int, total_size: int) -> None:
         """The torrent's shape, when it is known: at once, or when a magnet link's metadata arrived.
 
-        A bitfield that came earlier is checked and delivered.  RemoteProtocolError when it does not fit.
+        What the peer said it has is checked and delivered, as one event.  RemoteProtocolError when it does not fit.
         """
         self._num_pieces, self._piece_length, self._size = num_pieces, piece_length, total_size
         early, self._early_pieces = self._early_pieces, None
-        if early is not None:
-            self._got_pieces = False
-            _, handler = _HANDLERS[early[0]]
-            handler(self, memoryview(early)[1:])
+        bits, self._early_haves = self._early_haves, 0
+        if early is None and not bits:
+            return
+        try:
+            if bits >> num_pieces:
+                raise RemoteProtocolError(f"piece {bits.bit_length() - 1} of {num_pieces}")
+            if early is not None:
+                bits |= _piece_bits(*early, num_pieces)
+        except RemoteProtocolError:
+            self.close()
+            raise
+        self._events.append(PiecesReceived(bits))
 
     def send_choke(self, choke: bool) -> None:
         """choke or unchoke; does nothing when nothing changes."""
@@ -193,13 +221,13 @@ class PeerConnection:
 
     def send_pieces(self, have: Bitfield) -> None:
         """What we have, once, right after the handshake: have all, have none (BEP 6) or a bitfield."""
-        if self._fast and have.all():
+        if not have.any():  # First: the field of a torrent without metadata is empty, both full and not.
+            # BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
+            if self._fast:
+                self._out.append(codec.pack_simple(MessageId.HAVE_NONE))
+        elif self._fast and have.all():
             self._out.append(codec.pack_simple(MessageId.HAVE_ALL))
-        elif self._fast and not have.any():
-            self._out.append(codec.pack_simple(MessageId.HAVE_NONE))
-        elif (
-            have.any()
-        ):  # BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
+        else:
             self._out.append(codec.pack_bitfield(have.to_wire()))
 
     def send_have(self, piece: PieceIndex) -> None:
@@ -252,10 +280,13 @@ class PeerConnection:
         return True
 
     def close(self) -> None:
-        """No more input is taken; output already made may still be sent."""
+        """No more input is taken; events and output already made may still be taken."""
         self.state = State.CLOSED
         self._carry = b""
         self._early_pieces = None
+        self._early_haves = 0
+        self._blocks = []
+        self._requests = []
 
     # ------------------------------------------------------------------------------------------------ inputs
 
@@ -267,26 +298,31 @@ class PeerConnection:
         return self._buffer.view[len(carry) :]
 
     def buffer_received(self, count: int) -> None:
-        """`count` bytes are in the buffer lent last.  RemoteProtocolError when they break a rule."""
+        """`count` bytes are in the buffer lent last.  RemoteProtocolError, once, when they break a rule."""
         end = len(self._carry) + count
         self._carry = b""
         if self.state is State.CLOSED:
             return
-        used = self._parse(end) if self.state is State.OPEN else self._parse_handshake(end)
+        try:
+            used = self._parse(0, end) if self.state is State.OPEN else self._parse_handshake(end)
+        except RemoteProtocolError:
+            self.close()
+            raise
         if used < end:
             self._carry = bytes(self._buffer.view[used:end])
-            if len(self._carry) > MAX_FRAME + 4 + HANDSHAKE_LENGTH:
-                raise RemoteProtocolError("more than a message sent before the handshake was answered")
 
     def receive_data(self, data: Buffer) -> None:
-        """The same for bytes that are elsewhere.  Events are not to be left until later: see `receive_buffer`."""
-        view = memoryview(data)
-        while len(view) and self.state is not State.CLOSED:
-            room = self.receive_buffer()
-            count = min(len(room), len(view))
-            room[:count] = view[:count]
-            self.buffer_received(count)
-            view = view[count:]
+        """The same for bytes that are elsewhere.  LocalProtocolError when there are more than `receive_buffer` lends:
+        blocks among the first would be overwritten before anybody saw them.
+        """
+        if self.state is State.CLOSED:
+            return
+        room = self.receive_buffer()
+        count = len(data)
+        if count > len(room):
+            raise LocalProtocolError(f"{count} bytes for a buffer with room for {len(room)}")
+        room[:count] = data
+        self.buffer_received(count)
 
     # ----------------------------------------------------------------------------------------------- outputs
 
@@ -330,6 +366,8 @@ class PeerConnection:
 
     def _parse_handshake(self, end: int) -> int:
         if self.state is State.ACCEPTING:
+            if end > MAX_FRAME:
+                raise RemoteProtocolError("more than a message sent before the handshake was answered")
             return 0
         view = self._buffer.view[:end]
         check_prefix(view)
@@ -344,32 +382,24 @@ class PeerConnection:
             self.state = State.ACCEPTING
             return HANDSHAKE_LENGTH
         self._open()
-        # Messages behind the handshake wait for the owner, who must say `set_num_pieces` first.
-        return HANDSHAKE_LENGTH + self._parse_behind(end)
-
-    def _parse_behind(self, end: int) -> int:
-        rest = end - HANDSHAKE_LENGTH
-        if rest:
-            self._buffer.data[:rest] = self._buffer.data[HANDSHAKE_LENGTH:end]
-        return self._parse(rest) if rest else 0
+        return self._parse(HANDSHAKE_LENGTH, end)
 
     def _open(self) -> None:
         self.state = State.OPEN
         self._fast = self._both(Capability.FAST)
 
-    def _parse(self, end: int) -> int:
-        """Parse the frames in the first `end` bytes of the buffer; gives how many bytes they took."""
+    def _parse(self, position: int, end: int) -> int:
+        """Parse the frames between two positions of the buffer; gives the position of the first that is cut short."""
         data, view = self._buffer.data, self._buffer.view
         unpack_block, unpack_request = _BLOCK_HEAD.unpack_from, _REQUEST_FRAME.unpack_from
         blocks = self._blocks
-        position = 0
+        longest_block = _MAX_BLOCK_FRAME
         while end - position >= 4:
             if end - position >= 13:
                 length, kind, piece, begin = unpack_block(data, position)
                 frame_end = position + 4 + length
-                if kind == 7 and length > 9:
+                if kind == 7 and 9 < length <= longest_block:
                     if frame_end > end:
-                        self._check_length(length)
                         break
                     blocks.append(Block(piece, begin, view[position + 13 : frame_end]))
                     position = frame_end
@@ -378,12 +408,15 @@ class PeerConnection:
                     if frame_end > end:
                         break
                     _, _, piece, begin, size = unpack_request(data, position)
-                    self._add_request(piece, begin, size)
+                    self._requests.append(self._checked_block(piece, begin, size))
                     position = frame_end
                     continue
             (length,) = _U32.unpack_from(data, position)
-            self._check_length(length)
             frame_end = position + 4 + length
+            if length and end - position > 4:
+                self._check_size(data[position + 4], length - 1)
+            elif length > MAX_FRAME:
+                raise RemoteProtocolError(f"message of {length} bytes")
             if frame_end > end:
                 break
             if length:
@@ -394,9 +427,12 @@ class PeerConnection:
         self._flush_batches()
         return position
 
-    def _check_length(self, length: int) -> None:
-        if length > MAX_FRAME:
-            raise RemoteProtocolError(f"message of {length} bytes")
+    def _check_size(self, kind: int, size: int) -> None:
+        """Refuse a message whose payload cannot have `size` bytes, before they are waited for."""
+        least, most = _SIZES.get(kind, _ANY_SIZE)
+        if not least <= size <= most:
+            name = MessageId(kind).name if kind in _SIZES else f"message {kind}"
+            raise RemoteProtocolError(f"{name} with {size} bytes of payload")
 
     def _flush_batches(self) -> None:
         if self._blocks:
@@ -409,18 +445,10 @@ class PeerConnection:
             self._events.append(RequestsReceived(requests))
 
     def _dispatch(self, kind: int, payload: memoryview) -> None:
-        entry = _HANDLERS.get(kind)
-        if entry is None:
-            return  # Unknown messages are skipped, as every client does: it is how the protocol has grown.
-        size, handler = entry
-        if size is not None and len(payload) != size:
-            raise RemoteProtocolError(f"{MessageId(kind).name} with {len(payload)} bytes of payload")
-        handler(self, payload)
-
-    def _add_request(self, piece: int, begin: int, length: int) -> None:
-        if self._blocks:
-            self._flush_batches()
-        self._requests.append(self._checked_block(piece, begin, length))
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, payload)
+        # Unknown messages are skipped, as every client does: it is how the protocol has grown.
 
     def _checked_block(self, piece: int, begin: int, length: int) -> Request:
         index = self._checked_piece(piece)
@@ -438,7 +466,8 @@ class PeerConnection:
         return PieceIndex(piece)
 
     def _need_fast(self, kind: str) -> None:
-        # BEP 6: "If the fast extension is not negotiated … the peer MUST close the connection."
+        # BEP 6, of each of its messages: "When the fast extension is disabled, if a peer receives …, the peer MUST
+        # close the connection."
         if not self._fast:
             raise RemoteProtocolError(f"{kind} without the fast extension")
 
@@ -462,41 +491,33 @@ class PeerConnection:
 
     def _handle_have(self, payload: memoryview) -> None:
         (piece,) = _U32.unpack(payload)
-        if self._num_pieces is None:
-            return  # Nothing can be checked yet, and the peer says it again in no other way: libtorrent ignores it too.
-        self._events.append(HaveReceived(self._checked_piece(piece)))
+        if self._num_pieces is not None:
+            self._events.append(HaveReceived(self._checked_piece(piece)))
+        elif piece < MAX_EARLY_HAVES:
+            self._early_haves |= 1 << piece
 
     def _handle_bitfield(self, payload: memoryview) -> None:
-        if not self._first_pieces(MessageId.BITFIELD, payload):
-            return
-        assert self._num_pieces is not None
-        self._events.append(PiecesReceived(Bitfield.from_wire(payload, self._num_pieces).bits))
+        self._pieces_received(MessageId.BITFIELD, payload)
 
     def _handle_have_all(self, payload: memoryview) -> None:
         self._need_fast("have all")
-        if self._first_pieces(MessageId.HAVE_ALL, payload):
-            assert self._num_pieces is not None
-            self._events.append(PiecesReceived((1 << self._num_pieces) - 1))
+        self._pieces_received(MessageId.HAVE_ALL, payload)
 
     def _handle_have_none(self, payload: memoryview) -> None:
         self._need_fast("have none")
-        if self._first_pieces(MessageId.HAVE_NONE, payload):
-            self._events.append(PiecesReceived(0))
+        self._pieces_received(MessageId.HAVE_NONE, payload)
 
-    def _first_pieces(self, kind: MessageId, payload: memoryview) -> bool:
+    def _pieces_received(self, kind: MessageId, payload: memoryview) -> None:
+        # BEP 3 wants a bitfield to come first of all; extension handshakes before it are common, so only twice is wrong.
         if self._got_pieces:
-            raise RemoteProtocolError(f"{kind.name} a second time")
+            raise RemoteProtocolError(f"{kind.name} after the peer said what it has")
         self._got_pieces = True
-        if self._num_pieces is None:
-            self._early_pieces = bytes([kind]) + bytes(payload)
-            return False
-        return True
-
-    def _handle_request(self, payload: memoryview) -> None:
-        self._add_request(*_TRIPLE.unpack(payload))
-
-    def _handle_piece(self, payload: memoryview) -> None:
-        raise RemoteProtocolError(f"block with {len(payload) - 8} bytes of payload")
+        if self._num_pieces is not None:
+            self._events.append(PiecesReceived(_piece_bits(kind, payload, self._num_pieces)))
+            return
+        if len(payload) > MAX_EARLY_BITFIELD:
+            raise RemoteProtocolError(f"bitfield of {len(payload)} bytes")
+        self._early_pieces = (kind, bytes(payload))
 
     def _handle_cancel(self, payload: memoryview) -> None:
         self._events.append(CancelReceived(self._checked_block(*_TRIPLE.unpack(payload))))
@@ -516,13 +537,13 @@ class PeerConnection:
             self._events.append(AllowedFast(self._checked_piece(_U32.unpack(payload)[0])))
 
     def _handle_port(self, payload: memoryview) -> None:
-        self._events.append(PortReceived(int.from_bytes(payload, "big")))
+        port = int.from_bytes(payload, "big")
+        if port:
+            self._events.append(PortReceived(port))
 
     def _handle_extended(self, payload: memoryview) -> None:
         if not self.supports_extensions:
             raise RemoteProtocolError("extended message without the extension protocol")
-        if not len(payload):
-            raise RemoteProtocolError("extended message without an id")
         if payload[0] == 0:
             message = parse_handshake(payload[1:])
             self.extensions.update(message)
@@ -533,22 +554,48 @@ class PeerConnection:
             self._events.append(ExtensionMessage(name, bytes(payload[1:])))
 
 
-_HANDLERS: dict[int, tuple[int | None, Callable[[PeerConnection, memoryview], None]]] = {
-    MessageId.CHOKE: (0, PeerConnection._handle_choke),
-    MessageId.UNCHOKE: (0, PeerConnection._handle_unchoke),
-    MessageId.INTERESTED: (0, PeerConnection._handle_interested),
-    MessageId.NOT_INTERESTED: (0, PeerConnection._handle_not_interested),
-    MessageId.HAVE: (4, PeerConnection._handle_have),
-    MessageId.BITFIELD: (None, PeerConnection._handle_bitfield),
-    MessageId.REQUEST: (12, PeerConnection._handle_request),
-    MessageId.PIECE: (None, PeerConnection._handle_piece),
-    MessageId.CANCEL: (12, PeerConnection._handle_cancel),
-    MessageId.PORT: (2, PeerConnection._handle_port),
-    MessageId.SUGGEST: (4, PeerConnection._handle_suggest),
-    MessageId.HAVE_ALL: (0, PeerConnection._handle_have_all),
-    MessageId.HAVE_NONE: (0, PeerConnection._handle_have_none),
-    MessageId.REJECT: (12, PeerConnection._handle_reject),
-    MessageId.ALLOWED_FAST: (4, PeerConnection._handle_allowed_fast),
-    MessageId.EXTENDED: (None, PeerConnection._handle_extended),
+def _piece_bits(kind: MessageId, payload: Buffer, num_pieces: int) -> int:
+    """The pieces a bitfield, have all or have none names, piece i at bit i."""
+    if kind is MessageId.BITFIELD:
+        return Bitfield.from_wire(payload, num_pieces).bits
+    return (1 << num_pieces) - 1 if kind is MessageId.HAVE_ALL else 0
+
+
+_HANDLERS: dict[int, Callable[[PeerConnection, memoryview], None]] = {
+    MessageId.CHOKE: PeerConnection._handle_choke,
+    MessageId.UNCHOKE: PeerConnection._handle_unchoke,
+    MessageId.INTERESTED: PeerConnection._handle_interested,
+    MessageId.NOT_INTERESTED: PeerConnection._handle_not_interested,
+    MessageId.HAVE: PeerConnection._handle_have,
+    MessageId.BITFIELD: PeerConnection._handle_bitfield,
+    MessageId.CANCEL: PeerConnection._handle_cancel,
+    MessageId.PORT: PeerConnection._handle_port,
+    MessageId.SUGGEST: PeerConnection._handle_suggest,
+    MessageId.HAVE_ALL: PeerConnection._handle_have_all,
+    MessageId.HAVE_NONE: PeerConnection._handle_have_none,
+    MessageId.REJECT: PeerConnection._handle_reject,
+    MessageId.ALLOWED_FAST: PeerConnection._handle_allowed_fast,
+    MessageId.EXTENDED: PeerConnection._handle_extended,
 }
-"""Message id → (bytes of payload or None when any, handler)."""
+"""Message id → what is done about it.  Requests and blocks are the data plane: `_parse` takes them itself."""
+
+_ANY_SIZE = (0, MAX_FRAME - 1)
+_SIZES: dict[int, tuple[int, int]] = {
+    MessageId.CHOKE: (0, 0),
+    MessageId.UNCHOKE: (0, 0),
+    MessageId.INTERESTED: (0, 0),
+    MessageId.NOT_INTERESTED: (0, 0),
+    MessageId.HAVE: (4, 4),
+    MessageId.BITFIELD: (0, MAX_FRAME - 1),
+    MessageId.REQUEST: (12, 12),
+    MessageId.PIECE: (9, _MAX_BLOCK_FRAME - 1),
+    MessageId.CANCEL: (12, 12),
+    MessageId.PORT: (2, 2),
+    MessageId.SUGGEST: (4, 4),
+    MessageId.HAVE_ALL: (0, 0),
+    MessageId.HAVE_NONE: (0, 0),
+    MessageId.REJECT: (12, 12),
+    MessageId.ALLOWED_FAST: (4, 4),
+    MessageId.EXTENDED: (1, MAX_FRAME - 1),
+}
+"""Message id → least and most bytes of payload."""

@@ -106,8 +106,8 @@ class HaveReceived:
 class PiecesReceived:
     """What the peer had when it connected: bitfield, have all or have none.
 
-    `bits` has piece i at bit i.  Before the metadata is known it is None and the connection keeps the message; it is
-    delivered, checked, by `PeerConnection.set_num_pieces`.
+    `bits` has piece i at bit i.  Before the number of pieces is known the connection keeps what the peer said; it is
+    delivered, checked, by `PeerConnection.set_num_pieces`, with the haves that came meanwhile.
     """
 
     bits: int
@@ -122,7 +122,10 @@ class RequestsReceived:
 
 @dataclass(frozen=True, slots=True)
 class BlocksReceived:
-    """Blocks that arrived in one read.  Consume before the next one."""
+    """Blocks that arrived in one read.  Consume before the next one.
+
+    Their indices are as the peer sent them: whether a block was asked for is the owner's to know.
+    """
 
     blocks: list[Block]
 

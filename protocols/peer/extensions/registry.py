@@ -12,12 +12,21 @@ from ... import bencode
 from ...errors import RemoteProtocolError
 from ...types import Buffer
 
-__all__ = ["MAX_HANDSHAKE_SIZE", "MAX_PEER_EXTENSIONS", "ExtensionRegistry", "PeerExtensions"]
+__all__ = [
+    "MAX_EXTENSION_NAME",
+    "MAX_HANDSHAKE_SIZE",
+    "MAX_PEER_EXTENSIONS",
+    "ExtensionRegistry",
+    "PeerExtensions",
+    "parse_handshake",
+]
 
 MAX_HANDSHAKE_SIZE = 64 * 1024
 """Bytes of an extension handshake; real ones have a few hundred."""
 MAX_PEER_EXTENSIONS = 100
 """Extensions one peer may announce; more are ignored."""
+MAX_EXTENSION_NAME = 64
+"""Bytes of an extension's name; extensions with longer ones are ignored."""
 
 
 class ExtensionRegistry:
@@ -94,24 +103,26 @@ class PeerExtensions:
         if isinstance(address := message.get(b"yourip"), bytes) and len(address) in (4, 16):
             self.your_ip = address
 
-    def _update_ids(self, table: dict[Any, Any]) -> None:
+    def _update_ids(self, table: dict[bytes, Any]) -> None:
         for raw, number in table.items():
-            if not isinstance(raw, bytes) or not isinstance(number, int) or not 0 <= number <= 255:
+            if len(raw) > MAX_EXTENSION_NAME or not isinstance(number, int) or not 0 <= number <= 255:
                 continue
             name = raw.decode("utf-8", "replace")
-            if (
-                number == 0
-            ):  # BEP 10: "setting an extension number to zero means that the extension is not supported"
+            if number == 0:
+                # BEP 10: "setting an extension number to zero means that the extension is not supported/disabled"
                 self._ids.pop(name, None)
             elif name in self._ids or len(self._ids) < MAX_PEER_EXTENSIONS:
                 self._ids[name] = number
 
 
 def parse_handshake(payload: Buffer) -> dict[bytes, Any]:
-    """Decode the payload of an extension handshake.  RemoteProtocolError when it is no dictionary or too large."""
+    """Decode the payload of an extension handshake.  RemoteProtocolError when it is no dictionary or too large.
+
+    Keys out of order and bytes behind the dictionary are accepted, as libtorrent does.
+    """
     if len(payload) > MAX_HANDSHAKE_SIZE:
         raise RemoteProtocolError(f"extension handshake of {len(payload)} bytes")
-    message = bencode.decode(bytes(payload))
+    message, _ = bencode.decode_prefix(payload, strict=False)
     if not isinstance(message, dict):
         raise RemoteProtocolError("extension handshake is no dictionary")
     return message
