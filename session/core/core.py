@@ -46,6 +46,7 @@ from .counting import session_counters
 from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
+from .presence import SessionPresence
 from .quotas import Quotas
 from .tuning import Tuning
 
@@ -103,6 +104,7 @@ class Core:
         self.dirty: dict[Torrent, None] = {}
         """Torrents whose status changed since it was last posted."""
         self._listeners: ListenerGroup | None = None
+        self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
         self._last_tick = self.base.time()
         self._outgoing_port = 0
@@ -111,6 +113,7 @@ class Core:
 
     def start(self) -> None:
         """Listen and begin to tick."""
+        self.base.add_handle(self._presence)
         self.listen()
         self._last_tick = self.base.time()
         self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
@@ -182,6 +185,7 @@ class Core:
         self.torrents.clear()
         self.disk.close()
         self.buffers.clear()
+        self._presence.finish()
 
     # --------------------------------------------------------------------------------------------------- torrents
 
