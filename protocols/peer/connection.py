@@ -391,7 +391,7 @@ class PeerConnection:
     def _parse(self, position: int, end: int) -> int:
         """Parse the frames between two positions of the buffer; gives the position of the first that is cut short."""
         data, view = self._buffer.data, self._buffer.view
-        unpack_block, unpack_request = _BLOCK_HEAD.unpack_from, _REQUEST_FRAME.unpack_from
+        unpack_block = _BLOCK_HEAD.unpack_from
         blocks = self._blocks
         longest_block = _MAX_BLOCK_FRAME
         while end - position >= 4:
@@ -401,15 +401,13 @@ class PeerConnection:
                 if kind == 7 and 9 < length <= longest_block:
                     if frame_end > end:
                         break
-                    blocks.append(Block(piece, begin, view[position + 13 : frame_end]))
+                    blocks.append((piece, begin, view[position + 13 : frame_end]))
                     position = frame_end
                     continue
                 if kind == 6 and length == 13:
                     if frame_end > end:
                         break
-                    _, _, piece, begin, size = unpack_request(data, position)
-                    self._requests.append(self._checked_block(piece, begin, size))
-                    position = frame_end
+                    position = self._parse_requests(position, end)
                     continue
             (length,) = _U32.unpack_from(data, position)
             frame_end = position + 4 + length
@@ -425,6 +423,24 @@ class PeerConnection:
                 self._dispatch(data[position + 4], view[position + 5 : frame_end])
             position = frame_end
         self._flush_batches()
+        return position
+
+    def _parse_requests(self, position: int, end: int) -> int:
+        """Take all requests that follow each other from `position` on; gives the position behind them."""
+        count = (end - position) // _REQUEST_FRAME.size
+        # Most are inside a full piece; the rest, and what is wrong, is looked at closely.
+        full_pieces = (self._num_pieces or 0) - 1
+        piece_length, longest = self._piece_length, MAX_REQUEST_LENGTH
+        append, new = self._requests.append, tuple.__new__
+        frames = self._buffer.view[position : position + count * _REQUEST_FRAME.size]
+        for length, kind, piece, begin, size in _REQUEST_FRAME.iter_unpack(frames):
+            if kind != 6 or length != 13:
+                break
+            if piece < full_pieces and begin + size <= piece_length and 0 < size <= longest:
+                append(new(Request, (piece, begin, size)))
+            else:
+                append(self._checked_block(piece, begin, size))
+            position += 17
         return position
 
     def _check_size(self, kind: int, size: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..types import PeerId, PieceIndex, Sha1Hash
 
@@ -63,12 +63,11 @@ class Request(NamedTuple):
     length: int
 
 
-class Block(NamedTuple):
-    """A block's payload, in the receive buffer: valid only until the next read."""
+Block: TypeAlias = tuple[int, int, memoryview]
+"""Piece, begin and payload of a block; the payload lies in the receive buffer and is valid only until the next read.
 
-    piece: PieceIndex
-    begin: int
-    data: memoryview
+A plain tuple, and its numbers as they came: there is one for every 16 KiB.  Whoever ordered the block knows what fits.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Download:
     def receive_blocks(
         self, blocks: Sequence[tuple[int, int, memoryview]], on_order: set[int], link: PeerLink
     ) -> int:
-        """Blocks from `link`, which has `on_order`.  Each is copied here, once.  Gives how many were taken.
+        """Blocks from `link`, which has `on_order`.  Each is copied here, once.  Gives how many bytes came, needed or not.
 
         RemoteProtocolError for a block outside the torrent; one that is not on order is counted as waste.
         """
@@ -122,8 +122,9 @@ class Download:
         per_piece, find_view = self.blocks_per_piece, self._assembly.views.get
         block_received, odd = self.picker.block_received, self.has_odd_blocks
         last_piece = self.num_pieces - 1
-        taken = 0
+        received = 0
         for piece, begin, data in blocks:
+            received += len(data)
             block = begin >> 14
             key = piece * per_piece + block
             if key not in on_order or begin & 0x3FFF or block >= per_piece:
@@ -144,12 +145,11 @@ class Download:
             if view is None:
                 view = self._assembly.open(piece, self.piece_size(piece))
             view[begin : begin + size] = data
-            taken += 1
             if outcome is _PIECE_COMPLETE:
                 self._complete.append(piece)
-        if taken and self._owner.wants_block_news:
+        if self._owner.wants_block_news:
             self._owner.on_blocks_finished(blocks, link)
-        return taken
+        return received
 
     def _receive_unordered(self, piece: int, begin: int, data: memoryview) -> None:
         if piece >= self.num_pieces or begin + len(data) > self.piece_size(piece):

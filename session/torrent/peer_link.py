@@ -356,8 +356,7 @@ class PeerLink:
         requester = self.requester
         if requester is None:
             raise RemoteProtocolError("block that was never asked for")
-        self.meters.payload_down.add(sum([len(block[2]) for block in event.blocks]))
-        requester.on_blocks(event.blocks, now)
+        self.meters.payload_down.add(requester.on_blocks(event.blocks, now))
         requester.fill(now)
         if not requester.on_order and self.connection.am_interested:
             self.owner.on_idle(self)

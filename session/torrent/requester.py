@@ -136,16 +136,18 @@ class Requester:
                 ]
         return requests
 
-    def on_blocks(self, blocks: Sequence[tuple[int, int, memoryview]], now: float) -> None:
-        """Blocks arrived.  RemoteProtocolError for one that cannot be; one we did not order is counted as waste."""
+    def on_blocks(self, blocks: Sequence[tuple[int, int, memoryview]], now: float) -> int:
+        """Blocks arrived; gives their bytes.  RemoteProtocolError for one that cannot be; what we did not order is waste."""
         self.last_block_at = now
         if self.snubbed:
             self.snubbed = False
             self._link.owner.on_unsnubbed(self._link)
-        taken = self._download.receive_blocks(blocks, self.on_order, self._link)
+        before = len(self.on_order)
+        received = self._download.receive_blocks(blocks, self.on_order, self._link)
         if self._slow_start:
-            self._target += taken
+            self._target += before - len(self.on_order)
         self._download.submit_complete()
+        return received
 
     def on_rejected(self, request: Request) -> None:
         """The peer will not send a block."""

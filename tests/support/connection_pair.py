@@ -7,7 +7,7 @@ from typing import Any
 from evtorrent.protocols.peer.connection import PeerConnection, ReceiveBuffer
 from evtorrent.protocols.peer.extensions.registry import ExtensionRegistry
 from evtorrent.protocols.peer.handshake import Capability, Handshake
-from evtorrent.protocols.peer.messages import Block, BlocksReceived, Event, RequestsReceived
+from evtorrent.protocols.peer.messages import BlocksReceived, Event, RequestsReceived
 from evtorrent.protocols.types import PeerId, Sha1Hash
 
 INFO_HASH = Sha1Hash(b"\xaa" * 20)
@@ -31,7 +31,7 @@ def flat(events: list[Event]) -> list[Any]:
     for event in events:
         if isinstance(event, BlocksReceived):
             result += [
-                BlocksReceived([Block(piece, begin, memoryview(bytes(data)))])
+                BlocksReceived([(piece, begin, memoryview(bytes(data)))])
                 for piece, begin, data in event.blocks
             ]
         elif isinstance(event, RequestsReceived):

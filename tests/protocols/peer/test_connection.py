@@ -13,7 +13,6 @@ from evtorrent.protocols.peer.extensions.registry import ExtensionRegistry
 from evtorrent.protocols.peer.handshake import Capability, Handshake
 from evtorrent.protocols.peer.messages import (
     AllowedFast,
-    Block,
     BlocksReceived,
     CancelReceived,
     ChokeChanged,
@@ -226,11 +225,11 @@ def test_other_messages_keep_their_place_among_batches() -> None:
     choke = codec.pack_simple(MessageId.CHOKE)
     connection.receive_data(block + choke + request + choke + block)
     assert take_events(connection) == [
-        BlocksReceived([Block(PieceIndex(1), 0, memoryview(b"abc"))]),
+        BlocksReceived([(PieceIndex(1), 0, memoryview(b"abc"))]),
         ChokeChanged(True),
         RequestsReceived([BLOCK]),
         ChokeChanged(True),
-        BlocksReceived([Block(PieceIndex(1), 0, memoryview(b"abc"))]),
+        BlocksReceived([(PieceIndex(1), 0, memoryview(b"abc"))]),
     ]
 
 
@@ -495,7 +494,7 @@ def test_an_error_is_raised_once_and_events_before_it_stay() -> None:
     connection.receive_data(codec.pack_have(3) + bad)
     assert take_events(connection) == [
         HaveReceived(PieceIndex(1)),
-        BlocksReceived([Block(PieceIndex(1), 0, memoryview(b"abc"))]),
+        BlocksReceived([(PieceIndex(1), 0, memoryview(b"abc"))]),
     ]
 
 

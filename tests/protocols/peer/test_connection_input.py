@@ -21,7 +21,6 @@ from evtorrent.protocols.peer.extensions.registry import MAX_HANDSHAKE_SIZE, Ext
 from evtorrent.protocols.peer.handshake import Capability
 from evtorrent.protocols.peer.messages import (
     AllowedFast,
-    Block,
     BlocksReceived,
     CancelReceived,
     ChokeChanged,
@@ -73,11 +72,11 @@ STREAM: list[tuple[bytes, Event | None]] = [
     (codec.pack_request(MessageId.CANCEL, LAST), CancelReceived(LAST)),
     (
         codec.pack_block_header(5, 16384, 40) + b"x" * 40,
-        BlocksReceived([Block(PieceIndex(5), 16384, memoryview(b"x" * 40))]),
+        BlocksReceived([(PieceIndex(5), 16384, memoryview(b"x" * 40))]),
     ),
     (
         codec.pack_block_header(5, 0, 1) + b"y",
-        BlocksReceived([Block(PieceIndex(5), 0, memoryview(b"y"))]),
+        BlocksReceived([(PieceIndex(5), 0, memoryview(b"y"))]),
     ),
     (codec.pack_have(3), HaveReceived(PieceIndex(3))),
     (codec.KEEP_ALIVE, None),
@@ -293,7 +292,7 @@ def test_limit_of_a_block_sent(size: int) -> None:
     connection = opened()
     longest = bytes(MAX_REQUEST_LENGTH)
     assert feed_in_parts(connection, codec.pack_block_header(0, 0, len(longest)) + longest, size) == [
-        BlocksReceived([Block(PieceIndex(0), 0, memoryview(longest))])
+        BlocksReceived([(PieceIndex(0), 0, memoryview(longest))])
     ]
     with pytest.raises(RemoteProtocolError, match="PIECE with 131081 bytes"):
         feed_in_parts(connection, codec.pack_block_header(0, 0, len(longest) + 1) + longest + b"x", size)
