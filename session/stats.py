@@ -1,7 +1,8 @@
 """Counters and gauges of the session, with libtorrent's dotted names.
 
-Only those this version keeps are listed: a metric that exists is true.  They are plain integers in one dictionary, so that
-the data plane counts with a single `values[name] += n`; anybody else takes a `snapshot()`.
+Only those this version keeps are listed: a metric that exists is true.  They are plain integers in one dictionary, counted
+with a single `values[name] += n` where something happens; what is known elsewhere (bytes, gauges) is filled in when
+somebody asks, by `core/counting.py`.
 """
 
 from __future__ import annotations
@@ -57,23 +58,14 @@ _COUNTERS = (
     # Pieces
     "ses.num_piece_passed",
     "ses.num_piece_failed",
-    "ses.num_have_pieces",
     "ses.num_total_pieces_added",
     # Bytes
     "net.sent_bytes",
     "net.sent_payload_bytes",
-    "net.sent_tracker_bytes",
     "net.recv_bytes",
     "net.recv_payload_bytes",
-    "net.recv_tracker_bytes",
     "net.recv_failed_bytes",
     "net.recv_redundant_bytes",
-    # Disk
-    "disk.num_blocks_written",
-    "disk.num_blocks_read",
-    "disk.num_blocks_hashed",
-    "disk.num_write_ops",
-    "disk.num_read_ops",
 )
 
 _GAUGES = (

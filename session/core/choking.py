@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..flags import ChokingAlgorithm, SeedChokingAlgorithm
-from .choker import ChokeCandidate, Choker, ChokerSettings
+from .choker import ChokeCandidate, Choker, ChokerSettings, num_slots
 
 if TYPE_CHECKING:
     from ..torrent.peer_link import PeerLink
@@ -17,7 +17,7 @@ __all__ = ["Choking"]
 class Choking:
     """Applies the choker to every link of every torrent that is online."""
 
-    __slots__ = ("_choker", "_core", "_marks", "_quota_pieces", "_unchoked")
+    __slots__ = ("_choker", "_core", "_marks", "_quota_pieces", "_unchoked", "num_slots")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -25,6 +25,8 @@ class Choking:
         self._unchoked: dict[PeerLink, None] = {}
         self._marks: dict[PeerLink, tuple[int, int]] = {}
         self._quota_pieces = core.settings.get_int("seeding_piece_quota")
+        self.num_slots = num_slots((), self._choker.settings, 1.0)
+        """Upload slots at present, `inf` without limit."""
 
     def settings_changed(self) -> None:
         """Take the settings over; they count from the next round on."""
@@ -44,6 +46,7 @@ class Choking:
         ]
         actions = self._choker.handle_timeout([self._candidate(link) for link in links], now)
         self._marks = {link: (link.meters.payload_down.total, link.meters.payload_up.total) for link in links}
+        self.num_slots = actions.num_slots
         optimistic = actions.optimistic
         for link in links:
             link.optimistic = link in optimistic
@@ -75,7 +78,11 @@ class Choking:
             self._unchoked.pop(link, None)
         else:
             self._unchoked[link] = None
-        link.choke(choke, now)
+        dropped = link.choke(choke, now)
+        if dropped:
+            values = self._core.counters.values
+            values["peer.choked_piece_requests"] += dropped
+            values["peer.piece_rejects"] += dropped
 
     def _candidate(self, link: PeerLink) -> ChokeCandidate:
         torrent = link.torrent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _MAX_HALF_OPEN = 100
 class Connector:
     """Spends the session's allowance of new connections."""
 
-    __slots__ = ("_allowance", "_core", "_turn", "num_half_open", "num_links")
+    __slots__ = ("_allowance", "_core", "_turn", "num_links")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -29,7 +30,7 @@ class Connector:
     def tick(self, now: float, elapsed: float) -> None:
         """Dial as many as the time that passed allows."""
         speed = self._core.connection_speed
-        self._allowance = min(float(speed), self._allowance + speed * elapsed)
+        self._allowance = min(float(speed), self._allowance + speed * elapsed) if speed >= 0 else inf
         torrents = [torrent for torrent in self._core.active if torrent.wants_peers]
         if not torrents:
             return

@@ -42,7 +42,7 @@ from ..torrent.uploader import SlabPool
 from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
-from .counting import session_counters
+from .counting import count_end, session_counters
 from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
@@ -51,6 +51,7 @@ from .quotas import Quotas
 from .tuning import Tuning
 
 if TYPE_CHECKING:
+    from ..torrent.download import Download
     from ..torrent.torrent import Torrent
 
 __all__ = ["Core"]
@@ -197,6 +198,8 @@ class Core:
         """A new torrent; it starts unless it or the session is paused."""
         for name in torrent.info_hashes.wire_names():
             self.torrents[name] = torrent
+        if torrent.info is not None:
+            self.counters.values["ses.num_total_pieces_added"] += torrent.info.num_pieces
 
     def remove(self, torrent: Torrent) -> None:
         """A torrent leaves."""
@@ -214,6 +217,12 @@ class Core:
         """It is offline."""
         self.active.pop(torrent, None)
         self.quotas.torrent_stopped(torrent)
+        torrent.meters.drain(self.meters)
+
+    def download_ended(self, download: Download) -> None:
+        """A torrent is gone, or is checked again: its bad and needless bytes count on."""
+        self.counters.values["net.recv_failed_bytes"] += download.num_failed_bytes
+        self.counters.values["net.recv_redundant_bytes"] += download.num_waste_bytes
 
     def status_dirty(self, torrent: Torrent) -> None:
         """Its status is worth posting."""
@@ -266,6 +275,8 @@ class Core:
             self.gate.release(link.address[0])
         self.choking.link_closed(link)
         self.quotas.forget(link)
+        if link.closing_error is not None:
+            count_end(self.counters.values, link, link.closing_error)
 
     def apply_buffer_sizes(self, transport: Transport) -> None:
         """Buffer sizes the settings ask for."""

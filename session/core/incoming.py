@@ -15,6 +15,7 @@ from ..alerts import IncomingConnectionAlert
 from ..close_reason import CloseReason
 from ..torrent.link_end import LinkEnded
 from ..torrent.peer_link import LinkOwner, PeerLink
+from .counting import count_end
 
 if TYPE_CHECKING:
     from .core import Core
@@ -33,8 +34,17 @@ class Lobby(LinkOwner):
         """In order of arrival."""
 
     def admit(self, sock: Any, address: tuple[Any, ...]) -> None:
-        """A connection was accepted; its socket is ours."""
+        """A connection was accepted; its socket is ours.  Strangers count towards `connections_limit`, too."""
         core, now = self._core, self._core.base.time()
+        counts = core.counters.values
+        counts["peer.incoming_connections"] += 1
+        counts["net.has_incoming_connections"] = 1
+        if core.connector.num_links + len(self.links) >= core.tuning.connections_limit:
+            counts["peer.too_many_peers"] += 1
+            counts["peer.disconnected_peers"] += 1
+            sock.close()
+            core.gate.release(str(address[0]))
+            return
         transport = wrap_accepted(core.base, sock)
         connection = PeerConnection(buffer=core.receive_buffer)
         link = PeerLink(
@@ -49,21 +59,30 @@ class Lobby(LinkOwner):
         core = self._core
         self.links.pop(link, None)
         torrent = core.find(event.info_hash)
-        if torrent is None or torrent.swarm is None:
-            link.close(LinkEnded(CloseReason.invalid_info_hash, f"no torrent {event.info_hash} is started"))
-            core.gate.release(link.address[0])
-            return
-        if not torrent.has_room_for_link or not core.connector.has_room():
-            link.close(LinkEnded(CloseReason.too_many_connections))
-            core.gate.release(link.address[0])
-            return
-        torrent.swarm.attach(link, event, core.base.time())
+        if torrent is None or torrent.swarm is None or not torrent.wants_peers:
+            # While it is checked a torrent could not say what it has.
+            self._refuse(
+                link, LinkEnded(CloseReason.invalid_info_hash, f"no torrent {event.info_hash} is started")
+            )
+        elif not torrent.has_room_for_link or not core.connector.has_room():
+            self._refuse(link, LinkEnded(CloseReason.too_many_connections))
+        else:
+            torrent.swarm.attach(link, event, core.base.time())
+
+    def _refuse(self, link: PeerLink, error: LinkEnded) -> None:
+        link.close(error)
+        self._left(link, error)
 
     def on_closed(self, link: PeerLink, error: EvtorrentError) -> None:
         """It went before it named a torrent."""
         if link in self.links:
             del self.links[link]
-            self._core.gate.release(link.address[0])
+            self._left(link, error)
+
+    def _left(self, link: PeerLink, error: EvtorrentError) -> None:
+        self._core.gate.release(link.address[0])
+        link.meters.drain(self._core.meters)
+        count_end(self._core.counters.values, link, error)
 
     def tick(self, now: float) -> None:
         """End those that never speak."""

@@ -113,9 +113,7 @@ def file_priorities(torrent: Torrent) -> list[int]:
 
 def prioritize_pieces(torrent: Torrent, priorities: Sequence[int]) -> None:
     """`TorrentHandle.prioritize_pieces`"""
-    files = torrent.need_files()
-    for piece, priority in enumerate(priorities):
-        files.set_piece_priority(piece, priority)
+    torrent.need_files().set_piece_priorities(priorities)
 
 
 def piece_priority(torrent: Torrent, piece: int, priority: int | None) -> int:

@@ -89,13 +89,26 @@ class TorrentFiles:
 
     def set_piece_priority(self, piece: int, priority: int) -> None:
         """One piece, until file priorities are set again.  IndexError, ValueError."""
-        _check_priority(priority)
         assert self._torrent.info is not None
         if not 0 <= piece < self._torrent.info.num_pieces:
             raise IndexError(f"piece {piece} of {self._torrent.info.num_pieces}")
-        self.piece_overrides[piece] = priority
-        if self._torrent.download is not None:
-            self._torrent.download.picker.set_priority(piece, priority)
+        self._override({piece: priority})
+
+    def set_piece_priorities(self, priorities: Sequence[int]) -> None:
+        """The first pieces, until file priorities are set again.  ValueError, and then nothing is changed."""
+        assert self._torrent.info is not None
+        if len(priorities) > self._torrent.info.num_pieces:
+            raise ValueError(f"{len(priorities)} priorities for {self._torrent.info.num_pieces} pieces")
+        self._override(dict(enumerate(priorities)))
+
+    def _override(self, priorities: dict[int, int]) -> None:
+        for priority in priorities.values():
+            _check_priority(priority)
+        self.piece_overrides.update(priorities)
+        download = self._torrent.download
+        if download is not None:
+            for piece, priority in priorities.items():
+                download.picker.set_priority(piece, priority)
         self._torrent.priorities_changed()
 
     def _changed(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...protocols.errors import EvtorrentError
 from ..close_reason import CloseReason
 
-__all__ = ["LinkEnded"]
+__all__ = ["LinkEnded", "PeerHungUp"]
 
 
 class LinkEnded(EvtorrentError):
@@ -18,3 +18,10 @@ class LinkEnded(EvtorrentError):
 
     def __str__(self) -> str:
         return self.text or self.reason.name.replace("_", " ")
+
+
+class PeerHungUp(LinkEnded):
+    """The peer closed the connection."""
+
+    def __init__(self) -> None:
+        super().__init__(CloseReason.none, "the peer closed the connection")

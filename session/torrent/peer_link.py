@@ -33,8 +33,7 @@ from ...protocols.peer.messages import (
 )
 from ...protocols.transport.base import Transport
 from ...protocols.types import Address, PeerId
-from ..close_reason import CloseReason
-from .link_end import LinkEnded
+from .link_end import PeerHungUp
 from .piece_picker import PickMode
 from .rates import TransferMeters
 from .requester import Requester
@@ -85,6 +84,9 @@ class LinkOwner:
 
     def on_requests(self, link: PeerLink, requests: list[Request]) -> None:
         """It asks for blocks."""
+
+    def on_cancelled(self, link: PeerLink) -> None:
+        """It no longer wants a block that it asked for."""
 
     def on_extension_handshake(self, link: PeerLink) -> None:
         """Its extensions are known."""
@@ -237,7 +239,7 @@ class PeerLink:
             quota.return_down(self, len(room) - max(count, 0))
         if count <= 0:
             if count == 0:
-                self.close(LinkEnded(CloseReason.none, "the peer closed the connection"))
+                self.close(PeerHungUp())
             return
         self.last_received = now
         self.meters.down.add(count)
@@ -313,21 +315,25 @@ class PeerLink:
             self.connection.send_keep_alive()
         self.flush(now)
 
-    def choke(self, choke: bool, now: float) -> None:
-        """Choke or unchoke the peer; queued requests of a choked one are rejected (BEP 6) or forgotten."""
+    def choke(self, choke: bool, now: float) -> int:
+        """Choke or unchoke the peer; queued requests of a choked one are rejected (BEP 6) or forgotten: how many."""
         connection = self.connection
+        dropped = 0
         if connection.am_choking == choke:
-            return
+            return dropped
         connection.send_choke(choke)
         if choke:
             self.optimistic = False
             if self.uploader is not None:
-                for request in self.uploader.clear():
+                requests = self.uploader.clear()
+                dropped = len(requests)
+                for request in requests:
                     connection.send_reject(request)
         else:
             self.last_unchoked = now
             self.unchoked_payload = self.meters.payload_up.total
         self.flush(now)
+        return dropped
 
     # ------------------------------------------------------------------------------------------------- queries
 
@@ -390,7 +396,9 @@ class PeerLink:
 
     def _on_cancel(self, event: CancelReceived, now: float) -> None:
         if self.uploader is not None and self.uploader.cancel(event.request):
+            # BEP 6: each request "is guaranteed to result in EXACTLY ONE response", a cancelled one too.
             self.connection.send_reject(event.request)
+            self.owner.on_cancelled(self)
 
     def _on_reject(self, event: RejectReceived, now: float) -> None:
         if self.requester is not None:

@@ -25,6 +25,10 @@ class RateMeter:
         self.total += count
         self._since += count
 
+    def rest(self) -> None:
+        """Nothing moves any more."""
+        self.rate = 0.0
+
     def tick(self, elapsed: float, into: RateMeter | None = None) -> None:
         """`elapsed` seconds passed since the last tick; what came meanwhile is also counted by `into`."""
         if into is not None and self._since:
@@ -68,3 +72,5 @@ class TransferMeters:
     def drain(self, into: TransferMeters) -> None:
         """Hand what came since the last tick over: this side ends."""
         self.tick(0.0, into)
+        for meter in (self.down, self.up, self.payload_down, self.payload_up):
+            meter.rest()

@@ -25,7 +25,7 @@ __all__ = ["SeedMode"]
 class SeedMode:
     """Which pieces were verified, and the requests that wait for one."""
 
-    __slots__ = ("_core", "_torrent", "_waiting", "verified")
+    __slots__ = ("_core", "_num_held", "_torrent", "_waiting", "verified")
 
     def __init__(self, torrent: Torrent, core: Core, verified: Bitfield) -> None:
         self._torrent = torrent
@@ -33,12 +33,21 @@ class SeedMode:
         self.verified = verified
         """Pieces whose hash was checked since they were believed."""
         self._waiting: dict[int, list[tuple[PeerLink, Request]]] = {}
+        self._num_held: dict[PeerLink, int] = {}
 
     def hold(self, link: PeerLink, request: Request) -> bool:
-        """True when the request has to wait; it comes back through the link's uploader."""
+        """True when the request has to wait; it comes back through the link's uploader.
+
+        Of one link at most `max_allowed_in_request_queue` wait; more are rejected.
+        """
         piece = request.piece
         if self.verified[piece]:
             return False
+        held = self._num_held.get(link, 0)
+        if held >= self._core.tuning.max_allowed_in_request_queue:
+            self._reject(link, request, "peer.max_piece_requests")
+            return True
+        self._num_held[link] = held + 1
         waiting = self._waiting.get(piece)
         if waiting is None:
             self._waiting[piece] = [(link, request)]
@@ -77,8 +86,21 @@ class SeedMode:
         now = self._core.base.time()
         links: dict[PeerLink, None] = {}
         for link, request in waiting:
-            if link.uploader is not None and not link.closed and not link.is_choked_by_us:
+            self._num_held[link] -= 1
+            if not self._num_held[link]:
+                del self._num_held[link]
+            if link.uploader is None or link.closed:
+                continue
+            if link.is_choked_by_us:
+                self._reject(link, request, "peer.choked_piece_requests")
+            else:
                 link.uploader.queue.append(request)
-                links[link] = None
+            links[link] = None
         for link in links:
             link.flush(now)
+
+    def _reject(self, link: PeerLink, request: Request, why: str) -> None:
+        counts = self._core.counters.values
+        counts[why] += 1
+        counts["peer.piece_rejects"] += 1
+        link.connection.send_reject(request)

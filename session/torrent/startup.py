@@ -64,6 +64,7 @@ class Startup:
         self._cancelled = True
         if self._check is not None:
             self._check.cancel()
+            self._core.checks.done(self)  # No callback follows that could give the place back.
 
     def _take_claims(self, claimed: Bitfield) -> bool:
         size = self._have.size

@@ -77,8 +77,12 @@ class Swarm(LinkOwner):
     def connect_now(self, address: Address, now: float) -> None:
         """Dial one peer of the list, unless it is connected or banned."""
         peer = self.peers.find(address)
-        if peer is not None and peer.connection is None and not peer.banned:
+        if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
             self.connect_to(address, now)
+
+    @property
+    def _may_dial(self) -> bool:
+        return self._core.tuning.enable_outgoing_tcp
 
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
@@ -101,6 +105,7 @@ class Swarm(LinkOwner):
         self.links.add(link)
         core.link_opened(link)
         self.num_half_open += 1
+        core.counters.values["peer.connection_attempts"] += 1
         transport.set_user(link)
         return link
 
@@ -112,19 +117,32 @@ class Swarm(LinkOwner):
         link.source = PeerSource.incoming
         self.links.add(link)
         core.link_opened(link)
+        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES)
+        if handshake.peer_id == core.peer_id:
+            # The other end, which is us, learns it from the answer and does not dial again.
+            link.connection.accept(local, torrent.registry)
+            link.flush(now)
+            link.close(LinkEnded(CloseReason.self_connection))
+            return
         link.peer = self.peers.add_incoming(link.address, now)
         if link.peer is None:
             link.close(LinkEnded(CloseReason.blocked, "banned, or the peer list is full"))
             return
-        if link.peer.connection is not None:
-            link.close(LinkEnded(CloseReason.duplicate_peer_id))
-            return
+        other = link.peer.connection
+        if other is not None:
+            if not self._gives_way(other, link):
+                link.close(LinkEnded(CloseReason.duplicate_peer_id))
+                return
+            other.close(LinkEnded(CloseReason.duplicate_peer_id))
         self.peers.set_connected(link.address, link)
         self._prepare(link)
-        link.connection.accept(
-            Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES), torrent.registry
-        )
+        link.connection.accept(local, torrent.registry)
         self._after_handshake(link, now)
+
+    def _gives_way(self, other: PeerLink, link: PeerLink) -> bool:
+        """Both sides dialled at once: the connection made by the side with the lower peer id stays, on both sides the same."""
+        assert link.peer_id is not None
+        return other.outgoing and other.peer_id in (None, link.peer_id) and link.peer_id < self._core.peer_id
 
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
@@ -177,7 +195,7 @@ class Swarm(LinkOwner):
         assert link.peer_id is not None
         if link.peer_id == core.peer_id:
             self.peers.ban(link.address)
-            link.flush(now)  # So that the other end, which is us, learns it too and does not dial again.
+            core.counters.values["peer.num_banned_peers"] += 1
             link.close(LinkEnded(CloseReason.self_connection))
             return
         if any(
@@ -311,7 +329,10 @@ class Swarm(LinkOwner):
     def on_requests(self, link: PeerLink, requests: list[Request]) -> None:
         """The peer asks for blocks."""
         torrent, uploader, connection = self._torrent, link.uploader, link.connection
+        counts = self._core.counters.values
+        counts["peer.piece_requests"] += len(requests)
         if uploader is None:
+            counts["peer.piece_rejects"] += len(requests)
             for request in requests:
                 connection.send_reject(request)
             return
@@ -321,15 +342,26 @@ class Swarm(LinkOwner):
         known, seed_mode = -1, torrent.seed_mode
         for request in requests:
             piece = request[0]
-            if (
-                (connection.am_choking and piece not in fast)
-                or len(queue) >= limit
-                or (piece != known and not torrent.has_piece(piece))
-            ):
-                connection.send_reject(request)
-            elif seed_mode is None or not seed_mode.hold(link, request):
-                known = piece
-                queue.append(request)
+            if connection.am_choking and piece not in fast:
+                why = "peer.choked_piece_requests"
+            elif len(queue) >= limit:
+                why = "peer.max_piece_requests"
+            elif piece != known and not torrent.has_piece(piece):
+                why = "peer.invalid_piece_requests"
+            else:
+                if seed_mode is None or not seed_mode.hold(link, request):
+                    known = piece
+                    queue.append(request)
+                continue
+            counts[why] += 1
+            counts["peer.piece_rejects"] += 1
+            connection.send_reject(request)
+
+    def on_cancelled(self, link: PeerLink) -> None:
+        """The peer took a request back; the answer is a reject."""
+        counts = self._core.counters.values
+        counts["peer.cancelled_piece_requests"] += 1
+        counts["peer.piece_rejects"] += 1
 
     # -------------------------------------------------------------------------------------- LinkOwner: extensions
 
@@ -368,16 +400,12 @@ class Swarm(LinkOwner):
             if link.requester is None or not link.requester.on_order:
                 link.flush(now)
 
-    def cancel_elsewhere(self, key: int, keeper: PeerLink, now: float) -> None:
-        """End game: a block came; nobody else needs to send it."""
-        for link in list(self.links):
-            if link is not keeper and link.requester is not None and key in link.requester.on_order:
-                link.requester.cancel(key)
-                link.flush(now)
-
     def ban(self, address: Address) -> None:
         """A peer proved to send bad data: end it and never come back."""
         self.peers.ban(address)
+        counts = self._core.counters.values
+        counts["peer.num_banned_peers"] += 1
+        counts["peer.banned_for_hash_failure"] += 1
         link = next((link for link in self.links if link.address == address), None)
         self._torrent.post(PeerBanAlert, address, link.peer_id if link else None)
         if link is not None:

@@ -171,7 +171,12 @@ class Torrent:
             self.startup.cancel()
         else:
             self.phase_before_check = Phase.NEW
-        self._open_storage()
+        try:
+            self._open_storage()
+        except StorageError as error:  # A file renamed to leave the save path.
+            self.startup = None
+            self.on_disk_error(error)
+            return
         self._enter(Phase.RESUMING if from_resume else Phase.CHECKING)
         self.startup = Startup(self, self._core)
         self.startup.begin(from_resume=from_resume)
@@ -229,9 +234,7 @@ class Torrent:
         swarm = self.swarm
         if swarm is not None:
             swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
-        if self.download is not None:
-            self.download.close()
-            self.download = None
+        self._end_download()
         self._core.torrent_stopped(self)
         self.have = Bitfield(self.info.num_pieces)
         self.phase = Phase.NEW
@@ -296,11 +299,16 @@ class Torrent:
         """The torrent leaves the session."""
         self.removed = True
         self.stop()
-        if self.download is not None:
-            self.download.close()
-            self.download = None
+        self._end_download()
 
     # --------------------------------------------------------------------------------------------------- private
+
+    def _end_download(self) -> None:
+        download = self.download
+        if download is not None:
+            download.close()
+            self.download = None
+            self._core.download_ended(download)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -441,6 +449,7 @@ class Torrent:
 
     def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
         """A piece from peers is verified and on disk; those who sent it are the more trusted."""
+        self._core.counters.values["ses.num_piece_passed"] += 1
         blame.piece_passed(contributors)
         self.on_piece_finished(piece)
 
@@ -472,6 +481,7 @@ class Torrent:
     def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
         """The hash was wrong.  One sender is guilty; of several, all are watched until the good copy tells."""
         self.post(HashFailedAlert, piece)
+        self._core.counters.values["ses.num_piece_failed"] += 1
         swarm = self.swarm
         if swarm is None:
             return
