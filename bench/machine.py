@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .children import Children
-from .options import GIB, KIB, Options, format_size
+from .options import GIB, KIB, MIB, Options, format_size
 
 
 def describe() -> dict[str, str]:
@@ -40,7 +40,7 @@ def touch_free_memory(options: Options) -> None:
     size = most if options.touch is None else min(options.touch, most)
     if not size:
         return
-    print(f"touching {format_size(size)} of free memory", flush=True)
+    print(f"touching {format_size(size // MIB * MIB)} of free memory", flush=True)
     with Children(options.timeout) as children:
         children.start("touch", size=size).read()
 

@@ -29,6 +29,8 @@ class Options:
     """Contenders to measure; none means all."""
     rounds: int
     """Of each contender."""
+    warmups: int
+    """Rounds before them, which are thrown away: the first pays for memory and code that are used for the first time."""
     size: int
     """Bytes of a download; `check` and `memory` take twice that, each leech of `leechers` a quarter."""
     piece: int
@@ -65,6 +67,7 @@ def parse_options(cases: Iterable[str], arguments: Sequence[str] | None) -> Opti
         cases=tuple(given.case or known),
         only=tuple(name.replace(":", "→") for name in given.only),
         rounds=rounds,
+        warmups=given.warmups if given.warmups is not None else int(not quick and not profile),
         size=given.size or (QUICK_SIZE if quick else DEFAULT_SIZE),
         piece=given.piece,
         torrents=given.torrents or (200 if quick else 5000),
@@ -88,10 +91,15 @@ def _make_parser(cases: tuple[str, ...]) -> argparse.ArgumentParser:
         help="measure this contender only, e.g. ours:ours or lt",
     )
     add("--rounds", type=_positive, help=f"default {DEFAULT_ROUNDS}")
+    add("--warmups", type=int, help="rounds thrown away before them, default 1")
     add("--size", type=parse_size, help="bytes of a download, e.g. 1GiB (default)")
     add("--piece", type=parse_size, default=MIB, help="bytes of a piece, default 1MiB")
     add("--torrents", type=_positive, help="torrents in the case add, default 5000")
-    add("--touch", type=parse_size, help="memory touched first, default most of what is free; 0 is none")
+    add(
+        "--touch",
+        type=parse_size,
+        help="memory touched first, default most of what is free; 0 is none",
+    )
     add("--timeout", type=_positive, default=300, help="seconds a round may take, default 300")
     add("--dir", default="build/bench", help="work directory, default build/bench")
     add("--json", metavar="FILE", help="write every round's figures there, too")

@@ -50,13 +50,14 @@ def _run_case(case: Case, options: Options) -> Result:
     contenders = [name for name in case.contenders if not options.only or name in options.only]
     try:
         measure = case.prepare(options)
-        for number in range(options.rounds):
+        for number in range(-options.warmups, options.rounds):
             # Each contender has every place in the order once in a while.
             at = number % max(1, len(contenders))
             for name in contenders[at:] + contenders[:at]:
                 figures = measure(name)
-                result.add(name, figures)
                 _show_progress(case.name, number, options.rounds, name, figures)
+                if number >= 0:
+                    result.add(name, figures)
     except BenchFailure as error:
         result.failure = str(error)
     print("\n" + format_table(result), flush=True)
@@ -65,8 +66,8 @@ def _run_case(case: Case, options: Options) -> Result:
 
 def _show_progress(case: str, number: int, rounds: int, name: str, figures: Figures) -> None:
     first = next(iter(figures))
-    line = f"{case} {number + 1}/{rounds} {name}: {figures[first]:.2f} {first}"
-    print(line, file=sys.stderr, flush=True)
+    which = f"{number + 1}/{rounds}" if number >= 0 else "warm-up"
+    print(f"{case} {which} {name}: {figures[first]:.2f} {first}", file=sys.stderr, flush=True)
 
 
 @contextmanager
