@@ -45,6 +45,8 @@ class Options:
     """Where payloads and downloads go; absolute."""
     json: Path | None
     """Where the figures go, too."""
+    checked: bool
+    """Seeds hash their file before, instead of each piece when it is first asked for (`seed_mode`)."""
     profile: bool
     """Profile the loop thread of our ends."""
 
@@ -75,6 +77,7 @@ def parse_options(cases: Iterable[str], arguments: Sequence[str] | None) -> Opti
         timeout=given.timeout,
         folder=Path(given.dir).resolve(),
         json=None if given.json is None else Path(given.json),
+        checked=bool(given.checked),
         profile=profile,
     )
 
@@ -102,6 +105,7 @@ def _make_parser(cases: tuple[str, ...]) -> argparse.ArgumentParser:
     )
     add("--timeout", type=_positive, default=300, help="seconds a round may take, default 300")
     add("--dir", default="build/bench", help="work directory, default build/bench")
+    add("--checked", action="store_true", help="seeds check their file before, not while they serve")
     add("--json", metavar="FILE", help="write every round's figures there, too")
     add(
         "--quick",

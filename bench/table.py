@@ -8,7 +8,8 @@ from .figures import Result
 def format_table(result: Result) -> str:
     """Title, headings, a row for each contender, and why it failed if it did."""
     count = min((len(rounds) for rounds in result.rounds.values()), default=0)
-    lines = [f"{result.case}: {result.title}; medians of {count} rounds"]
+    noun = "round" if count == 1 else "rounds"
+    lines = [f"{result.case}: {result.title}; medians of {count} {noun}"]
     rows = [_row(result, name) for name in sorted(result.rounds, key=lambda name: name == result.baseline)]
     if rows:
         lines += _aligned([_headings(result), *rows])

@@ -58,6 +58,7 @@ class Transfer:
             torrent=str(self._payload.torrent),
             folder=str(folder),
             port=port,
+            checked=self._options.checked,
             # Eight by default in both: the rest would wait for the choker's turn, which is not the question here.
             settings={"unchoke_slots_limit": max(8, 2 * self._num_leeches)},
             profile=str(self._profile(contender, role)) if is_profiled else "",

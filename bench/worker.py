@@ -53,7 +53,7 @@ class Parent:
 def seed(order: Order, parent: Parent) -> None:
     """Serve one torrent until told to stop."""
     client = _open(order)
-    client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]), is_seed=True)
+    client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]), is_seed=not order["checked"])
     _until(lambda: client.is_seeding() and client.port() > 0)
     if order["profile"]:
         client.start_profile()
