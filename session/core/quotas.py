@@ -86,11 +86,12 @@ class Quotas:
             return
         due = [at for at in (self.down.next_timeout(), self.up.next_timeout()) if at is not None]
         if due:
-            self._timer = self._core.base.call_at(min(due), self._share)
+            self._timer = self._core.base.call_at(min(due), self._share, min(due))
 
-    def _share(self) -> None:
+    def _share(self, due: float) -> None:
         self._timer = None
-        now = self._core.base.time()
+        # The loop may call a microsecond early, which must not count as too early: it would at once be called again.
+        now = max(self._core.base.time(), due)
         for link in self.down.handle_timeout(now):
             assert isinstance(link, PeerLink)
             if not link.closed:
