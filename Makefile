@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 USER_STAMP := $(VENV)/.installed
 ARGS ?=
 SAVE ?= downloads
-TYPED := $(addprefix evtorrent/,__init__.py __main__.py reactor listener protocols session)
+TYPED := $(addprefix evtorrent/,__init__.py __main__.py reactor listener protocols session bench)
 
 .PHONY: help demo get test lint types format cov bench soak clean
 

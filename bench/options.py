@@ -77,7 +77,7 @@ def parse_options(cases: Iterable[str], arguments: Sequence[str] | None) -> Opti
         timeout=given.timeout,
         folder=Path(given.dir).resolve(),
         json=None if given.json is None else Path(given.json),
-        checked=bool(given.checked),
+        checked=not given.seed_mode,
         profile=profile,
     )
 
@@ -105,7 +105,7 @@ def _make_parser(cases: tuple[str, ...]) -> argparse.ArgumentParser:
     )
     add("--timeout", type=_positive, default=300, help="seconds a round may take, default 300")
     add("--dir", default="build/bench", help="work directory, default build/bench")
-    add("--checked", action="store_true", help="seeds check their file before, not while they serve")
+    add("--seed-mode", action="store_true", help="seeds hash each piece while they serve it, not before")
     add("--json", metavar="FILE", help="write every round's figures there, too")
     add(
         "--quick",
