@@ -174,6 +174,7 @@ HONOURED: dict[str, Honoured] = {
     "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
     "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
     "validate_https_trackers": Honoured(True, "", "Verify the certificates of HTTPS trackers."),
+    "apply_ip_filter_to_trackers": Honoured(True, "", "Ask no tracker at an address the IP filter forbids."),
     "ssrf_mitigation": Honoured(
         True,
         "",

@@ -207,7 +207,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "always_send_user_agent": False,
         "announce_ip": "",
         "announce_port": 0,
-        "apply_ip_filter_to_trackers": False,
         "auto_sequential": False,
         "connect_seed_every_n_download": 10,
         "connections_slack": 10,

@@ -401,7 +401,10 @@ class Swarm(LinkOwner):
                 link.flush(now)
 
     def ban(self, address: Address) -> None:
-        """A peer proved to send bad data: end it and never come back."""
+        """A peer proved to send bad data: end it and never come back.  Does nothing the second time."""
+        peer = self.peers.find(address)
+        if peer is not None and peer.banned:
+            return
         self.peers.ban(address)
         counts = self._core.counters.values
         counts["peer.num_banned_peers"] += 1

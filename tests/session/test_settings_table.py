@@ -7,7 +7,6 @@ from evtorrent.session.settings_table import UNSUPPORTED
 
 OURS = {
     "announce_crypto_support",
-    "apply_ip_filter_to_trackers",
     "auto_sequential",
     "dht_bootstrap_nodes",
     "enable_dht",
