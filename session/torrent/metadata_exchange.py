@@ -115,8 +115,7 @@ class MetadataFetch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._torrent.user_data is not None:
-            self._torrent.user_data.pop(_NAME, None)
+        (self._torrent.user_data or {}).pop(_NAME, None)
 
     def _tick(self) -> None:
         self._timer = None

@@ -122,7 +122,7 @@ class _Source:
         self.num_late = 0
         self.num_unwanted = 0
         self.num_tried = 0
-        """Attempts it was meant for."""
+        """Attempts that ended without success and had a place for it."""
 
     @property
     def may_be_asked(self) -> bool:
@@ -238,11 +238,11 @@ class MetadataFetcher:
         if attempt is not None:
             if self._has_alternative(attempt):
                 times.append(attempt.deadline)
-            asked = self._last_asked()
-            for source in self._idle_members(attempt):
-                times += [
-                    at + ASK_ELSEWHERE_AFTER for piece, at in asked.items() if piece not in source.on_order
-                ]
+            idle = self._idle_members(attempt)
+            for piece, at in sorted(self._last_asked().items(), key=_second) if idle else ():
+                if any(piece not in source.on_order for source in idle):
+                    times.append(at + ASK_ELSEWHERE_AFTER)
+                    break
         return min(times, default=None)
 
     def handle_timeout(self, now: float) -> list[Action]:
@@ -295,12 +295,10 @@ class MetadataFetcher:
             attempt.missing -= 1
             if not attempt.missing:
                 return self._finish(attempt, now)
-        return self._ask(attempt, source, now)
+        return self._ask(attempt, [source], now)
 
     def _finish(self, attempt: _Attempt, now: float) -> list[Action]:
-        self._attempt = None
-        for source in self._sources.values():
-            source.on_order.clear()
+        self._end(attempt)
         info_section = b"".join(attempt.pieces)
         if self._is_right(info_section):
             self.is_done = True
@@ -309,9 +307,7 @@ class MetadataFetcher:
         self._wants_solo = True
         suppliers = tuple(dict.fromkeys(attempt.suppliers))
         if len(suppliers) == 1:
-            guilty = self._sources.get(suppliers[0])
-            if guilty is not None:
-                guilty.is_bad = True
+            self._sources[suppliers[0]].is_bad = True  # The last piece came from it just now, so it is known.
         else:
             hashes = [sha1(piece, usedforsecurity=False).digest() for piece in attempt.pieces]
             self._wrong_copies.append(list(zip(attempt.suppliers, hashes, strict=True)))
@@ -343,19 +339,15 @@ class MetadataFetcher:
             members = [source for source in self._sources.values() if attempt.includes(source)]
             is_dead = not any(source.on_order or source.may_be_asked for source in members)
             if is_dead or now >= attempt.deadline:
-                for source in members:
-                    source.on_order.clear()
                 if not is_dead:
                     self._patience = min(self._patience * 2, MAX_PATIENCE)
-                attempt = self._attempt = None
+                self._end(attempt)
+                attempt = None
         if attempt is None:
             attempt = self._attempt = self._begin(now)
         if attempt is None:
             return []
-        actions: list[Action] = []
-        for source in self._idle_members(attempt):
-            actions += self._ask(attempt, source, now)
-        return actions
+        return self._ask(attempt, self._idle_members(attempt), now)
 
     def _begin(self, now: float) -> _Attempt | None:
         """An attempt with those who had least chances yet: one peer, or all of one size."""
@@ -369,10 +361,15 @@ class MetadataFetcher:
             for source in ready:
                 groups.setdefault(source.size, []).append(source)
             chosen = min(groups.values(), key=_fewest_chances)
-        for source in chosen:
-            source.num_tried += 1
         solo = chosen[0].peer if self._wants_solo else None
         return _Attempt(chosen[0].size, solo, now + self._patience)
+
+    def _end(self, attempt: _Attempt) -> None:
+        self._attempt = None
+        for source in self._sources.values():
+            source.on_order.clear()
+            if attempt.includes(source):
+                source.num_tried += 1
 
     def _has_alternative(self, attempt: _Attempt) -> bool:
         return any(source.may_be_asked and not attempt.includes(source) for source in self._sources.values())
@@ -384,26 +381,31 @@ class MetadataFetcher:
             if source.may_be_asked and attempt.includes(source) and len(source.on_order) < MAX_ON_ORDER
         ]
 
-    def _ask(self, attempt: _Attempt, source: _Source, now: float) -> list[Action]:
-        """Ask one peer for as much as one peer is asked for."""
+    def _ask(self, attempt: _Attempt, sources: list[_Source], now: float) -> list[Action]:
+        """Ask each of `sources` for as much as one peer is asked for."""
         actions: list[Action] = []
-        while len(source.on_order) < MAX_ON_ORDER and source.may_be_asked:
-            piece = self._choose(attempt, source, now)
-            if piece is None:
-                break
-            source.on_order[piece] = now
-            actions.append(SendMessage(source.peer, pack_request(piece)))
+        waiting: list[int] | None = None
+        for source in sources:
+            while source.may_be_asked and len(source.on_order) < MAX_ON_ORDER:
+                if attempt.pending:
+                    piece = attempt.pending.popleft()
+                else:
+                    if waiting is None:
+                        waiting = self._asked_long_ago(now)
+                    index = next((i for i, piece in enumerate(waiting) if piece not in source.on_order), None)
+                    if index is None:
+                        break
+                    piece = waiting.pop(index)
+                source.on_order[piece] = now
+                actions.append(SendMessage(source.peer, pack_request(piece)))
         return actions
 
-    def _choose(self, attempt: _Attempt, source: _Source, now: float) -> int | None:
-        if attempt.pending:
-            return attempt.pending.popleft()
-        waiting = [
-            (at, piece)
-            for piece, at in self._last_asked().items()
-            if piece not in source.on_order and now >= at + ASK_ELSEWHERE_AFTER
-        ]
-        return min(waiting)[1] if waiting else None
+    def _asked_long_ago(self, now: float) -> list[int]:
+        """Pieces that may be asked for elsewhere too, the one that waits longest first."""
+        asked = self._last_asked()
+        return sorted(
+            (piece for piece, at in asked.items() if now >= at + ASK_ELSEWHERE_AFTER), key=asked.__getitem__
+        )
 
     def _last_asked(self) -> dict[int, float]:
         """When each piece that is on order and missing was asked for last."""
@@ -430,6 +432,10 @@ class MetadataFetcher:
             for piece in sorted(orders, reverse=True)
             if not attempt.pieces[piece] and piece not in elsewhere
         )
+
+
+def _second(item: tuple[int, float]) -> float:
+    return item[1]
 
 
 def _fewest_chances(group: Iterable[_Source]) -> tuple[int, int]:

@@ -531,7 +531,8 @@ def test_a_buffer_must_hold_more_than_a_message() -> None:
 def test_more_than_the_buffer_holds_is_refused() -> None:
     connection = opened()
     room = len(connection.receive_buffer())
-    connection.receive_data(bytes(room))
+    unknown = MAX_FRAME.to_bytes(4, "big") + b"\x63" + bytes(MAX_FRAME - 1)
+    connection.receive_data(unknown + bytes(room - len(unknown)))
     with pytest.raises(LocalProtocolError, match="bytes for a buffer with room for"):
         connection.receive_data(bytes(room + 1))
     assert connection.state is State.OPEN
