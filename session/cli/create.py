@@ -47,9 +47,8 @@ __all__ = ["command", "tiers_of"]
 @click.option("--force", "-f", is_flag=True, help="Replace an existing .torrent.")
 @output_options
 def command(
-    path: str,
-    /,
     *,
+    path: str,
     output: str | None,
     piece_size: int,
     trackers: tuple[str, ...],

@@ -26,7 +26,7 @@ from .interrupts import Interrupts
 from .making import Recipe, make_torrent, write_new_file
 from .opening import SessionOptions, open_session
 from .options import SIZE, output_options
-from .reporters import Quiet, Reporter, reporter_for
+from .reporters import Aside, Reporter, reporter_for
 from .transfers import TransferPlan, Transfers
 from .units import format_elapsed, format_rate, format_size
 
@@ -91,6 +91,12 @@ def command(ctx: click.Context, /, *, size: int, keep: bool, as_json: bool, quie
 
 def _demonstrate(stage: Stage) -> int:
     reporter = stage.reporter
+    reporter.event(
+        "original",
+        f"original: {format_size(stage.size)} of random bytes",
+        folder=str(stage.folder),
+        size=stage.size,
+    )
     _write_random(stage)
     with ExitStack() as cleanup:
         tracker = cleanup.enter_context(DemoTracker())
@@ -98,13 +104,13 @@ def _demonstrate(stage: Stage) -> int:
         data = make_torrent(str(stage.original), Recipe(trackers=((tracker.url,),)))
         torrent_file = stage.folder / "demo.torrent"
         write_new_file(str(torrent_file), data)
-        seed = open_session(_LOOPBACK, Quiet())
+        seed = open_session(_LOOPBACK, Aside(reporter))
         seeding = Transfers(
-            seed, Quiet(), stage.interrupts, TransferPlan(seed_time=math.inf, must_be_complete=True)
+            seed, Aside(reporter), stage.interrupts, TransferPlan(seed_time=math.inf, must_be_complete=True)
         )
         cleanup.callback(seeding.close)
         _start_seed(stage, seed, seeding, data)
-        leech = open_session(_LOOPBACK, Quiet())
+        leech = open_session(_LOOPBACK, Aside(reporter))
         timeout = PATIENCE + stage.size / 2**30 * TIME_PER_GIB
         transfers = Transfers(leech, reporter, stage.interrupts, TransferPlan(timeout=timeout))
         cleanup.callback(transfers.close)
@@ -112,6 +118,7 @@ def _demonstrate(stage: Stage) -> int:
         transfers.add(_params(data, stage.copy.parent))
         status = transfers.run()
         seconds = time.monotonic() - started
+    reporter.close()
     stage.check_interrupt()
     if status != ExitStatus.DONE:
         reporter.complain("failed", f"the download ended with status {status}", status=status)

@@ -59,9 +59,9 @@ class Order:
 def command(
     ctx: click.Context,
     /,
+    *,
     uris: tuple[str, ...],
     save_path: str,
-    *,
     listen: str | None,
     peers: tuple[tuple[str, int], ...],
     limit_down: int,
@@ -114,6 +114,7 @@ def _get(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Re
             status = transfers.run()
         finally:
             transfers.close()
+        reporter.close()
         _report_end(transfers, status, reporter, plan)
     return status
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ...protocols.metainfo import FileFlags, TorrentInfo
 from .. import AddTorrentParams, make_magnet_uri
@@ -33,17 +30,17 @@ _ATTRIBUTES = (
     "--files", "with_files", is_flag=True, help="List the files, with the indices get --files takes."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(uri: str, /, *, with_files: bool, as_json: bool) -> None:
+def command(*, uri: str, with_files: bool, as_json: bool) -> None:
     """Show what is in a .torrent file or magnet link."""
     params = load_source(uri, any_version=True)
     fields = describe(params, with_files=with_files)
     if as_json:
         click.echo(json.dumps(fields))
         return
-    console = Console(highlight=False)
-    console.print(_facts(fields))
+    for label, value in _facts(fields):
+        click.echo(f"{click.style(f'{label:<16}', bold=True)}{printable(value)}")
     if with_files and params.ti is not None:
-        console.print(_file_table(fields["files"]))
+        _print_files(fields["files"])
 
 
 def describe(params: AddTorrentParams, *, with_files: bool = False) -> dict[str, Any]:
@@ -94,35 +91,29 @@ def _files(info: TorrentInfo) -> list[dict[str, Any]]:
     return listed
 
 
-def _facts(fields: dict[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-
-    def row(label: str, value: object) -> None:
-        if value is not None and value != "":
-            table.add_row(label, Text(printable(str(value))))
-
-    row("Name", fields["name"])
+def _facts(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Label and value, of what is said."""
+    yield "Name", fields["name"] or "(not known before the metadata)"
     if "size" in fields:
-        row("Size", f"{format_size(fields['size'])} ({fields['size']:,} bytes)")
-        row("Pieces", f"{fields['pieces']:,} of {format_size(fields['piece_length'])}")
-        row("Files", f"{fields['num_files']:,}")
-        row("Private", "yes: peers only from its trackers" if fields["private"] else "no")
-    row("Info-hash v1", fields["info_hash"])
-    row("Info-hash v2", fields["info_hash_v2"])
+        yield "Size", f"{format_size(fields['size'])} ({fields['size']:,} bytes)"
+        yield "Pieces", f"{fields['pieces']:,} of {format_size(fields['piece_length'])}"
+        yield "Files", f"{fields['num_files']:,}"
+        yield "Private", "yes: peers only from its trackers" if fields["private"] else "no"
+    for label, key in (("Info-hash v1", "info_hash"), ("Info-hash v2", "info_hash_v2")):
+        if fields[key]:
+            yield label, fields[key]
     for tier, urls in enumerate(fields["trackers"]):
         for url in urls:
-            row(f"Tracker, tier {tier}", url)
+            yield f"Tracker, tier {tier}", url
     for label, key in (("Web seed", "web_seeds"), ("Peer", "peers"), ("DHT node", "nodes")):
         for value in fields[key]:
-            row(label, value)
+            yield label, value
     for label, key in (("Source", "source"), ("Comment", "comment"), ("Created by", "created_by")):
-        row(label, fields.get(key))
+        if fields.get(key):
+            yield label, fields[key]
     if fields.get("created"):
-        row("Created", _date(fields["created"]))
-    row("Magnet link", fields["magnet"])
-    return table
+        yield "Created", _date(fields["created"])
+    yield "Magnet link", fields["magnet"]
 
 
 def _date(when: int) -> str:
@@ -132,14 +123,10 @@ def _date(when: int) -> str:
         return f"{when} (not a date)"
 
 
-def _file_table(files: list[dict[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Index", justify="right", no_wrap=True)
-    table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("Path", overflow="fold")
+def _print_files(files: list[dict[str, Any]]) -> None:
+    click.echo(click.style(f"\n{'Index':>7}  {'Size':>10}  Path", bold=True))
     for file in files:
-        path = Text(printable(file["path"]))
-        if file.get("attributes"):
-            path.append(f"  ({', '.join(file['attributes'])})", style="dim")
-        table.add_row(str(file["index"]), format_size(file["size"]), path)
-    return table
+        attributes = f"  ({', '.join(file['attributes'])})" if "attributes" in file else ""
+        click.echo(
+            f"{file['index']:>7}  {format_size(file['size']):>10}  {printable(file['path'])}{attributes}"
+        )

@@ -13,7 +13,7 @@ __all__ = ["command"]
 @click.command("magnet")
 @click.argument("uri", metavar="FILE")
 @click.option("--no-trackers", is_flag=True, help="Name the torrent only, not where its peers may be.")
-def command(uri: str, /, *, no_trackers: bool) -> None:
+def command(*, uri: str, no_trackers: bool) -> None:
     """Print the magnet link of a .torrent file."""
     params = load_source(uri, any_version=True)
     if no_trackers:

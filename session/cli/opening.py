@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .. import AlertCategory, ListenFailedAlert, ListenSucceededAlert, Session, SettingsError
@@ -10,6 +11,7 @@ from .reporters import Reporter
 
 __all__ = ["SessionOptions", "open_session"]
 
+_PORT = re.compile(r":([0-9]+)s?l?s?\s*(?:,|$)")
 _MASK = AlertCategory.error | AlertCategory.status | AlertCategory.storage | AlertCategory.tracker
 
 
@@ -48,17 +50,24 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
 
 def _report_listening(session: Session, options: SessionOptions, reporter: Reporter) -> None:
     failures: list[str] = []
+    ports = {int(port) for port in _PORT.findall(options.listen or "")}
+    succeeded = 0
     for alert in session.pop_alerts():
         if isinstance(alert, ListenFailedAlert):
             failures.append(f"cannot listen on {_endpoint(alert.address, alert.port)}: {alert.error}")
         elif isinstance(alert, ListenSucceededAlert):
+            if ports and not ports & {0, alert.port}:
+                # The session takes any free port rather than none.
+                failures.append(f"cannot listen on port {', '.join(map(str, sorted(ports)))}: it is in use")
+                continue
+            succeeded += 1
             reporter.event(
                 "listening",
                 f"listening on {_endpoint(alert.address, alert.port)}",
                 address=alert.address,
                 port=alert.port,
             )
-    if options.listen is not None and not session.is_listening():
+    if options.listen is not None and not succeeded:
         raise CommandFailed(
             failures[0] if failures else f"nothing to listen on in {options.listen!r}",
             ExitStatus.CANNOT_LISTEN,

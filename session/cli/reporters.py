@@ -18,7 +18,7 @@ from .printable import one_line
 from .units import format_duration, format_rate, format_size
 from .views import TransferView
 
-__all__ = ["JsonLines", "Lines", "Quiet", "Reporter", "reporter_for", "summary_of"]
+__all__ = ["Aside", "JsonLines", "Lines", "Quiet", "Reporter", "reporter_for", "summary_of"]
 
 
 class Reporter(ABC):
@@ -59,36 +59,39 @@ class Quiet(Reporter):
         click.echo(f"evtorrent: {one_line(text)}", err=True)
 
 
+class Aside(Quiet):
+    """For a session in the background: its complaints go where those of the main one go."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def complain(self, kind: str, text: str, **fields: Any) -> None:
+        self._reporter.complain(kind, text, **fields)
+
+
 class Lines(Quiet):
     """Readable in a log: a line for each event, and one for each torrent now and then."""
 
     def __init__(self, *, interval: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = interval
         self._clock = clock
-        self._next = clock()
+        self._next = clock() + interval
         self._shown: dict[str, str] = {}
-        self._views: Sequence[TransferView] = ()
 
     def progress(self, views: Sequence[TransferView]) -> None:
         now = self._clock()
-        self._views = views
-        if now >= self._next:
-            self._next = now + self._interval
-            self._print()
-
-    def event(self, kind: str, text: str, **fields: Any) -> None:
-        if text:
-            click.echo(one_line(text))
-
-    def close(self) -> None:
-        self._print()
-
-    def _print(self) -> None:
-        for view in self._views:
+        if now < self._next:
+            return
+        self._next = now + self._interval
+        for view in views:
             line = summary_of(view)
             if self._shown.get(view.info_hash) != line:
                 self._shown[view.info_hash] = line
                 click.echo(line)
+
+    def event(self, kind: str, text: str, **fields: Any) -> None:
+        if text:
+            click.echo(one_line(text))
 
 
 class JsonLines(Quiet):

@@ -50,8 +50,17 @@ class Screen(Quiet):
             self._draw()
 
     def event(self, kind: str, text: str, **fields: Any) -> None:
+        if self._live is not None:
+            self._live.update(self._frame())
         if text:
             self._console.print(Text(one_line(text)), soft_wrap=True)
+
+    def complain(self, kind: str, text: str, **fields: Any) -> None:
+        if self._live is not None and sys.stderr.isatty():
+            # The same terminal: printed past the live display it would be painted over.
+            self._console.print(Text(f"evtorrent: {one_line(text)}", style="red"), soft_wrap=True)
+        else:
+            super().complain(kind, text, **fields)
 
     def close(self) -> None:
         live, self._live = self._live, None
@@ -66,7 +75,8 @@ class Screen(Quiet):
             self._live = Live(
                 console=self._console,
                 auto_refresh=False,
-                redirect_stderr=sys.stderr.isatty(),
+                redirect_stdout=False,
+                redirect_stderr=False,
                 vertical_overflow="crop",
             )
             self._live.start()

@@ -53,8 +53,8 @@ class Offer:
 def command(
     ctx: click.Context,
     /,
-    path: str,
     *,
+    path: str,
     torrent_file: str | None,
     create: bool,
     save_path: str | None,

@@ -181,8 +181,10 @@ class Transfers:
         for alert in self._session.pop_alerts():
             self.on_alert(alert)
             self._take(alert)
-        self._look()
+        finished = self._look()
         self._reporter.progress(self.views())
+        for transfer in finished:
+            self._tell_done(transfer)
         verdict = self._verdict(time.monotonic())
         if verdict is None and self._store is not None and time.monotonic() >= self._next_save:
             self._next_save = time.monotonic() + SAVE_INTERVAL
@@ -232,8 +234,10 @@ class Transfers:
             return None
         return failure or ExitStatus.DONE
 
-    def _look(self) -> None:
+    def _look(self) -> list[Transfer]:
+        """Take every torrent's status over; those that are complete since the last look."""
         now = time.monotonic()
+        settled = [transfer for transfer in self._transfers.values() if transfer.is_settled]
         for status in self._session.get_torrent_status(flags=_STATUS):
             transfer = self._transfers.get(status.handle) if status.handle is not None else None
             if transfer is None:
@@ -245,9 +249,10 @@ class Transfers:
                 self._fail(transfer, str(status.errc))
             self._maybe_select(transfer)
             if not transfer.is_settled:
-                self._judge(transfer, now)
+                self._judge(transfer)
+        return [t for t in self._transfers.values() if t.is_done and t not in settled]
 
-    def _judge(self, transfer: Transfer, now: float) -> None:
+    def _judge(self, transfer: Transfer) -> None:
         status = transfer.status
         if transfer.selection is not None or status.errc:
             return
@@ -259,7 +264,6 @@ class Transfers:
                 return
             transfer.is_done = True
             self._forget_resume(transfer)
-            self._tell_done(transfer, now)
         elif self._plan.must_be_complete and status.state is TorrentState.downloading:
             total = status.torrent_file.num_pieces if status.torrent_file is not None else 0
             self._fail(
@@ -288,8 +292,8 @@ class Transfers:
             "failed", f"{name}: {why}", name=name, info_hash=str(transfer.hashes.best()), status=int(status)
         )
 
-    def _tell_done(self, transfer: Transfer, now: float) -> None:
-        status, seconds = transfer.status, now - transfer.started
+    def _tell_done(self, transfer: Transfer) -> None:
+        status, seconds = transfer.status, time.monotonic() - transfer.started
         received = status.total_payload_download
         text = f"complete: {status.name} ({format_size(status.total_wanted)}"
         if received:
@@ -384,23 +388,24 @@ class Transfers:
         unfinished = [t for t in self._transfers.values() if not t.is_done and t.handle.is_valid()]
         for transfer in unfinished:
             transfer.handle.pause()
-            transfer.saving = False
+            transfer.saving, transfer.resume = False, None
         self._ask_to_save(ResumeDataFlags.flush_disk_cache)
         deadline = time.monotonic() + SAVE_PATIENCE
         while any(transfer.saving for transfer in unfinished) and time.monotonic() < deadline:
             self._session.wait_for_alert(int(TICK * 1000))
             for alert in self._session.pop_alerts():
                 self._take(alert)
-        if unfinished:
+        saved = [transfer for transfer in unfinished if transfer.resume is not None]
+        if saved:
             self._reporter.event(
-                "saved", f"saved: the same command continues {_names(unfinished)}", torrents=len(unfinished)
+                "saved", f"saved: the same command continues {_names(saved)}", torrents=len(saved)
             )
 
     def _write(self, transfer: Transfer, params: AddTorrentParams) -> None:
         assert self._store is not None
-        transfer.resume = params
         try:
             self._store.save(params)
+            transfer.resume = params
         except OSError as error:
             self._note(transfer, "warning", f"cannot save resume data: {error.strerror or error}")
 

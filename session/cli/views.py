@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ from .. import TorrentState, TorrentStatus
 
 __all__ = ["RateMeter", "TransferView", "view_of"]
 
-_SMOOTHING = 0.3
-"""Weight of the newest rate in the one that is shown and that predicts the end."""
+_TIME_CONSTANT = 1.5
+"""Seconds after which an old rate counts for a third; it predicts the end, so it should not jump."""
 
 _STATES = {
     TorrentState.checking_files: "checking",
@@ -93,7 +94,7 @@ class RateMeter:
         elapsed = now - self._at
         if elapsed >= 0.25:
             newest = (total - self._total) / elapsed
-            weight = 1.0 if not self.rate else 1.0 - (1.0 - _SMOOTHING) ** elapsed
+            weight = 1.0 if not self.rate else 1.0 - math.exp(-elapsed / _TIME_CONSTANT)
             self.rate += (newest - self.rate) * weight
             self._at, self._total = now, total
         return self.rate
