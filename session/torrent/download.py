@@ -157,9 +157,12 @@ class Download:
         self.num_waste_bytes += len(data)
 
     def _receive_misfit(self, piece: int, block: int, data: memoryview, link: PeerLink) -> None:
-        """Not the length that was asked for: useless, and to be asked of others."""
+        """Not the length that was asked for: useless, to be asked of others, and the end of who sent it."""
         self.give_up(piece, block, link)
         self.num_waste_bytes += len(data)
+        raise RemoteProtocolError(
+            f"block {block} of piece {piece} has {len(data)} bytes, not as many as asked for"
+        )
 
     def submit_complete(self) -> None:
         """After a batch of blocks: cancel what end game asked twice, hand completed pieces to the disk as one job."""

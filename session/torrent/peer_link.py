@@ -50,6 +50,10 @@ _KEEP_ALIVE_AFTER = 100.0
 """Seconds without sending after which a keep-alive leaves; peers wait 120 (BEP 3)."""
 _FIRST_SLAB = 4 * 16384
 _MAX_SLAB = 64 * 16384
+_MAX_UNSENT_BYTES = 1 << 20
+"""Bytes of messages a peer may leave unread before nothing more is read from it: answers must not pile up."""
+_MAX_UNSENT_MESSAGES = 4000
+"""The same while they wait behind a block, as a number."""
 
 
 class ReadBlock:
@@ -57,6 +61,7 @@ class ReadBlock:
 
     DISK = 1
     BANDWIDTH = 2
+    BACKLOG = 4
 
 
 class LinkOwner:
@@ -124,6 +129,7 @@ class PeerLink:
 
     __slots__ = (
         "_front",
+        "_is_backlogged",
         "_out_of_quota",
         "_queue",
         "_slab_size",
@@ -209,6 +215,7 @@ class PeerLink:
         """State of extensions, by name."""
         self._queue: deque[memoryview | bytes | Slab] = deque()
         self._front = 0
+        self._is_backlogged = False
         self._out_of_quota = False
         self._slab_size = _FIRST_SLAB
 
@@ -294,11 +301,14 @@ class PeerLink:
                 if not self._send_front(now):
                     # A link out of quota is flushed again by the limiter, not by the transport.
                     self.transport.want_write(not self._out_of_quota)
+                    self._mind_backlog()
                     return
         except TransportError as error:
             self.close(error)
             return
         self.transport.want_write(False)
+        if self._is_backlogged:
+            self._mind_backlog()
 
     def tick(self, now: float, elapsed: float) -> None:
         """Once a second or so: rates, late blocks, keep-alive."""
@@ -436,6 +446,18 @@ class PeerLink:
             return False
         self._queue.append(slab)
         return True
+
+    def _mind_backlog(self) -> None:
+        """Read nothing from a peer that does not take our answers, until it does."""
+        queue = self._queue
+        unsent = len(queue[0]) - self._front if queue and not isinstance(queue[0], Slab) else 0
+        full = unsent > _MAX_UNSENT_BYTES or len(queue) > _MAX_UNSENT_MESSAGES
+        if full != self._is_backlogged:
+            self._is_backlogged = full
+            if full:
+                self.transport.suspend_reading(ReadBlock.BACKLOG)
+            else:
+                self.transport.resume_reading(ReadBlock.BACKLOG)
 
     def _send_front(self, now: float) -> bool:
         """Send the front of the queue; False when the transport (or a rate limit) takes no more."""

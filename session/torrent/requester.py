@@ -143,10 +143,13 @@ class Requester:
             self.snubbed = False
             self._link.owner.on_unsnubbed(self._link)
         before = len(self.on_order)
-        received = self._download.receive_blocks(blocks, self.on_order, self._link)
+        try:
+            received = self._download.receive_blocks(blocks, self.on_order, self._link)
+        finally:
+            # Also when a block broke a rule: pieces that the ones before it completed are good.
+            self._download.submit_complete()
         if self._slow_start:
             self._target += before - len(self.on_order)
-        self._download.submit_complete()
         return received
 
     def on_rejected(self, request: Request) -> None:
