@@ -34,6 +34,7 @@ from ..flags import SocketType
 from ..settings import SettingsPack
 from ..stats import Counters
 from ..torrent.link_end import LinkEnded
+from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.peer_link import PeerLink, ReadBlock
 from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
@@ -90,6 +91,7 @@ class Core:
         self.checks = CheckQueue()
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
+        self.extensions.add(MetadataExchange(self))
         self.tracker_client = TrackerClient(
             multi,
             user_agent=settings.get_str("user_agent"),
