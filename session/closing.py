@@ -31,14 +31,17 @@ def _begin(session: Session, on_closed: Callable[[], object] | None = None) -> t
         core, runtime = session._core, session.runtime
 
         def ended() -> None:
-            core.close()
             session._ended.set()
             if on_closed is not None:
                 on_closed()
             runtime.finish(0)
 
         def begin() -> None:
-            _stop_trackers(session, ended)
+            if core.closed:  # The engine ended before, and the session with it.
+                ended()
+                return
+            core.on_closed = ended
+            _stop_trackers(session)
 
         if runtime.is_loop_thread:
             begin()
@@ -47,8 +50,8 @@ def _begin(session: Session, on_closed: Callable[[], object] | None = None) -> t
     return session._ended
 
 
-def _stop_trackers(session: Session, ended: Callable[[], object]) -> None:
-    """Stop every torrent; when their trackers have answered, or had their time, `ended` is called once."""
+def _stop_trackers(session: Session) -> None:
+    """Stop every torrent; when their trackers have answered, or had their time, close the core."""
     core = session._core
     deadline = core.base.call_later(core.settings.get_int("stop_tracker_timeout"), lambda: finish())
     finished = False
@@ -58,7 +61,7 @@ def _stop_trackers(session: Session, ended: Callable[[], object]) -> None:
         if not finished:
             finished = True
             deadline.cancel()
-            ended()
+            core.close()
 
     core.begin_closing(finish)
 

@@ -82,7 +82,10 @@ class Core:
         self.external_host = ""
         """Our address as others see it; empty while nobody said."""
         self.closing = False
+        self._is_ending = False
         self.closed = False
+        """Nothing of the session is left."""
+        self.on_closed: Callable[[], object] | None = None
         self.receive_buffer = ReceiveBuffer()
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
@@ -172,10 +175,12 @@ class Core:
                 torrent.tracking.settings_changed()
 
     def close(self) -> None:
-        """Stop listening and ticking, end every connection.  Torrents' trackers are told by their own stop."""
-        if self.closed:
+        """Stop listening and ticking, end every connection; once the disk has done what it was given, `closed` is true and
+        `on_closed` called.  Torrents' trackers are told by their own stop.
+        """
+        if self._is_ending:
             return
-        self.closed = True
+        self._is_ending = self.closing = True
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         if self._listeners is not None:
@@ -187,8 +192,17 @@ class Core:
             torrent.close()
         self.torrents.clear()
         self.disk.close()
-        self.buffers.clear()
-        self._presence.finish()
+        self.disk.on_idle = self._end
+        if not self.disk.num_jobs:
+            self._end()
+
+    def _end(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.buffers.clear()
+            self._presence.finish()
+            if self.on_closed is not None:
+                self.on_closed()
 
     # --------------------------------------------------------------------------------------------------- torrents
 

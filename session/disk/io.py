@@ -66,6 +66,8 @@ class DiskIo:
         """More than `max_queued_disk_bytes` were queued; holds until half of that is written."""
         self.on_low_watermark: Callable[[], object] | None = None
         """Called when the congestion ends."""
+        self.on_idle: Callable[[], object] | None = None
+        """Called when the last job's callback has run."""
         self._base = base
         self._platform_submit = platform_submit
         self._make_backend = backend
@@ -191,6 +193,8 @@ class DiskIo:
             self.num_jobs -= 1
             storage.fence.finished()
             on_done(result, None if error is None else _as_storage_error(storage, error))
+            if not self.num_jobs and self.on_idle is not None:
+                self.on_idle()
 
         def start() -> None:
             try:
