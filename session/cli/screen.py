@@ -45,7 +45,7 @@ class Screen(Quiet):
     def progress(self, views: Sequence[TransferView]) -> None:
         now = self._clock()
         self._views = views
-        if now >= self._next:
+        if views and now >= self._next:
             self._next = now + FRAME
             self._draw()
 
@@ -69,8 +69,6 @@ class Screen(Quiet):
             live.stop()
 
     def _draw(self) -> None:
-        if not self._views:
-            return
         if self._live is None:
             self._live = Live(
                 console=self._console,

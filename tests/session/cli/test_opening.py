@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+from evtorrent.session.cli.exit_status import CommandFailed, ExitStatus
+from evtorrent.session.cli.opening import SessionOptions, open_session
+from evtorrent.session.cli.reporters import JsonLines
+from support.command_line import event
+
+
+@pytest.fixture
+def taken():
+    """A port somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_options_become_settings(capsys):
+    with open_session(SessionOptions("127.0.0.1:0", 1000, 2000), JsonLines()) as session:
+        settings = session.get_settings()
+        assert (settings["download_rate_limit"], settings["upload_rate_limit"]) == (1000, 2000)
+        assert event(capsys.readouterr().out, "listening")["port"] == session.listen_port()
+
+
+def test_the_port_asked_for_or_none(taken):
+    with pytest.raises(CommandFailed, match=f"cannot listen on port {taken}: it is in use") as failure:
+        open_session(SessionOptions(f"127.0.0.1:{taken}"), JsonLines())
+    assert failure.value.status == ExitStatus.CANNOT_LISTEN
+
+
+def test_one_of_two_is_enough_and_the_other_is_told(taken, capsys):
+    with open_session(SessionOptions(f"127.0.0.1:0,192.0.2.1:{taken}"), JsonLines()) as session:
+        assert session.is_listening()
+    assert "cannot listen on 192.0.2.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("listen", ["192.0.2.1:0", "nonsense", ""])
+def test_an_address_that_is_not_ours(listen):
+    with pytest.raises(CommandFailed, match="listen"):
+        open_session(SessionOptions(listen), JsonLines())
+
+
+def test_a_setting_out_of_range_is_wrong_usage():
+    with pytest.raises(CommandFailed) as failure:
+        open_session(SessionOptions("127.0.0.1:0", limit_down=-5), JsonLines())
+    assert failure.value.status == ExitStatus.USAGE
