@@ -65,6 +65,7 @@ class Download:
     __slots__ = (
         "_assembly",
         "_complete",
+        "_errors_told",
         "_info",
         "_owner",
         "_sink",
@@ -101,6 +102,7 @@ class Download:
         self._owner = owner
         self._assembly = Assembly(buffers)
         self._complete: list[int] = []
+        self._errors_told = 0
         self._smart_ban = SmartBan()
 
     def piece_size(self, piece: int) -> int:
@@ -178,23 +180,31 @@ class Download:
         for piece in complete:
             buffers[piece], views[piece] = self._assembly.take(piece)
             batch.append(PieceJob(piece, views[piece], self._info.piece_hash(piece)))
-        if self._sink.submit_pieces(batch, lambda results: self._written(results, buffers, views)):
+        told = self._errors_told
+        if self._sink.submit_pieces(batch, lambda results: self._written(results, buffers, views, told)):
             self._owner.on_congested()
 
     def _written(
-        self, results: list[PieceResult], buffers: dict[int, bytearray], views: dict[int, memoryview]
+        self,
+        results: list[PieceResult],
+        buffers: dict[int, bytearray],
+        views: dict[int, memoryview],
+        told: int,
     ) -> None:
         for result in results:
             if not self.closed:
-                self._judge(result, views[result.index])
+                self._judge(result, views[result.index], told)
             views.pop(result.index).release()
             self._assembly.give_back(buffers.pop(result.index))
 
-    def _judge(self, result: PieceResult, data: memoryview) -> None:
+    def _judge(self, result: PieceResult, data: memoryview, told: int) -> None:
         piece = result.index
         if result.error is not None:
             self.picker.piece_failed(piece)
-            self._owner.on_disk_error(result.error)
+            if told == self._errors_told:
+                # Jobs under way when the disk failed fail too: one story, told once, whatever was done about it since.
+                self._errors_told += 1
+                self._owner.on_disk_error(result.error)
         elif result.ok:
             contributors = self.picker.piece_passed(piece)
             for culprit in self._smart_ban.piece_passed(piece, data):
