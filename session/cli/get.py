@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from .. import AddTorrentParams, InvalidTorrentHandle, SessionError, TorrentFlags
+from .. import AddTorrentParams, SessionError, TorrentFlags
 from .exit_status import CommandFailed, ExitStatus
 from .interrupts import Interrupts
 from .opening import SessionOptions, open_session
@@ -124,8 +124,6 @@ def _add(transfers: Transfers, params: AddTorrentParams, order: Order) -> None:
         transfers.add(params, order.selection, order.peers)
     except NothingSelected as error:
         raise CommandFailed(str(error), ExitStatus.USAGE) from None
-    except InvalidTorrentHandle:
-        raise
     except SessionError as error:
         raise CommandFailed(f"{params.best_name()}: {error}", ExitStatus.BAD_INPUT) from None
 

@@ -225,3 +225,14 @@ def test_a_file_that_cannot_grow_is_a_disk_error(big, tmp_path):
     assert line.endswith("big/big.bin: File too large")
     with seeding(big) as peer:
         assert get(big.torrent, "-o", tmp_path / "dl", "--peer", peer).exit_code == 0
+
+
+def test_a_magnet_link_gets_its_metadata_and_then_the_selection(sample, tmp_path):
+    link = run("magnet", sample.torrent).output.strip()
+    with seeding(sample) as peer:
+        result = get(f"{link}&x.pe={peer}", "-o", tmp_path / "dl", "--files", "*.txt", "--json")
+        assert result.exit_code == 0, result.output
+        assert event(result.stdout, "metadata")["name"] == "sample"
+        assert event(result.stdout, "complete")["downloaded"] < 100_000
+        wrong = get(f"{link}&x.pe={peer}", "-o", tmp_path / "other", "--files", "*.nope")
+    assert (wrong.exit_code, "no file of sample" in wrong.stderr) == (2, True)
