@@ -398,6 +398,8 @@ class Swarm(LinkOwner):
                 continue
             link.connection.send_have(index)
             if link.requester is None or not link.requester.on_order:
+                if link.connection.am_interested:
+                    self.update_interest(link)  # It may have had nothing but this.
                 link.flush(now)
 
     def ban(self, address: Address) -> None:

@@ -504,6 +504,7 @@ def test_nonsense_ends_the_link_with_the_rule_that_was_broken():
     assert not stage.raised
 
 
+@pytest.mark.slow
 def test_answers_nobody_reads_do_not_pile_up():
     stage = Stage(pieces=100, limit=1000)
     stage.b.serves = False
