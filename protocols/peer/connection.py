@@ -117,7 +117,6 @@ class PeerConnection:
         "_early_pieces",
         "_events",
         "_fast",
-        "_got_pieces",
         "_num_pieces",
         "_out",
         "_piece_length",
@@ -158,7 +157,6 @@ class PeerConnection:
         self._num_pieces: int | None = None
         self._piece_length = 0
         self._size = 0
-        self._got_pieces = False
         self._early_pieces: tuple[MessageId, bytes] | None = None
         self._early_haves = 0
         self._buffer = buffer
@@ -524,10 +522,8 @@ class PeerConnection:
         self._pieces_received(MessageId.HAVE_NONE, payload)
 
     def _pieces_received(self, kind: MessageId, payload: memoryview) -> None:
-        # BEP 3 wants a bitfield to come first of all; extension handshakes before it are common, so only twice is wrong.
-        if self._got_pieces:
-            raise RemoteProtocolError(f"{kind.name} after the peer said what it has")
-        self._got_pieces = True
+        # BEP 3 wants a bitfield to come first of all and once.  aria2 sends one later, too, whenever that is shorter than
+        # the haves would be, and extension handshakes before it are common: so it may come at any time, and replaces.
         if self._num_pieces is not None:
             self._events.append(PiecesReceived(_piece_bits(kind, payload, self._num_pieces)))
             return

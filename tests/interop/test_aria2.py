@@ -44,10 +44,6 @@ def test_from_aria2_to_us(program: str, ours: Member, content: Content, tmp_path
     content.assert_in(tmp_path / "ours")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="aria2 sends bitfield or have all again when that is shorter than its haves; the peer wire ends it for that",
-)
 def test_from_us_to_aria2(program: str, ours: Member, content: Content, tmp_path: Path) -> None:
     handle = ours.seed(content, tmp_path / "ours")
     with Aria2(program, content, tmp_path / "theirs", tmp_path / "x.torrent") as theirs:

@@ -242,6 +242,13 @@ def test_unknown_messages_are_skipped() -> None:
     assert take_events(connection) == [ChokeChanged(True)]
 
 
+def test_aria2_says_again_what_it_has() -> None:
+    pair = ConnectionPair()
+    for bits in (0b1, 0b111):
+        pair.client.send_pieces(Bitfield(NUM_PIECES, bits))
+    assert pair.server_hears() == [PiecesReceived(0b1), PiecesReceived(0b111)]
+
+
 def test_state_of_both_sides_follows_what_is_said() -> None:
     pair = ConnectionPair()
     client, server = pair.client, pair.server

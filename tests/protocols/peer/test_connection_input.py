@@ -182,7 +182,6 @@ def block_request(piece: int, begin: int, length: int, kind: int = 6) -> bytes:
     return codec.pack_request(MessageId(kind), Request(PieceIndex(piece), begin, length))
 
 
-TWICE = "after the peer said what it has"
 BROKEN = [
     *[
         pytest.param(
@@ -219,9 +218,6 @@ BROKEN = [
             ((9, 0, 5_001), r"block 0\+5001 beyond the end of piece 9"),
         ]
     ],
-    pytest.param(codec.pack_bitfield(bytes(2)) * 2, f"BITFIELD {TWICE}", id="bitfield twice"),
-    pytest.param(frame(14) + frame(15), f"HAVE_NONE {TWICE}", id="have none after have all"),
-    pytest.param(frame(15) + frame(14), f"HAVE_ALL {TWICE}", id="have all after have none"),
     pytest.param(codec.pack_extended(0, b"le"), "extension handshake is no dictionary", id="handshake"),
     pytest.param(SHAKE.pack(), "message 84 with 323119475 bytes", id="handshake twice"),
 ]
