@@ -69,6 +69,7 @@ class Tracking:
 
     def start(self) -> None:
         """The torrent is online."""
+        self.settings_changed()
         self.trackers.start(is_seed=self._torrent.is_seed)
 
     def stop(self, on_told: Callable[[], object] | None) -> None:

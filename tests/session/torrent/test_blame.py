@@ -11,9 +11,9 @@ def two_links():
     info, content = torrent_of(2)
     torrent = node.seed(info, content)
     for number in (1, 2):
-        Wire(
-            world, info.info_hashes.best(), host=f"10.9.9.{number}", peer_id=b"-XX0000-%012d" % number
-        ).call(node)
+        Wire(world, info.info_hashes.best(), host=f"10.9.9.{number}", peer_id=b"-XX0000-%012d" % number).call(
+            node
+        )
     return sorted(torrent.swarm.links, key=lambda link: link.address)
 
 

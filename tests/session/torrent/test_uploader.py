@@ -103,7 +103,9 @@ def test_gaps_are_reads_of_their_own():
     assert [piece for piece, *_ in stage.frames(slab)] == [0, 0, 3, 1]
 
 
-@pytest.mark.parametrize(("asked", "size_class"), [(1, 4), (4, 4), (5, 16), (16, 16), (17, 64), (64, 64), (100, 64)])
+@pytest.mark.parametrize(
+    ("asked", "size_class"), [(1, 4), (4, 4), (5, 16), (16, 16), (17, 64), (64, 64), (100, 64)]
+)
 def test_slabs_come_in_three_sizes(asked, size_class):
     stage = Stage()
     stage.ask(*blocks(asked))

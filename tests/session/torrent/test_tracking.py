@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from evtorrent.protocols.bencode import encode
+from evtorrent.session import PeerSource, ReannounceFlags, TorrentFlags
+from evtorrent.session.alerts import (
+    ExternalIpAlert,
+    ScrapeFailedAlert,
+    ScrapeReplyAlert,
+    TrackerAnnounceAlert,
+    TrackerErrorAlert,
+    TrackeridAlert,
+    TrackerReplyAlert,
+    TrackerWarningAlert,
+)
+from evtorrent.session.torrent.tracking import tracker_list_settings
+from support.world import FakeSocket, World, torrent_of
+
+URL = "http://10.1.1.1:80/announce"
+
+
+class Tracker:
+    """An HTTP tracker by hand: `requests` are what came, `reply` (bytes of a body, or a status) what it answers."""
+
+    def __init__(self, world, host="10.1.1.1"):
+        self.world = world
+        self.requests: list[dict[str, list[str]]] = []
+        self.paths: list[str] = []
+        self.reply: dict | int | None = {"interval": 1800, "peers": b""}
+        self.scrape: dict | int = 404
+        self.sockets: list[FakeSocket] = []
+        world.listening[host, 80] = lambda sock, address: self.sockets.append(sock)
+
+    def serve(self):
+        """Answer everything that has come."""
+        self.world.pump()
+        for sock in self.sockets:
+            if b"\r\n\r\n" not in sock.inbox:
+                continue
+            target = bytes(sock.inbox).split(b" ")[1].decode("latin-1")
+            sock.inbox.clear()
+            parts = urlsplit(target)
+            self.paths.append(parts.path)
+            self.requests.append(parse_qs(parts.query, encoding="latin-1"))
+            answer = self.scrape if "scrape" in parts.path else self.reply
+            if answer is None:
+                continue
+            status, body = (answer, b"") if isinstance(answer, int) else (200, encode(answer))
+            sock.send(
+                b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+                % (status, len(body), body)
+            )
+            sock.close()
+        self.world.pump()
+
+    def events(self):
+        return [request.get("event", [""])[0] for request in self.requests]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def tracked(world, *, start=True, urls=(URL,), content=False, **settings):
+    tracker = Tracker(world)
+    node = world.node(ssrf_mitigation=False, **settings)
+    info, data = torrent_of(4)
+    torrent = node.add(info, data if content else None, trackers=list(urls), start=start)
+    return tracker, node, torrent
+
+
+def test_a_torrent_announces_what_it_is(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    (request,) = tracker.requests
+    assert request["event"] == ["started"]
+    assert request["left"] == [str(torrent.info.total_size)]
+    assert request["numwant"] == ["200"]
+    assert request["uploaded"] == request["downloaded"] == ["0"]
+    assert [alert.url for alert in node.alerts(TrackerAnnounceAlert)] == [URL]
+    assert [alert.num_peers for alert in node.alerts(TrackerReplyAlert)] == [0]
+
+
+def test_peers_are_dialled(world):
+    tracker, node, torrent = tracked(world)
+    tracker.reply = {"interval": 1800, "peers": bytes([10, 8, 8, 8, 0x1A, 0xE1])}
+    world.black_holes.add("10.8.8.8")
+    tracker.serve()
+    assert [link.address for link in torrent.swarm.links] == [("10.8.8.8", 6881)]
+    assert torrent.peers.find(("10.8.8.8", 6881)).source & PeerSource.tracker
+
+
+def test_nothing_is_announced_while_it_is_paused(world):
+    tracker, node, torrent = tracked(world, start=False)
+    tracker.serve()
+    assert not tracker.requests
+
+
+def test_stopping_and_starting(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    torrent.pause()
+    tracker.serve()
+    torrent.resume()
+    tracker.serve()
+    assert tracker.events() == ["started", "stopped", "started"]
+    assert tracker.requests[1].get("numwant") == ["0"]
+
+
+def test_completion_is_announced(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    seed = world.node()
+    info, content = torrent_of(4)
+    seed.seed(info, content)
+    torrent.connect_peer(seed.address, PeerSource.tracker)
+    tracker.serve()
+    assert tracker.events() == ["started", "completed"]
+    assert tracker.requests[1]["left"] == ["0"]
+    assert int(tracker.requests[1]["downloaded"][0]) == len(content)
+
+
+def test_a_seed_from_the_start_completes_nothing(world):
+    tracker, node, torrent = tracked(world, content=True)
+    tracker.serve()
+    assert tracker.events() == ["started"]
+    assert tracker.requests[0]["left"] == ["0"]
+
+
+def test_what_a_tracker_says_beside_peers(world):
+    tracker, node, torrent = tracked(world)
+    tracker.reply = {
+        "interval": 1800,
+        "peers": b"",
+        "warning message": "soon closed",
+        "tracker id": "xyz",
+        "external ip": bytes([198, 51, 100, 7]),
+        "complete": 5,
+        "incomplete": 7,
+    }
+    tracker.serve()
+    assert [alert.warning_message for alert in node.alerts(TrackerWarningAlert)] == ["soon closed"]
+    assert [alert.tracker_id for alert in node.alerts(TrackeridAlert)] == ["xyz"]
+    assert [alert.external_address for alert in node.alerts(ExternalIpAlert)] == ["198.51.100.7"]
+    status = torrent.handle.status()
+    assert (status.num_complete, status.num_incomplete) == (5, 7)
+    assert status.current_tracker == URL
+    assert status.announcing_to_trackers
+    assert status.next_announce > 0
+    params = torrent.handle.get_resume_params()
+    assert (params.num_complete, params.num_incomplete) == (5, 7)
+    assert params.trackers == [URL]
+
+
+def test_failures(world):
+    tracker, node, torrent = tracked(world)
+    tracker.reply = {"failure reason": "go away"}
+    tracker.serve()
+    (alert,) = node.alerts(TrackerErrorAlert)
+    assert alert.failure_reason == "go away"
+    assert alert.times_in_row == 1
+    tracker.reply = 503
+    torrent.handle.force_reannounce(0, 0, ReannounceFlags.ignore_min_interval)
+    tracker.serve()
+    alert = node.alerts(TrackerErrorAlert)[1]
+    assert (alert.error.category, alert.error.value) == ("http", 503)
+    assert alert.times_in_row == 2
+    (entry,) = torrent.handle.trackers()
+    assert entry.endpoints[0].info_hashes[0].fails == 2
+    assert entry.endpoints[0].info_hashes[0].last_error.value == 503
+
+
+def test_scrapes(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    name = bytes(torrent.info_hashes.best())
+    tracker.scrape = {"files": {name: {"complete": 3, "incomplete": 4, "downloaded": 9}}}
+    torrent.handle.scrape_tracker()
+    tracker.serve()
+    (alert,) = node.alerts(ScrapeReplyAlert)
+    assert (alert.complete, alert.incomplete) == (3, 4)
+    assert torrent.handle.get_resume_params().num_downloaded == 9
+    tracker.scrape = 404
+    torrent.handle.scrape_tracker(0)
+    tracker.serve()
+    assert node.alerts(ScrapeFailedAlert)[0].url == URL
+    with pytest.raises(IndexError):
+        torrent.handle.scrape_tracker(1)
+
+
+def test_trackers_are_added_and_replaced(world):
+    tracker, node, torrent = tracked(world, start=False, urls=())
+    handle = torrent.handle
+    handle.add_tracker(URL, 3)
+    handle.add_tracker(URL)
+    assert [(entry.url, entry.tier) for entry in handle.trackers()] == [(URL, 3)]
+    other = handle.trackers()[0]
+    handle.replace_trackers(["http://10.1.1.2/announce", ("http://10.1.1.3/announce", 1), other])
+    assert [(entry.url, entry.tier) for entry in handle.trackers()] == [
+        ("http://10.1.1.2/announce", 0),
+        ("http://10.1.1.3/announce", 1),
+        (URL, 3),
+    ]
+    assert handle.get_resume_params().tracker_tiers == [0, 1, 3]
+    assert handle.need_save_resume_data()
+
+
+def test_the_order_of_resume_data_is_kept(world):
+    urls = [f"http://10.1.1.{number}/announce" for number in range(2, 30)]
+    node = world.node()
+    info, _ = torrent_of(4)
+    torrent = node.add(
+        info,
+        trackers=urls,
+        tracker_tiers=[0],
+        start=False,
+        flags=TorrentFlags.override_trackers,
+    )
+    assert [entry.url for entry in torrent.handle.trackers()] == urls
+    other = world.node().add(info, trackers=urls, tracker_tiers=[0], start=False)
+    shuffled = [entry.url for entry in other.handle.trackers()]
+    assert shuffled != urls
+    assert sorted(shuffled) == sorted(urls)
+
+
+def test_settings_reach_the_list(world):
+    tracker, node, torrent = tracked(world)
+    world.pump()
+    node.session.apply_settings({"tracker_backoff": 1, "stop_tracker_timeout": 2})
+    assert torrent.tracking.trackers.list.settings == tracker_list_settings(node.core)
+    assert torrent.tracking.trackers.list.settings.tracker_backoff == 1
+    assert torrent.tracking.trackers.stop_timeout == 2.0
+    torrent.pause()
+    node.session.apply_settings({"tracker_backoff": 7})
+    torrent.resume()
+    assert torrent.tracking.trackers.list.settings.tracker_backoff == 7
+
+
+def test_a_magnet_link_does_not_know_what_is_left(world):
+    tracker = Tracker(world)
+    node = world.node(ssrf_mitigation=False)
+    info, _ = torrent_of(4)
+    from evtorrent.session import AddTorrentParams
+
+    params = AddTorrentParams(save_path="/disk", info_hashes=info.info_hashes, trackers=[URL])
+    params.flags &= ~(TorrentFlags.paused | TorrentFlags.auto_managed)
+    node.session.add_torrent(params)
+    tracker.serve()
+    assert int(tracker.requests[0]["left"][0]) > 0
+
+
+def test_taking_leave_has_a_deadline(world):
+    tracker, node, torrent = tracked(world, stop_tracker_timeout=3)
+    tracker.serve()
+    tracker.reply = None
+    told = []
+    torrent.stop(on_told=lambda: told.append(world.now))
+    tracker.serve()
+    assert tracker.events()[-1] == "stopped"
+    assert not told
+    start = world.now
+    world.advance(4)
+    assert told == [pytest.approx(start + 3, abs=0.6)]
+
+
+def test_leave_is_over_when_the_tracker_answered(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    told = []
+    torrent.stop(on_told=lambda: told.append(1))
+    assert not told
+    tracker.serve()
+    assert told == [1]
