@@ -66,6 +66,7 @@ def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
     torrent = Torrent(core, params, handle)
     handle._torrent = torrent
     core.add(torrent)
+    torrent.touch()
     if core.alerts.should_post(AddTorrentAlert):
         torrent.post(AddTorrentAlert, params)
     start_if_wanted(torrent)

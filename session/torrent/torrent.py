@@ -135,7 +135,7 @@ class Torrent:
         self.seed_mode: SeedMode | None = None
         """While pieces are believed and not verified."""
         self.removed = False
-        self.status_changed = True
+        self.status_changed = False
         self.user_data: dict[str, Any] | None = None
         self._was_finished = False
 
