@@ -140,7 +140,6 @@ def rename_file(torrent: Torrent, index: int, name: str) -> None:
     files, source = torrent.need_files(), torrent.need_storage()
     if not 0 <= index < files.storage.num_files:
         raise IndexError(f"file {index} of {files.storage.num_files}")
-    old = files.renamed.get(index) or files.storage.path(index)
 
     def done(error: StorageError | None) -> None:
         if torrent.removed:
@@ -148,6 +147,7 @@ def rename_file(torrent: Torrent, index: int, name: str) -> None:
         if error is not None:
             torrent.post(FileRenameFailedAlert, index, ErrorCode.from_exception(error))
             return
+        old = files.renamed.get(index) or files.storage.path(index)
         files.renamed[index] = name
         torrent.need_save()
         torrent.post(FileRenamedAlert, index, name, old)

@@ -86,7 +86,7 @@ def _fill_progress(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) 
         copies = torrent.download.picker.distributed_copies()
         status.distributed_copies = copies
         status.distributed_full_copies = int(copies)
-        status.distributed_fraction = int((copies - int(copies)) * 1000)
+        status.distributed_fraction = int(copies * 1000 + 1e-6) % 1000
 
 
 def _bytes_of(torrent: Torrent, bits: int) -> int:

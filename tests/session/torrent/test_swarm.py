@@ -518,9 +518,10 @@ def test_pieces_of_peers_that_go_are_counted_off(world):
     world.check()
 
 
-def test_a_bitfield_twice_breaks_the_rule(world):
+def test_a_bitfield_that_comes_again_replaces_the_first(world):
     node, torrent, info, content = leech(world)
-    wire = guest(world, node, info).say(bitfield(1, 4), bitfield(3, 4))
-    assert wire.is_closed
+    wire = guest(world, node, info).say(bitfield(0b0001, 4), numbers(HAVE, 3), bitfield(0b0110, 4))
+    assert torrent.download.picker.piece_availability() == [0, 1, 1, 0]
+    wire.hang_up()
     assert torrent.download.picker.piece_availability() == [0, 0, 0, 0]
     world.check()
