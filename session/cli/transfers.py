@@ -6,7 +6,6 @@ resume data, and decides when it is over.  Completion is read from status, never
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -149,6 +148,8 @@ class Transfers:
             # Nothing before it is known what is wanted.
             params.file_priorities = []
             params.flags |= TorrentFlags.default_dont_download
+            # Wanting nothing for that moment must not part us from the seeds that gave the metadata.
+            self._session.apply_settings({"close_redundant_connections": False})
         params.flags &= ~TorrentFlags.duplicate_is_error
         params.peers = list(dict.fromkeys([*peers, *params.peers]))
         handle = self._session.add_torrent(params)
@@ -178,10 +179,12 @@ class Transfers:
     def step(self) -> int | None:
         """Wait for news, at most a tick; the exit status when it is over."""
         self._session.wait_for_alert(int(TICK * 1000))
+        # Status first: the alerts taken after it tell what led to it.
+        statuses = self._session.get_torrent_status(flags=_STATUS)
         for alert in self._session.pop_alerts():
             self.on_alert(alert)
             self._take(alert)
-        finished = self._look()
+        finished = self._look(statuses)
         self._reporter.progress(self.views())
         for transfer in finished:
             self._tell_done(transfer)
@@ -234,11 +237,11 @@ class Transfers:
             return None
         return failure or ExitStatus.DONE
 
-    def _look(self) -> list[Transfer]:
+    def _look(self, statuses: Sequence[TorrentStatus]) -> list[Transfer]:
         """Take every torrent's status over; those that are complete since the last look."""
         now = time.monotonic()
         settled = [transfer for transfer in self._transfers.values() if transfer.is_settled]
-        for status in self._session.get_torrent_status(flags=_STATUS):
+        for status in statuses:
             transfer = self._transfers.get(status.handle) if status.handle is not None else None
             if transfer is None:
                 continue
@@ -282,6 +285,8 @@ class Transfers:
         except NothingSelected as error:
             self._fail(transfer, str(error), ExitStatus.USAGE)
         transfer.status = transfer.handle.status(_STATUS)
+        if all(other.selection is None for other in self._transfers.values()):
+            self._session.apply_settings({"close_redundant_connections": True})
 
     def _fail(self, transfer: Transfer, why: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         transfer.failure = status
@@ -363,11 +368,7 @@ class Transfers:
         if transfer.failure is not None:
             state = "failed"
         elif transfer.is_done:
-            state = (
-                "seeding"
-                if self._plan.seed_time and not math.isclose(self._plan.seed_time, 0)
-                else "complete"
-            )
+            state = "seeding" if self._plan.seed_time > 0 else "complete"
         return view_of(
             transfer.status,
             down_rate=0.0 if transfer.is_settled else transfer.down.rate,
