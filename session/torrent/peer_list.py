@@ -119,6 +119,8 @@ class PeerList:
             return None
         host, port = str(where[0]), where[1]
         peer = self._find(host, port)
+        if peer is None and (host, port) in self._connected:
+            return None  # We are connected to that very port, though the peer has told us another one since.
         if peer is None:
             if self._is_full() and (source == PeerSource.resume_data or not self._make_room(force=False)):
                 return None

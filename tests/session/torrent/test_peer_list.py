@@ -520,3 +520,14 @@ class PeerListMachine(RuleBasedStateMachine):
 
 PeerListMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestPeerListMachine = pytest.mark.slow(PeerListMachine.TestCase)
+
+
+def test_a_port_we_are_connected_to_is_known_after_the_peer_told_another() -> None:
+    known = PeerList(rng=Random(1), allow_multiple_connections_per_ip=True)
+    assert known.add(("9.0.0.5", 6881), PeerSource.tracker, 0.0) is not None
+    link = object()
+    known.set_connected(("9.0.0.5", 6881), link)
+    assert known.set_listen_port(("9.0.0.5", 6881), 6882)
+    assert known.add(("9.0.0.5", 6881), PeerSource.tracker, 0.0) is None
+    assert len(known) == 1
+    known.check_invariant()
