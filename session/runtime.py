@@ -18,6 +18,9 @@ from .errors import InvalidSessionHandle
 
 __all__ = ["CallersLoop", "OwnThread", "Runtime"]
 
+_LOOK_UP = 0.5
+"""Seconds after which a waiting caller looks whether the session ended."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,6 +29,7 @@ class Runtime(Protocol):
     """What `Session` needs of the place it runs in."""
 
     multi: Multi
+
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
     def post(self, function: Callable[..., object], *args: Any) -> None: ...
     def finish(self, timeout: float | None) -> bool: ...
@@ -80,14 +84,7 @@ class OwnThread:
             raise InvalidSessionHandle
         future: Future[T] = Future()
         self.multi.call_soon_threadsafe(_settle, future, function, args, kwargs)
-        while True:
-            try:
-                return future.result(0.5)
-            except TimeoutError:
-                if future.done():
-                    raise
-                if self._closing.is_set():
-                    raise InvalidSessionHandle from None
+        return _wait_for(future, self._closing.is_set)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Run on the loop some time soon."""
@@ -125,7 +122,7 @@ class CallersLoop:
             raise InvalidSessionHandle
         future: Future[T] = Future()
         self.multi.call_soon_threadsafe(_settle, future, function, args, kwargs)
-        return future.result()
+        return _wait_for(future, lambda: self._closed)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Run on the loop some time soon."""
@@ -136,6 +133,19 @@ class CallersLoop:
         """The loop is the caller's and goes on."""
         self._closed = True
         return True
+
+
+def _wait_for(future: Future[T], is_over: Callable[[], bool]) -> T:
+    """The result of a call that runs on the loop.  InvalidSessionHandle when the session ends and it never ran."""
+    while True:
+        was_over = is_over()
+        try:
+            return future.result(_LOOK_UP)
+        except TimeoutError:
+            if future.done():
+                return future.result()  # It came this moment, or is a TimeoutError itself.
+            if was_over:
+                raise InvalidSessionHandle from None
 
 
 def _settle(future: Future[Any], function: Callable[..., Any], args: Any, kwargs: Any) -> None:

@@ -392,7 +392,9 @@ class Node:
         """Add a torrent; with `content` its pieces (or those named) are on disk and believed."""
         flags = fields.pop("flags", TorrentFlags.default_flags & ~TorrentFlags.auto_managed)
         flags = flags & ~TorrentFlags.paused if start else flags | TorrentFlags.paused
-        params = AddTorrentParams(save_path="/disk", ti=info, flags=flags & ~TorrentFlags.auto_managed, **fields)
+        params = AddTorrentParams(
+            save_path="/disk", ti=info, flags=flags & ~TorrentFlags.auto_managed, **fields
+        )
         if content is None:
             handle = self.session.add_torrent(params)
         else:
@@ -572,7 +574,9 @@ HAVE_ALL = simple(MessageId.HAVE_ALL)
 HAVE_NONE = simple(MessageId.HAVE_NONE)
 
 
-def answer(wire: Wire, content: bytes, piece_length: int, *, spoil: Callable[[int], bool] | None = None) -> int:
+def answer(
+    wire: Wire, content: bytes, piece_length: int, *, spoil: Callable[[int], bool] | None = None
+) -> int:
     """Send the blocks a wire was asked for (pieces for which `spoil` is true with wrong bytes); how many."""
     count = 0
     for _, piece, begin, length in wire.heard("request"):

@@ -19,20 +19,20 @@ def stage(**settings):
 
 
 def test_the_first_peers_are_dialled_at_once():
-    world, node, torrent = stage(torrent_connect_boost=5)
+    _world, node, torrent = stage(torrent_connect_boost=5)
     torrent.peers_found(hosts(20), PeerSource.tracker)
     assert len(torrent.swarm.links) == 5
     assert node.core.statistics()["peer.connection_attempts"] == 5
 
 
 def test_boost_ends_with_the_candidates():
-    world, node, torrent = stage()
+    _world, _node, torrent = stage()
     torrent.peers_found(hosts(3), PeerSource.tracker)
     assert len(torrent.swarm.links) == 3
 
 
 def test_speed_bounds_what_is_dialled_a_second():
-    world, node, torrent = stage(torrent_connect_boost=0, connection_speed=4)
+    world, _node, torrent = stage(torrent_connect_boost=0, connection_speed=4)
     torrent.peers_found(hosts(100), PeerSource.tracker)
     assert not torrent.swarm.links
     world.advance(5)
@@ -40,7 +40,7 @@ def test_speed_bounds_what_is_dialled_a_second():
 
 
 def test_an_idle_time_gives_one_second_of_speed_at_most():
-    world, node, torrent = stage(torrent_connect_boost=0, connection_speed=4)
+    world, _node, torrent = stage(torrent_connect_boost=0, connection_speed=4)
     world.advance(60)
     torrent.peers_found(hosts(100), PeerSource.tracker)
     world.advance(0.5)
@@ -48,14 +48,14 @@ def test_an_idle_time_gives_one_second_of_speed_at_most():
 
 
 def test_speed_below_zero_is_without_limit():
-    world, node, torrent = stage(torrent_connect_boost=0, connection_speed=-1)
+    world, _node, torrent = stage(torrent_connect_boost=0, connection_speed=-1)
     torrent.peers_found(hosts(60), PeerSource.tracker)
     world.advance(0.5)
     assert len(torrent.swarm.links) == 60
 
 
 def test_no_speed_dials_nobody():
-    world, node, torrent = stage(torrent_connect_boost=0, connection_speed=0)
+    world, _node, torrent = stage(torrent_connect_boost=0, connection_speed=0)
     torrent.peers_found(hosts(10), PeerSource.tracker)
     world.advance(5)
     assert not torrent.swarm.links
@@ -78,7 +78,7 @@ def test_the_limit_of_the_session_holds():
 
 
 def test_the_limit_of_the_torrent_holds():
-    world, node, torrent = stage()
+    world, _node, torrent = stage()
     torrent.max_connections = 3
     torrent.peers_found(hosts(50), PeerSource.tracker)
     world.advance(3)

@@ -43,7 +43,7 @@ def conversation():
 
 
 def test_an_extension_is_announced_heard_and_answers():
-    node, notes, wire = conversation()
+    _node, notes, wire = conversation()
     ((_, body),) = wire.heard("extended")
     ours = decode(body[1:])
     assert body[0] == 0
@@ -59,14 +59,14 @@ def test_an_extension_is_announced_heard_and_answers():
 
 
 def test_a_message_with_an_id_of_nobody_is_skipped():
-    node, notes, wire = conversation()
+    _node, notes, wire = conversation()
     wire.say(extended(77, b"hello"))
     assert not notes.heard
     assert not wire.is_closed
 
 
 def test_what_an_extension_refuses_ends_the_peer_and_nothing_else():
-    node, notes, wire = conversation()
+    node, _notes, wire = conversation()
     number = decode(wire.heard("extended")[0][1][1:])[b"m"][b"xx_notes"]
     wire.say(extended(number, b"bad"))
     assert wire.is_closed

@@ -27,16 +27,18 @@ def received(node):
 
 
 def test_without_limits_links_have_no_quota():
-    world, a, b, torrent = download()
+    world, a, _b, torrent = download()
     assert torrent.is_seed
     (torrent,) = a.core.active
     Wire(world, torrent.info_hashes.best()).call(a)
     assert [link.quota for link in torrent.swarm.links] == [None]
 
 
-@pytest.mark.parametrize("limits", [{"up": 100 * KIB}, {"down": 100 * KIB}, {"torrent_limits": (0, 100 * KIB)}])
+@pytest.mark.parametrize(
+    "limits", [{"up": 100 * KIB}, {"down": 100 * KIB}, {"torrent_limits": (0, 100 * KIB)}]
+)
 def test_a_limit_is_kept_and_used(limits):
-    world, a, b, torrent = download(**limits)
+    world, _a, b, torrent = download(**limits)
     world.advance(4, step=0.1)
     start = received(b)
     world.advance(5, step=0.1)
@@ -47,7 +49,7 @@ def test_a_limit_is_kept_and_used(limits):
 
 
 def test_a_limit_costs_few_wake_ups():
-    world, a, b, torrent = download(down=100 * KIB)
+    world, a, b, _torrent = download(down=100 * KIB)
     before = b.platform.num_polls
     world.advance(5, step=0.1)
     assert b.platform.num_polls - before < 1500
@@ -55,7 +57,7 @@ def test_a_limit_costs_few_wake_ups():
 
 
 def test_both_limits_at_once_the_tighter_one_counts():
-    world, a, b, torrent = download(up=400 * KIB, down=100 * KIB)
+    world, _a, b, _torrent = download(up=400 * KIB, down=100 * KIB)
     world.advance(4, step=0.1)
     start = received(b)
     world.advance(5, step=0.1)
@@ -63,7 +65,7 @@ def test_both_limits_at_once_the_tighter_one_counts():
 
 
 def test_a_limit_taken_away_frees_those_that_wait():
-    world, a, b, torrent = download(down=20 * KIB)
+    world, _a, b, torrent = download(down=20 * KIB)
     world.advance(1, step=0.1)
     assert not torrent.is_seed
     (link,) = torrent.swarm.links
@@ -76,7 +78,7 @@ def test_a_limit_taken_away_frees_those_that_wait():
 
 
 def test_an_upload_limit_taken_away_frees_those_that_wait():
-    world, a, b, torrent = download(up=20 * KIB)
+    world, a, _b, torrent = download(up=20 * KIB)
     world.advance(1, step=0.1)
     assert not torrent.is_seed
     a.session.apply_settings({"upload_rate_limit": 0})
@@ -85,7 +87,7 @@ def test_an_upload_limit_taken_away_frees_those_that_wait():
 
 
 def test_a_limit_set_on_links_that_exist():
-    world, a, b, torrent = download(down=200 * KIB)
+    world, _a, b, torrent = download(down=200 * KIB)
     torrent.download_limit = 30 * KIB
     torrent.limits_changed()
     world.advance(3, step=0.1)
@@ -116,7 +118,7 @@ def test_torrents_share_the_limit_of_the_session():
 
 
 def test_a_link_that_goes_while_it_waits_is_forgotten():
-    world, a, b, torrent = download(down=10 * KIB)
+    world, _a, b, torrent = download(down=10 * KIB)
     world.advance(0.5, step=0.1)
     quotas = b.core.quotas
     assert quotas.down.num_waiting == 1
@@ -188,7 +190,7 @@ def test_quota_not_used_goes_back():
 
 
 def test_closing_disarms_the_timer():
-    world, a, b, torrent = download(down=10 * KIB)
+    world, _a, b, _torrent = download(down=10 * KIB)
     b.core.quotas.arm()
     b.core.quotas.close()
     b.core.quotas.close()
@@ -198,7 +200,7 @@ def test_closing_disarms_the_timer():
 
 
 def test_a_lost_peer_between_grant_and_wake_up_is_harmless():
-    world, a, b, torrent = download(up=10 * KIB, down=10 * KIB)
+    world, a, b, _torrent = download(up=10 * KIB, down=10 * KIB)
     for node in (a, b):
         for link in list(next(iter(node.core.active)).swarm.links):
             link.closed = True
@@ -210,7 +212,7 @@ def test_seed_of_nothing_wanted():
     """A limit of upload on a torrent that only downloads costs nothing."""
     world = World()
     node = world.node()
-    info, content = torrent_of(2)
+    info, _content = torrent_of(2)
     torrent = node.add(info, upload_limit=5000)
     world.pump()
     wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)

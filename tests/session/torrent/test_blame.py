@@ -57,7 +57,7 @@ def test_a_good_piece_of_its_own_ends_parole():
 
 
 def test_a_link_of_nobody_known_is_only_watched():
-    one, two = two_links()
+    one, _two = two_links()
     one.peer = None
     assert blame.piece_failed([one], use_parole_mode=True) == []
     blame.piece_passed([one])

@@ -62,7 +62,7 @@ def magnet(world):
 
 
 def test_flags_are_set_and_cleared(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     handle = torrent.handle
     handle.set_flags(TorrentFlags.sequential_download | TorrentFlags.update_subscribe)
     assert torrent.download.picker.sequential
@@ -73,7 +73,7 @@ def test_flags_are_set_and_cleared(world):
 
 
 def test_the_paused_flag_pauses(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     torrent.handle.set_flags(TorrentFlags.paused)
     assert torrent.swarm is None
     torrent.handle.unset_flags(TorrentFlags.paused)
@@ -86,7 +86,7 @@ def test_the_paused_flag_pauses(world):
 
 
 def test_flags_of_a_torrent_that_never_started(world):
-    node, torrent, info, content = leech(world, start=False)
+    _node, torrent, _info, _content = leech(world, start=False)
     torrent.handle.set_flags(TorrentFlags.sequential_download | TorrentFlags.upload_mode)
     torrent.flags &= ~TorrentFlags.need_save_resume
     torrent.handle.set_flags(TorrentFlags.sequential_download)
@@ -95,14 +95,14 @@ def test_flags_of_a_torrent_that_never_started(world):
 
 @pytest.mark.parametrize("flag", [TorrentFlags.share_mode, TorrentFlags.super_seeding])
 def test_flags_this_version_has_not(world, flag):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     with pytest.raises(UnsupportedFeature):
         torrent.handle.set_flags(flag)
     assert not torrent.handle.flags() & flag
 
 
 def test_limits(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     handle = torrent.handle
     handle.set_download_limit(5000)
     handle.set_upload_limit(6000)
@@ -117,7 +117,7 @@ def test_limits(world):
 
 
 def test_what_a_magnet_link_can_say_without_metadata(world):
-    node, handle = magnet(world)
+    _node, handle = magnet(world)
     assert handle.file_progress() == []
     assert handle.get_file_priorities() == []
     assert handle.get_piece_priorities() == []
@@ -142,13 +142,11 @@ def test_what_a_magnet_link_can_say_without_metadata(world):
 
 
 def test_renaming(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     torrent.handle.rename_file(0, "new/name")
     torrent.handle.rename_file(0, "newer")
     world.pump()
-    assert [
-        (alert.index, alert.old_name, alert.new_name()) for alert in node.alerts(FileRenamedAlert)
-    ] == [
+    assert [(alert.index, alert.old_name, alert.new_name()) for alert in node.alerts(FileRenamedAlert)] == [
         (0, "t", "new/name"),
         (0, "new/name", "newer"),
     ]
@@ -159,7 +157,7 @@ def test_renaming(world):
 
 
 def test_renaming_that_fails(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.backend.fail_write = 13
     torrent.handle.rename_file(0, "new")
     world.pump()
@@ -170,7 +168,7 @@ def test_renaming_that_fails(world):
 
 @pytest.mark.parametrize("fails", [0, 13])
 def test_what_ends_after_the_torrent_left_is_not_told(world, fails):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.platform.holds_disk = True
     node.backend.fail_write = fails
     torrent.handle.rename_file(0, "new")
@@ -184,7 +182,7 @@ def test_what_ends_after_the_torrent_left_is_not_told(world, fails):
 
 
 def test_moving(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     torrent.handle.move_storage("/other", MoveFlags.always_replace_files)
     world.pump()
     (alert,) = node.alerts(StorageMovedAlert)
@@ -194,7 +192,7 @@ def test_moving(world):
 
 
 def test_moving_to_files_that_must_be_checked(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.backend.move = lambda path, mode: MoveResult(path, need_full_check=True)
     del node.backend._pieces[1]
     torrent.handle.move_storage("/other", MoveFlags.reset_save_path)
@@ -203,7 +201,7 @@ def test_moving_to_files_that_must_be_checked(world):
 
 
 def test_moving_that_fails(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.backend.fail_write = 18
     torrent.handle.move_storage("/other")
     world.pump()
@@ -213,7 +211,7 @@ def test_moving_that_fails(world):
 
 
 def test_flushing(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     torrent.handle.flush_cache()
     world.pump()
     assert node.backend.syncs == 1
@@ -229,7 +227,7 @@ def test_flushing(world):
 
 
 def test_resume_data(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, info, _content = seeded(world)
     assert torrent.handle.need_save_resume_data()
     torrent.handle.save_resume_data()
     (alert,) = node.alerts(SaveResumeDataAlert)
@@ -245,7 +243,7 @@ def test_resume_data(world):
 
 
 def test_resume_data_after_everything_is_on_the_device(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.platform.holds_disk = True
     torrent.handle.save_resume_data(ResumeDataFlags.flush_disk_cache)
     assert not node.alerts(SaveResumeDataAlert)
@@ -280,14 +278,14 @@ def test_reading_a_piece(world):
 
 @pytest.mark.parametrize("piece", [-1, 0, 4])
 def test_reading_a_piece_that_is_not_there(world, piece):
-    node, torrent, info, content = leech(world)
+    node, torrent, _info, _content = leech(world)
     torrent.handle.read_piece(piece)
     world.pump()
     assert node.alerts(ReadPieceAlert)[0].error.value == TorrentErrc.invalid_piece_index
 
 
 def test_reading_that_fails(world):
-    node, torrent, info, content = seeded(world)
+    node, torrent, _info, _content = seeded(world)
     node.backend.fail_read = 5
     torrent.handle.read_piece(1)
     world.pump()
@@ -327,7 +325,7 @@ def test_adding_what_is_wrong(world):
 
 
 def test_adding_to_a_torrent_that_was_not_checked(world):
-    node, torrent, info, content = leech(world, start=False)
+    _node, torrent, info, content = leech(world, start=False)
     with pytest.raises(UnsupportedFeature):
         torrent.handle.add_piece(0, content[: info.piece_length])
 
@@ -352,7 +350,7 @@ def test_a_piece_added_while_peers_send_it(world):
 
 
 def test_a_peer_is_named_by_number(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     for address in (("localhost", 6881), ("10.8.8.8", 0), ("10.8.8.8", 65536)):
         with pytest.raises(ValueError):
             torrent.handle.connect_peer(address)
@@ -361,13 +359,13 @@ def test_a_peer_is_named_by_number(world):
 
 
 def test_trackers_of_a_torrent_that_never_started(world):
-    node, torrent, info, content = leech(world, start=False)
+    _node, torrent, _info, _content = leech(world, start=False)
     torrent.handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
     torrent.handle.scrape_tracker()
     assert torrent.handle.trackers() == []
 
 
 def test_availability(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL)
     assert torrent.handle.piece_availability() == [1, 1, 1, 1]

@@ -27,17 +27,17 @@ def several(world, files=FILES, **fields):
 def test_priorities_as_given_padding_never_wanted(world):
     node, torrent, info, content = several(world, file_priorities=[7, 7])
     assert torrent.files.priorities == [7, 0, 4, 4, 4]
-    node, torrent, info, content = several(world, flags=TorrentFlags.default_dont_download)
+    _node, torrent, _info, _content = several(world, flags=TorrentFlags.default_dont_download)
     assert torrent.files.priorities == [0, 0, 0, 0, 0]
 
 
 def test_more_priorities_than_files_are_cut(world):
-    node, torrent, info, content = several(world, file_priorities=[1] * 50)
+    _node, torrent, _info, _content = several(world, file_priorities=[1] * 50)
     assert len(torrent.files.priorities) == 5
 
 
 def test_a_piece_is_as_wanted_as_its_most_wanted_file(world):
-    node, torrent, info, content = several(world)
+    _node, torrent, _info, _content = several(world)
     handle = torrent.handle
     handle.prioritize_files([1, 7, 0, 4, 6])
     assert handle.get_piece_priorities() == [7, 0, 6]
@@ -47,7 +47,7 @@ def test_a_piece_is_as_wanted_as_its_most_wanted_file(world):
 
 
 def test_priorities_reach_picker_and_disk(world):
-    node, torrent, info, content = several(world)
+    node, torrent, _info, _content = several(world)
     world.pump()
     torrent.handle.prioritize_files([0, 0, 7, 4, 4])
     world.pump()
@@ -59,7 +59,7 @@ def test_priorities_reach_picker_and_disk(world):
 
 
 def test_priorities_before_the_first_start_hold(world):
-    node, torrent, info, content = several(world, start=False)
+    _node, torrent, _info, _content = several(world, start=False)
     torrent.handle.prioritize_files([4, 4, 0, 4, 4])
     torrent.handle.resume()
     world.pump()
@@ -68,7 +68,7 @@ def test_priorities_before_the_first_start_hold(world):
 
 @pytest.mark.parametrize("priority", [-1, 8])
 def test_wrong_priorities_change_nothing(world, priority):
-    node, torrent, info, content = several(world)
+    _node, torrent, _info, _content = several(world)
     before = torrent.handle.get_file_priorities()
     for call in (
         lambda: torrent.handle.prioritize_files([1, priority]),
@@ -85,7 +85,7 @@ def test_wrong_priorities_change_nothing(world, priority):
 
 @pytest.mark.parametrize("index", [-1, 5])
 def test_files_and_pieces_there_are_not(world, index):
-    node, torrent, info, content = several(world)
+    _node, torrent, _info, _content = several(world)
     for call in (
         lambda: torrent.handle.file_priority(index),
         lambda: torrent.handle.file_priority(index, 1),
@@ -97,7 +97,7 @@ def test_files_and_pieces_there_are_not(world, index):
 
 
 def test_priorities_of_pieces_hold_until_those_of_files_are_set(world):
-    node, torrent, info, content = several(world)
+    _node, torrent, _info, _content = several(world)
     world.pump()
     handle = torrent.handle
     assert handle.piece_priority(1, 7) == 7
@@ -109,7 +109,7 @@ def test_priorities_of_pieces_hold_until_those_of_files_are_set(world):
 
 
 def test_priorities_of_pieces_that_are_added_with_the_torrent(world):
-    node, torrent, info, content = several(world, piece_priorities=[0, 0, 1])
+    _node, torrent, _info, _content = several(world, piece_priorities=[0, 0, 1])
     world.pump()
     assert torrent.handle.get_piece_priorities() == [0, 0, 1]
     assert torrent.wanted_bits == 0b100
@@ -129,7 +129,7 @@ def test_progress_by_file(world):
 
 
 def test_files_are_reported_as_their_last_piece_comes(world):
-    node, torrent, info, content = several(world)
+    node, _torrent, info, content = several(world)
     world.pump()
     wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
     while answer(wire, content, info.piece_length):
@@ -151,7 +151,7 @@ def test_files_are_reported_once_when_the_alert_is_wanted_late(world):
 
 
 def test_the_first_piece_seen_may_complete_a_file(world):
-    node, torrent, info, content = several(world)
+    node, torrent, _info, content = several(world)
     world.pump()
     torrent.files.reset_progress()
     torrent.handle.add_piece(0, content[: 2 * BLOCK])
@@ -160,7 +160,7 @@ def test_the_first_piece_seen_may_complete_a_file(world):
 
 
 def test_what_the_disk_is_told(world):
-    node, torrent, info, content = several(world, renamed_files={0: "other"}, part_file_dir="parts")
+    _node, torrent, _info, _content = several(world, renamed_files={0: "other"}, part_file_dir="parts")
     params = torrent.files.storage_params()
     assert params.renamed_files == {0: "other"}
     assert tuple(params.file_priorities) == (4, 0, 4, 4, 4)
@@ -168,7 +168,7 @@ def test_what_the_disk_is_told(world):
 
 
 def test_finished_means_what_is_wanted_and_more_may_be_wanted_later(world):
-    node, torrent, info, content = several(world, file_priorities=[4, 0, 0, 0, 0])
+    _node, torrent, info, content = several(world, file_priorities=[4, 0, 0, 0, 0])
     world.pump()
     seed = world.node()
     seed.seed(info, content)

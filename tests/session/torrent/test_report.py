@@ -49,7 +49,7 @@ def guest(world, node, info, **more):
 
 
 def test_the_status_of_a_torrent_that_never_started(world):
-    node, torrent, info, content = leech(world, start=False)
+    _node, torrent, info, content = leech(world, start=False)
     status = status_of(torrent, ALL)
     assert status.name == "t"
     assert status.save_path == "/disk"
@@ -64,7 +64,7 @@ def test_the_status_of_a_torrent_that_never_started(world):
 
 
 def test_costly_parts_are_left_out(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     status = status_of(torrent, StatusFlags(0))
     assert status.name == status.save_path == ""
     assert status.torrent_file is None
@@ -117,7 +117,7 @@ def test_a_magnet_link_has_no_progress(world):
 
 
 def test_transfers_and_times(world):
-    node, torrent, info, content = leech(world, total_downloaded=1000, added_time=77, completed_time=78)
+    _node, torrent, info, content = leech(world, total_downloaded=1000, added_time=77, completed_time=78)
     seed = world.node()
     seed.seed(info, content)
     torrent.connect_peer(seed.address, PeerSource.tracker)
@@ -136,7 +136,7 @@ def test_transfers_and_times(world):
 
 
 def test_peers(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     capabilities = Capability.FAST | Capability.EXTENSION
     wire = guest(world, node, info, peer_id=b"-qB4500-123456789012", capabilities=capabilities)
     wire.say(bitfield(0b0011, 4), UNCHOKE, INTERESTED)
@@ -177,7 +177,7 @@ def test_a_peer_that_waits_for_the_disk(world):
 
 
 def test_peers_on_the_way(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     world.black_holes.add("10.8.8.8")
     world.listening["10.8.8.9", 6881] = lambda sock, address: None
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.pex)
@@ -261,7 +261,7 @@ def test_resume_parameters_claim_nothing_that_was_not_checked(world):
 
 
 def test_need_to_save_is_shown(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     assert status_of(torrent, ALL).need_save_resume_data
     torrent.handle.save_resume_data()
     assert status_of(torrent, ALL).need_save_resume_data == ResumeDataFlags(0)
@@ -270,6 +270,6 @@ def test_need_to_save_is_shown(world):
 def test_an_error_is_shown(world):
     from evtorrent.session.disk.errors import StorageError
 
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     torrent.disk_done(StorageError("write", "/disk/x", OSError(28, "full")))
     assert status_of(torrent, ALL).errc.value == 28

@@ -277,7 +277,7 @@ def test_single_late_blocks_go_to_others_while_the_rest_flows():
     stage = Stage(pieces=100, request_timeout=30, piece_timeout=1000)
     requester = stage.link.requester
     requester.fill(0)
-    missing, *rest = stage.take()
+    _missing, *rest = stage.take()
     stage.now = 10
     stage.send(rest)
     requester.tick(29, 1000)

@@ -32,7 +32,7 @@ def release(node):
 
 
 def test_nothing_is_hashed_before_it_is_asked_for(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, _wire, _content = believed(world)
     assert torrent.is_seed
     assert torrent.seed_mode is not None
     assert node.backend.num_cold_reads == 0
@@ -54,7 +54,7 @@ def test_a_request_waits_until_its_piece_is_verified(world):
 
 
 def test_it_ends_when_everything_is_verified(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     torrent.flags &= ~TorrentFlags.need_save_resume
     wire.say(*[request(piece, 0) for piece in range(4)])
     release(node)
@@ -65,7 +65,7 @@ def test_it_ends_when_everything_is_verified(world):
 
 
 def test_a_piece_that_does_not_match_ends_it_with_a_full_check(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     data = node.backend._pieces[2]
     data[5] ^= 1
     wire.say(request(2, 0), request(0, 0))
@@ -80,7 +80,7 @@ def test_a_piece_that_does_not_match_ends_it_with_a_full_check(world):
 
 
 def test_a_disk_that_fails_stops_the_torrent(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     node.backend.fail_read = 5
     wire.say(request(2, 0))
     release(node)
@@ -90,7 +90,7 @@ def test_a_disk_that_fails_stops_the_torrent(world):
 
 
 def test_a_check_that_ends_after_seed_mode_did(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     wire.say(request(2, 0))
     torrent.recheck()
     node.backend.fail_read = 0
@@ -101,7 +101,7 @@ def test_a_check_that_ends_after_seed_mode_did(world):
 
 
 def test_a_failure_after_seed_mode_ended_concerns_nobody(world):
-    node, torrent, wire, content = believed(world)
+    _node, torrent, _wire, _content = believed(world)
     seed_mode = torrent.seed_mode
     torrent.seed_mode = None
     from evtorrent.session.disk.errors import StorageError
@@ -113,7 +113,7 @@ def test_a_failure_after_seed_mode_ended_concerns_nobody(world):
 
 
 def test_a_peer_that_went_is_not_served(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     wire.say(request(2, 0))
     wire.hang_up()
     release(node)
@@ -122,7 +122,7 @@ def test_a_peer_that_went_is_not_served(world):
 
 
 def test_a_peer_choked_meanwhile_is_told(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     wire.say(request(2, 0))
     (link,) = torrent.swarm.links
     link.choke(True, world.now)
@@ -131,7 +131,7 @@ def test_a_peer_choked_meanwhile_is_told(world):
 
 
 def test_requests_that_wait_are_bounded(world):
-    node, torrent, wire, content = believed(world, max_allowed_in_request_queue=3)
+    node, _torrent, wire, _content = believed(world, max_allowed_in_request_queue=3)
     wire.say(*[request(2, number) for number in range(5)])
     assert wire.heard("reject") == [("reject", 2, 3, BLOCK), ("reject", 2, 4, BLOCK)]
     assert node.core.statistics()["peer.max_piece_requests"] == 2
@@ -152,7 +152,7 @@ def test_files_that_are_gone_end_it_at_the_start(world):
 
 
 def test_what_was_verified_before_is_remembered(world):
-    node, torrent, wire, content = believed(world)
+    node, torrent, wire, _content = believed(world)
     wire.say(request(2, 0))
     release(node)
     params = torrent.handle.get_resume_params()

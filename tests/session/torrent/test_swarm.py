@@ -125,7 +125,7 @@ def test_a_piece_told_while_nothing_is_on_order_is_asked_for(world):
 
 
 def test_requests_are_served(world):
-    node, torrent, info, content = seed(world)
+    node, _torrent, info, content = seed(world)
     wire = guest(world, node, info).say(HAVE_NONE, INTERESTED)
     assert ("unchoke",) in wire.heard()
     wire.say(request(1, 0), request(1, BLOCK), request(3, 100, 50))
@@ -134,7 +134,7 @@ def test_requests_are_served(world):
 
 
 def test_requests_beyond_a_piece_end_the_peer(world):
-    node, torrent, info, content = seed(world)
+    node, _torrent, info, _content = seed(world)
     wire = guest(world, node, info).say(INTERESTED, request(0, info.piece_length, 1))
     assert wire.is_closed
     (alert,) = node.alerts(PeerErrorAlert)
@@ -143,14 +143,14 @@ def test_requests_beyond_a_piece_end_the_peer(world):
 
 @pytest.mark.parametrize("capabilities", [Capability.FAST, PLAIN])
 def test_requests_of_choked_peers_are_rejected_or_dropped(world, capabilities):
-    node, torrent, info, content = seed(world, allowed_fast_set_size=0)
+    node, _torrent, info, _content = seed(world, allowed_fast_set_size=0)
     wire = guest(world, node, info, capabilities=capabilities).say(request(1, 0))
     expected = [("reject", 1, 0, BLOCK)] if capabilities else []
     assert wire.heard("reject", "piece") == expected
 
 
 def test_requests_before_there_is_a_disk_are_rejected(world):
-    node, torrent, info, content = seed(world)
+    node, torrent, info, _content = seed(world)
     wire = guest(world, node, info)
     (link,) = torrent.swarm.links
     link.uploader = None
@@ -163,7 +163,7 @@ def test_requests_before_there_is_a_disk_are_rejected(world):
 
 
 def test_the_allowed_fast_set_is_offered_and_served_while_choked(world):
-    node, torrent, info, content = seed(world, pieces=20, allowed_fast_set_size=3)
+    node, _torrent, info, _content = seed(world, pieces=20, allowed_fast_set_size=3)
     wire = guest(world, node, info)
     offered = [message[1] for message in wire.heard("allowed_fast")]
     assert sorted(offered) == sorted(allowed_fast_set("10.9.9.1", info.info_hashes.best(), 20, 3))
@@ -181,14 +181,14 @@ def test_only_pieces_we_have_are_offered(world):
 
 
 def test_nothing_is_offered_without_bep6_or_with_size_0(world):
-    node, torrent, info, content = seed(world)
+    node, _torrent, info, _content = seed(world)
     assert guest(world, node, info, capabilities=PLAIN).heard() == [("bitfield", b"\xf0")]
     node.session.apply_settings({"allowed_fast_set_size": 0})
     assert guest(world, node, info, 2).heard() == [("have_all",)]
 
 
 def test_a_choke_keeps_orders_with_bep6_and_loses_them_without(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     fast = guest(world, node, info, 1).say(HAVE_ALL, UNCHOKE, CHOKE)
     (link,) = torrent.swarm.links
     assert len(link.requester.on_order) in (0, 8)
@@ -218,7 +218,7 @@ def test_in_end_game_the_second_is_told_to_keep_its_block(world):
 
 
 def test_a_peer_that_sends_nothing_is_snubbed_until_it_does(world):
-    node, torrent, info, content = leech(world, piece_timeout=5)
+    node, _torrent, info, content = leech(world, piece_timeout=5)
     wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
     wire.heard()
     world.advance(7)
@@ -295,7 +295,7 @@ def test_parole_can_be_turned_off(world):
 
 
 def test_both_dial_at_once_and_one_connection_stays(world):
-    a, torrent_a, info, content = seed(world)
+    a, torrent_a, info, _content = seed(world)
     b = world.node()
     torrent_b = b.add(info)
     world.pump()
@@ -314,7 +314,7 @@ def test_both_dial_at_once_and_one_connection_stays(world):
 
 
 def test_a_second_connection_from_the_same_host_is_refused(world):
-    node, torrent, info, content = seed(world)
+    node, torrent, info, _content = seed(world)
     first = guest(world, node, info)
     second = Wire(world, info.info_hashes.best(), peer_id=b"-XX0000-another-one-").call(node)
     assert second.is_closed
@@ -324,7 +324,7 @@ def test_a_second_connection_from_the_same_host_is_refused(world):
 
 
 def test_several_connections_from_one_host_if_allowed(world):
-    node, torrent, info, content = seed(world, allow_multiple_connections_per_ip=True)
+    node, torrent, info, _content = seed(world, allow_multiple_connections_per_ip=True)
     first = guest(world, node, info)
     second = Wire(world, info.info_hashes.best(), host="10.9.9.1", peer_id=b"-XX0000-another-one-").call(node)
     assert not first.is_closed
@@ -334,7 +334,7 @@ def test_several_connections_from_one_host_if_allowed(world):
 
 
 def test_the_same_peer_from_two_hosts_is_one_too_many(world):
-    node, torrent, info, content = seed(world)
+    node, _torrent, info, _content = seed(world)
     first = guest(world, node, info)
     second = Wire(world, info.info_hashes.best(), host="10.8.8.8", peer_id=b"-XX0000-%012d" % 1).call(node)
     assert [first.is_closed, second.is_closed] == [False, True]
@@ -342,7 +342,7 @@ def test_the_same_peer_from_two_hosts_is_one_too_many(world):
 
 @pytest.mark.parametrize("is_lower", [True, False])
 def test_of_two_directions_the_one_of_the_lower_id_stays(world, is_lower):
-    node, torrent, info, content = seed(world)
+    node, torrent, info, _content = seed(world)
     peer_id = b"\x00" * 20 if is_lower else b"\xff" * 20
     called = Wire(world, info.info_hashes.best(), host="10.8.8.8", peer_id=peer_id).listen()
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
@@ -354,7 +354,7 @@ def test_of_two_directions_the_one_of_the_lower_id_stays(world, is_lower):
 
 
 def test_we_do_not_talk_to_ourselves(world):
-    node, torrent, info, content = seed(world)
+    node, torrent, _info, _content = seed(world)
     torrent.connect_peer(node.address, PeerSource.tracker)
     world.pump()
     assert not torrent.swarm.links
@@ -369,7 +369,7 @@ def test_we_do_not_talk_to_ourselves(world):
 
 
 def test_we_do_not_talk_to_ourselves_with_many_a_host(world):
-    node, torrent, info, content = seed(world, allow_multiple_connections_per_ip=True)
+    node, torrent, _info, _content = seed(world, allow_multiple_connections_per_ip=True)
     torrent.connect_peer(node.address, PeerSource.tracker)
     world.advance(300)
     assert node.core.counters["peer.connection_attempts"] == 1
@@ -378,7 +378,7 @@ def test_we_do_not_talk_to_ourselves_with_many_a_host(world):
 
 
 def test_a_full_list_of_peers_takes_no_more(world):
-    node, torrent, info, content = seed(world, max_peerlist_size=1)
+    node, _torrent, info, _content = seed(world, max_peerlist_size=1)
     assert not guest(world, node, info, 1).is_closed
     assert guest(world, node, info, 2).is_closed
     assert reasons(node) == [CloseReason.blocked]
@@ -386,7 +386,7 @@ def test_a_full_list_of_peers_takes_no_more(world):
 
 
 def test_a_call_that_nobody_takes_is_a_failure(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, _info, _content = leech(world)
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
     world.pump()
     assert not torrent.swarm.links
@@ -397,7 +397,7 @@ def test_a_call_that_nobody_takes_is_a_failure(world):
 
 
 def test_a_call_answered_for_another_torrent(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, _info, _content = leech(world)
     Wire(world, bytes(20), host="10.8.8.8").listen()
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
     world.pump()
@@ -407,7 +407,7 @@ def test_a_call_answered_for_another_torrent(world):
 
 
 def test_connecting_twice_or_to_an_unknown_peer_does_nothing(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     world.black_holes.add("10.8.8.8")
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
@@ -416,7 +416,7 @@ def test_connecting_twice_or_to_an_unknown_peer_does_nothing(world):
 
 
 def test_connections_are_reported_with_their_direction(world):
-    node, torrent, info, content = seed(world)
+    node, torrent, info, _content = seed(world)
     Wire(world, info.info_hashes.best(), host="10.8.8.8").listen()
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
     world.pump()
@@ -428,7 +428,7 @@ def test_connections_are_reported_with_their_direction(world):
 
 
 def test_one_that_connects_and_says_nothing(world):
-    node, torrent, info, content = leech(world, handshake_timeout=10)
+    node, torrent, _info, _content = leech(world, handshake_timeout=10)
     world.listening["10.8.8.8", 6881] = lambda sock, address: None
     torrent.connect_peer(("10.8.8.8", 6881), PeerSource.tracker)
     world.advance(9)
@@ -440,7 +440,7 @@ def test_one_that_connects_and_says_nothing(world):
 
 
 def test_a_silent_peer_times_out_and_keep_alives_count(world):
-    node, torrent, info, content = leech(world, peer_timeout=60)
+    node, _torrent, info, _content = leech(world, peer_timeout=60)
     wire = guest(world, node, info).say(HAVE_NONE)
     world.advance(50, step=5)
     wire.say(bytes(4))
@@ -452,7 +452,7 @@ def test_a_silent_peer_times_out_and_keep_alives_count(world):
 
 
 def test_an_idle_peer_makes_room_when_room_is_short(world):
-    node, torrent, info, content = leech(world, inactivity_timeout=30, connections_limit=2)
+    node, _torrent, info, _content = leech(world, inactivity_timeout=30, connections_limit=2)
     idle = guest(world, node, info, 1).say(HAVE_NONE)
     world.advance(40, step=5)
     assert not idle.is_closed
@@ -479,14 +479,14 @@ def test_a_fast_peer_gets_whole_pieces(world):
 
 
 def test_seeds_stay_when_redundant_connections_may(world):
-    node, torrent, info, content = seed(world, close_redundant_connections=False)
+    node, torrent, info, _content = seed(world, close_redundant_connections=False)
     wire = guest(world, node, info).say(HAVE_ALL)
     assert not wire.is_closed
     assert torrent.peers.num_seeds == 1
 
 
 def test_a_peer_that_becomes_a_seed_is_of_no_use_to_a_seed(world):
-    node, torrent, info, content = seed(world)
+    node, _torrent, info, _content = seed(world)
     wire = guest(world, node, info).say(bitfield(0b0111, 4))
     assert not wire.is_closed
     wire.say(numbers(HAVE, 3))
@@ -497,7 +497,7 @@ def test_a_peer_that_becomes_a_seed_is_of_no_use_to_a_seed(world):
 def test_an_incoming_peers_listen_port_is_remembered(world):
     from evtorrent.protocols.bencode import encode
 
-    node, torrent, info, content = seed(world)
+    node, torrent, info, _content = seed(world)
     body = encode({"m": {}, "p": 7777})
     guest(world, node, info, capabilities=Capability.EXTENSION).say(
         (2 + len(body)).to_bytes(4, "big") + b"\x14\0" + body
@@ -507,7 +507,7 @@ def test_an_incoming_peers_listen_port_is_remembered(world):
 
 
 def test_pieces_of_peers_that_go_are_counted_off(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     one = guest(world, node, info, 1).say(bitfield(0b0011, 4))
     two = guest(world, node, info, 2).say(bitfield(0b0110, 4), numbers(HAVE, 3))
     assert torrent.download.picker.piece_availability() == [1, 2, 1, 1]
@@ -519,7 +519,7 @@ def test_pieces_of_peers_that_go_are_counted_off(world):
 
 
 def test_a_bitfield_that_comes_again_replaces_the_first(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     wire = guest(world, node, info).say(bitfield(0b0001, 4), numbers(HAVE, 3), bitfield(0b0110, 4))
     assert torrent.download.picker.piece_availability() == [0, 1, 1, 0]
     wire.hang_up()

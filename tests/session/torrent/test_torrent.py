@@ -140,7 +140,7 @@ def test_removing_while_a_piece_is_being_written_reports_nothing(world):
 
 
 def test_starting_twice_and_stopping_twice_do_nothing(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     swarm = torrent.swarm
     torrent.start()
     assert torrent.swarm is swarm
@@ -155,7 +155,7 @@ def test_starting_twice_and_stopping_twice_do_nothing(world):
 
 
 def test_stopping_before_anything_was_tracked(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     torrent.tracking = None
     told = []
     torrent.stop(on_told=lambda: told.append(1))
@@ -213,7 +213,7 @@ def test_recheck_finds_what_was_lost_and_fetches_it_again(world):
 
 
 def test_recheck_ends_connections(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
     torrent.recheck()
     world.pump()
@@ -222,7 +222,7 @@ def test_recheck_ends_connections(world):
 
 
 def test_recheck_of_what_cannot_be_checked(world):
-    node, torrent, info, content = magnet(world)
+    _node, torrent, _info, _content = magnet(world)
     torrent.recheck()
     assert torrent.phase is Phase.METADATA
 
@@ -288,7 +288,7 @@ def test_other_failures_of_reading_are_not_the_disks(world):
 
 
 def test_an_error_of_a_torrent_that_left_or_failed_before_is_not_told(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, _info, _content = leech(world)
     error = StorageError("write", "/disk/x", OSError(28, "full"))
     torrent.disk_done(None)
     assert not torrent.error
@@ -302,7 +302,7 @@ def test_an_error_of_a_torrent_that_left_or_failed_before_is_not_told(world):
 
 
 def test_an_error_cleared_starts_what_is_not_paused(world):
-    node, torrent, info, content = leech(world)
+    _node, torrent, _info, _content = leech(world)
     torrent.disk_done(StorageError("write", "/disk/x", OSError(28, "full")))
     torrent.flags &= ~TorrentFlags.paused
     torrent.clear_error()
@@ -349,7 +349,7 @@ def test_a_bad_piece_of_a_torrent_that_stopped(world):
 
 
 def test_upload_mode_wants_nothing(world):
-    node, torrent, info, content = leech(world)
+    node, torrent, info, _content = leech(world)
     torrent.handle.set_flags(TorrentFlags.upload_mode)
     wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
     assert wire.heard("interested", "request") == []
@@ -363,7 +363,7 @@ def test_upload_mode_wants_nothing(world):
 
 def test_sequential_download(world):
     node = world.node()
-    info, content = torrent_of(40)
+    info, _content = torrent_of(40)
     torrent = node.add(info, flags=TorrentFlags.sequential_download)
     world.pump()
     wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
@@ -409,7 +409,7 @@ def test_metadata_that_comes_later(world):
 
 
 def test_a_peer_whose_early_word_does_not_fit_the_metadata_is_ended(world):
-    node, torrent, info, content = magnet(world)
+    node, torrent, info, _content = magnet(world)
     from support.world import bitfield
 
     wire = guest(world, node, info).say(bitfield(1 << 50, 60))
@@ -421,7 +421,7 @@ def test_a_peer_whose_early_word_does_not_fit_the_metadata_is_ended(world):
 
 
 def test_metadata_for_a_torrent_that_is_paused_or_gone(world):
-    node, torrent, info, content = magnet(world)
+    _node, torrent, info, _content = magnet(world)
     torrent.pause()
     torrent.metadata_received(info)
     world.pump()
@@ -430,14 +430,14 @@ def test_metadata_for_a_torrent_that_is_paused_or_gone(world):
     torrent.resume()
     world.pump()
     assert torrent.phase is Phase.ACTIVE
-    other_node, other, *_ = magnet(World())
+    _other_node, other, *_ = magnet(World())
     other.close()
     other.metadata_received(info)
     assert other.info is None
 
 
 def test_a_magnet_link_stopped_and_started_again(world):
-    node, torrent, info, content = magnet(world)
+    _node, torrent, _info, _content = magnet(world)
     torrent.pause()
     torrent.resume()
     assert torrent.phase is Phase.METADATA

@@ -85,7 +85,7 @@ def test_a_torrent_announces_what_it_is(world):
 
 
 def test_peers_are_dialled(world):
-    tracker, node, torrent = tracked(world)
+    tracker, _node, torrent = tracked(world)
     tracker.reply = {"interval": 1800, "peers": bytes([10, 8, 8, 8, 0x1A, 0xE1])}
     world.black_holes.add("10.8.8.8")
     tracker.serve()
@@ -94,13 +94,13 @@ def test_peers_are_dialled(world):
 
 
 def test_nothing_is_announced_while_it_is_paused(world):
-    tracker, node, torrent = tracked(world, start=False)
+    tracker, _node, _torrent = tracked(world, start=False)
     tracker.serve()
     assert not tracker.requests
 
 
 def test_stopping_and_starting(world):
-    tracker, node, torrent = tracked(world)
+    tracker, _node, torrent = tracked(world)
     tracker.serve()
     torrent.pause()
     tracker.serve()
@@ -111,7 +111,7 @@ def test_stopping_and_starting(world):
 
 
 def test_completion_is_announced(world):
-    tracker, node, torrent = tracked(world)
+    tracker, _node, torrent = tracked(world)
     tracker.serve()
     seed = world.node()
     info, content = torrent_of(4)
@@ -124,7 +124,7 @@ def test_completion_is_announced(world):
 
 
 def test_a_seed_from_the_start_completes_nothing(world):
-    tracker, node, torrent = tracked(world, content=True)
+    tracker, _node, _torrent = tracked(world, content=True)
     tracker.serve()
     assert tracker.events() == ["started"]
     assert tracker.requests[0]["left"] == ["0"]
@@ -192,7 +192,7 @@ def test_scrapes(world):
 
 
 def test_trackers_are_added_and_replaced(world):
-    tracker, node, torrent = tracked(world, start=False, urls=())
+    _tracker, _node, torrent = tracked(world, start=False, urls=())
     handle = torrent.handle
     handle.add_tracker(URL, 3)
     handle.add_tracker(URL)
@@ -227,7 +227,7 @@ def test_the_order_of_resume_data_is_kept(world):
 
 
 def test_settings_reach_the_list(world):
-    tracker, node, torrent = tracked(world)
+    _tracker, node, torrent = tracked(world)
     world.pump()
     node.session.apply_settings({"tracker_backoff": 1, "stop_tracker_timeout": 2})
     assert torrent.tracking.trackers.list.settings == tracker_list_settings(node.core)
@@ -253,7 +253,7 @@ def test_a_magnet_link_does_not_know_what_is_left(world):
 
 
 def test_taking_leave_has_a_deadline(world):
-    tracker, node, torrent = tracked(world, stop_tracker_timeout=3)
+    tracker, _node, torrent = tracked(world, stop_tracker_timeout=3)
     tracker.serve()
     tracker.reply = None
     told = []
@@ -267,7 +267,7 @@ def test_taking_leave_has_a_deadline(world):
 
 
 def test_leave_is_over_when_the_tracker_answered(world):
-    tracker, node, torrent = tracked(world)
+    tracker, _node, torrent = tracked(world)
     tracker.serve()
     told = []
     torrent.stop(on_told=lambda: told.append(1))
