@@ -186,14 +186,16 @@ class ListenerGroup:
         return wanted, outcomes
 
     def _open_endpoint(self, endpoint: Endpoint) -> list[ListenSuccess | ListenFailure]:
-        """Try port after port; only "in use" moves on."""
+        """Try port after port; only "in use" moves on.  That the wanted port was in use is told even if another was had."""
         failure: ListenFailure | None = None
+        wanted: list[ListenFailure] = []
         for port in self._ports_to_try(endpoint.port):
             result = self._try_port(endpoint, port)
             if isinstance(result, OpenEndpoint):
                 self._open[endpoint] = result
-                return list(_successes(result))
+                return [*wanted, *_successes(result)]
             failure = result
+            wanted = wanted or [failure]
             if result.error.errno != errno.EADDRINUSE:
                 break
         assert failure is not None

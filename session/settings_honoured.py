@@ -44,6 +44,9 @@ HONOURED: dict[str, Honoured] = {
     "max_retry_port_bind": Honoured(
         10, "ports", "How many higher ports are tried when the wanted one is in use.", 0, 1000
     ),
+    "listen_system_port_fallback": Honoured(
+        True, "", "After those, take any port the system gives rather than none."
+    ),
     "outgoing_port": Honoured(
         0, "port", "First local port of outgoing connections; 0 lets the OS pick.", 0, 65_535
     ),

@@ -212,7 +212,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "connections_slack": 10,
         "enable_ip_notifier": False,
         "handshake_client_version": "",
-        "listen_system_port_fallback": True,
         "max_peer_recv_buffer_size": 2097152,
         "max_pex_peers": 50,
         "max_rejects": 50,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from .. import AlertCategory, ListenFailedAlert, ListenSucceededAlert, Session, SettingsError
@@ -11,7 +10,6 @@ from .reporters import Reporter
 
 __all__ = ["SessionOptions", "open_session"]
 
-_PORT = re.compile(r":([0-9]+)s?l?s?\s*(?:,|$)")
 _MASK = AlertCategory.error | AlertCategory.status | AlertCategory.storage | AlertCategory.tracker
 
 
@@ -36,6 +34,7 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
     if options.listen is not None:
         settings["listen_interfaces"] = options.listen
         settings["max_retry_port_bind"] = 0  # this port and no other
+        settings["listen_system_port_fallback"] = False
     try:
         session = Session(settings)
     except SettingsError as error:
@@ -50,16 +49,11 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
 
 def _report_listening(session: Session, options: SessionOptions, reporter: Reporter) -> None:
     failures: list[str] = []
-    ports = {int(port) for port in _PORT.findall(options.listen or "")}
     succeeded = 0
     for alert in session.pop_alerts():
         if isinstance(alert, ListenFailedAlert):
             failures.append(f"cannot listen on {_endpoint(alert.address, alert.port)}: {alert.error}")
         elif isinstance(alert, ListenSucceededAlert):
-            if ports and not ports & {0, alert.port}:
-                # The session takes any free port rather than none.
-                failures.append(f"cannot listen on port {', '.join(map(str, sorted(ports)))}: it is in use")
-                continue
             succeeded += 1
             reporter.event(
                 "listening",

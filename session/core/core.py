@@ -133,6 +133,7 @@ class Core:
                 self._on_accept,
                 settings=GroupSettings(
                     max_retry_port_bind=settings.get_int("max_retry_port_bind"),
+                    listen_system_port_fallback=settings.get_bool("listen_system_port_fallback"),
                     listen_queue_size=max(settings.get_int("listen_queue_size"), 1),
                 ),
                 gate=self.gate,

@@ -229,7 +229,11 @@ class PeerList:
             self._reconsider()
 
     def set_finished(self, finished: bool) -> None:
-        """We want nothing (more): seeds are no candidates then."""
+        """We want nothing (more): seeds are no candidates then, and when we do want again, are so at once."""
+        if self._finished and not finished:
+            for peer in self:
+                if not peer.fails:
+                    peer.last_tried = None
         self._finished = finished
         self._reconsider()
 

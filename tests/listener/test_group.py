@@ -97,13 +97,18 @@ def test_a_bad_element_is_told_and_the_rest_counts(host: Any, owner: Owner) -> N
 
 
 def test_port_in_use_moves_to_the_next(host: Any, owner: Owner, busy: int) -> None:
-    (outcome,) = successes(owner.group.apply(f"{OWN}:{busy}"))
+    told, outcome = owner.group.apply(f"{OWN}:{busy}")
+    assert isinstance(told, ListenFailure)
+    assert (told.operation, told.address, told.error.errno) == ("sock_bind", (OWN, busy), errno.EADDRINUSE)
+    assert isinstance(outcome, ListenSuccess)
     assert outcome.address == (OWN, busy + 1)
 
 
 def test_port_in_use_without_retries_falls_back_to_the_system(host: Any, busy: int) -> None:
     owner = Owner(host.base, max_retry_port_bind=0)
-    (outcome,) = successes(owner.group.apply(f"{OWN}:{busy}"))
+    told, outcome = owner.group.apply(f"{OWN}:{busy}")
+    assert isinstance(told, ListenFailure)
+    assert isinstance(outcome, ListenSuccess)
     assert outcome.address[1] != busy
     owner.close()
 
@@ -165,7 +170,9 @@ def test_udp_port_in_use_moves_both(host: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((OWN, 0))
         port = taken.getsockname()[1]
-        outcomes = successes(owner.group.apply(f"{OWN}:{port}"))
+        told, *outcomes = owner.group.apply(f"{OWN}:{port}")
+        assert isinstance(told, ListenFailure)
+        assert told.kind == "udp"
         assert outcomes[0].address == outcomes[1].address
         assert outcomes[0].address[1] != port
         # Without another port to try, the failure names the UDP socket.

@@ -531,3 +531,15 @@ def test_a_port_we_are_connected_to_is_known_after_the_peer_told_another() -> No
     assert known.add(("9.0.0.5", 6881), PeerSource.tracker, 0.0) is None
     assert len(known) == 1
     known.check_invariant()
+
+
+def test_a_seed_let_go_is_wanted_again_at_once_when_more_is() -> None:
+    known = PeerList(rng=Random(1), min_reconnect_time=60)
+    known.add(("9.0.0.5", 6881), PeerSource.tracker, 0.0)
+    known.set_connected(("9.0.0.5", 6881), object())
+    known.set_seed(("9.0.0.5", 6881), True)
+    known.set_finished(True)
+    known.connection_closed(("9.0.0.5", 6881), 10.0, failed=False)
+    assert known.next_candidate(11.0) is None
+    known.set_finished(False)
+    assert known.next_candidate(11.0) is not None
