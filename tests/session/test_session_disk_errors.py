@@ -332,7 +332,6 @@ def test_port_in_use_is_another_port(retries: int) -> None:
             assert retries == 0 or port < opened.port <= port + retries
 
 
-@pytest.mark.xfail(strict=True, reason="as in libtorrent, a busy port that could be replaced is not told")
 def test_port_in_use_is_told() -> None:
     with Member() as first:
         port = first.session.listen_port()
