@@ -25,7 +25,7 @@ def several(world, files=FILES, **fields):
 
 
 def test_priorities_as_given_padding_never_wanted(world):
-    node, torrent, info, content = several(world, file_priorities=[7, 7])
+    _node, torrent, _info, _content = several(world, file_priorities=[7, 7])
     assert torrent.files.priorities == [7, 0, 4, 4, 4]
     _node, torrent, _info, _content = several(world, flags=TorrentFlags.default_dont_download)
     assert torrent.files.priorities == [0, 0, 0, 0, 0]
