@@ -331,7 +331,7 @@ def banned(member: Member) -> list[tuple[str, int]]:
 def test_sender_of_a_corrupt_piece_is_banned(leech: Member, good_seed: Member, tmp_path: Path) -> None:
     with RawSeed(leech, CONTENT, lambda p, b, data: block(p, b, spoil(data)), host=BAD) as bad:
         bad.wait_for_end()
-        assert leech.all(HashFailedAlert)
+        leech.wait(HashFailedAlert)
         assert banned(leech) == [bad.address]
         ended = leech.wait(PeerDisconnectedAlert)
         assert ended.reason is CloseReason.corrupt_pieces
