@@ -353,6 +353,7 @@ def test_of_two_senders_the_guilty_one_is_banned(spoiled: int, tmp_path: Path) -
 
     with Member(LEECH) as leech, ExitStack() as stack:
         handle = leech.add(content, tmp_path / "leech")
+        leech.wait(TorrentCheckedAlert)
         gate = threading.Event()
 
         def held(answer: Callable[[int, int, bytes], bytes], host: str) -> Callable[[int, int, bytes], bytes]:
