@@ -9,6 +9,9 @@ A slot is one piece long; slot -1 means the piece is not here.  The file exists 
 
 Departures: libtorrent writes the header when files are released, we write a piece's entry as soon as its first bytes
 are in its slot, so a killed process loses none.  A header that names one slot twice is believed once.
+
+Several workers may open the file for writing at once, and the first to come finds no header.  Looking for it and
+starting an empty file are one step under the lock: otherwise a slow worker empties what a fast one has already filled.
 """
 
 from __future__ import annotations
@@ -35,11 +38,12 @@ _ALIGNMENT = 1024
 
 
 class PartFile:
-    """One torrent's part file.  Any thread; `delete` and a change of `place` must come alone."""
+    """One torrent's part file.  Any thread; `delete`, `moved_to` and `sync` must come alone."""
 
     __slots__ = (
         "_free",
         "_header_size",
+        "_is_unsynced",
         "_lock",
         "_num_pieces",
         "_num_slots",
@@ -61,6 +65,7 @@ class PartFile:
         self._slots: dict[int, int] | None = None
         self._free: list[int] = []
         self._num_slots = 0
+        self._is_unsynced = False
 
     def covers(self, offset: int, length: int) -> bool:
         """Everything of a stretch of the torrent is here.  StorageError."""
@@ -131,9 +136,27 @@ class PartFile:
                 write(views, offset)
             offset += size
 
+    def moved_to(self, place: Place) -> None:
+        """The file is somewhere else from now on, and may be another one: what it holds is read again."""
+        self._pool.release(self)
+        self.place = place
+        with self._lock:
+            self._slots = None
+            self._free = []
+            self._num_slots = 0
+
+    def sync(self) -> None:
+        """What was written has reached the device on return.  StorageError."""
+        if self._is_unsynced:
+            file = self._pool.get(self, 0)
+            with blaming("sync", self.place.path):
+                os.fsync(file.fd)
+            self._is_unsynced = False
+
     def delete(self) -> None:
         """Remove the file and forget all pieces.  StorageError."""
         self._pool.release(self)
+        self._is_unsynced = False
         with self._lock:
             self._slots = {}
             self._free = []
@@ -151,7 +174,8 @@ class PartFile:
         with blaming("partfile_open", self.place.path):
             file = OpenFile(open_beneath(self.place, flags), self, index, is_writable=for_writing)
             if for_writing:
-                self._ensure_header(file.fd)
+                with self._lock:
+                    self._ensure_header(file.fd)
         return file
 
     def on_file_closed(self, file: OpenFile) -> None:
@@ -197,6 +221,7 @@ class PartFile:
         return _PREFIX.unpack_from(header) == (self._num_pieces, self._piece_length)
 
     def _ensure_header(self, fd: int) -> None:
+        """With the lock held."""
         header = bytearray(self._header_size)
         if read_fully(fd, [header], 0) == self._header_size and self._is_ours(header):
             return
@@ -209,6 +234,7 @@ class PartFile:
 
     def _write_slot(self, piece: int, views: Sequence[Buffer], position: int, new_slot: int | None) -> None:
         file = self._pool.get(self, 0, for_writing=True)
+        self._is_unsynced = True
         with blaming("partfile_write", self.place.path):
             write_fully(file.fd, views, position)
         if new_slot is not None:  # after the data: an entry never promises what is not there

@@ -137,6 +137,8 @@ class PosixBackend(Backend):
             file = self._pool.get(self, index)
             with blaming("sync", self.placement.path(index)):
                 os.fsync(file.fd)
+        if sync:
+            self.unwanted.part_file.sync()
 
     def release(self) -> None:
         self._pool.release(self)
@@ -158,7 +160,9 @@ class PosixBackend(Backend):
             return MoveResult(save_path, need_full_check=mode is MoveFlags.reset_save_path)
         place = Place(save_path, name)
         result = move_files(self.placement, save_path, mode, [(self.unwanted.part_file.place, place)])
-        self.unwanted.part_file.place = place
+        self.unwanted.part_file.moved_to(place)
+        if result.need_full_check:  # what was at the new place is used as it is, unwanted files as well
+            self.unwanted.look_again(self.unwanted.part_file)
         return result
 
     def delete(self, flags: RemoveFlags) -> None:

@@ -3,13 +3,15 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from evtorrent.protocols.bencode import decode, encode
-from evtorrent.session.disk import positional
+from evtorrent.session.disk import part_file, positional
 from evtorrent.session.disk.descriptors import FilePool
 from evtorrent.session.disk.errors import StorageError
 from evtorrent.session.disk.part_file import PartFile
@@ -192,6 +194,89 @@ def test_a_failed_write_leaves_no_entry(
     assert part.pieces() == [0], "what was there before is not lost"
     part.write([b"c"], 2 * LENGTH)
     assert entries(tmp_path) == (0, -1, 1, -1, -1)
+
+
+class TellingLock:
+    """A lock that says when somebody has to wait for it."""
+
+    def __init__(self, has_waiter: threading.Event) -> None:
+        self._lock = threading.Lock()
+        self._has_waiter = has_waiter
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._has_waiter.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("before", [None, b"a foreign file, longer than a header".ljust(2 * HEADER)])
+def test_a_second_first_writer_does_not_empty_the_file(
+    pool: FilePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
+) -> None:
+    """One worker has seen that there is no header; before it makes one, another writes a whole piece."""
+    if before is not None:
+        (tmp_path / "x.parts").write_bytes(before)
+    fast_is_done_or_waits = threading.Event()
+    monkeypatch.setattr(
+        part_file, "threading", SimpleNamespace(Lock=lambda: TellingLock(fast_is_done_or_waits))
+    )
+    part = make(pool, tmp_path)
+    assert part.pieces() == []
+
+    def write_fast() -> None:
+        part.write([b"fast"], LENGTH)
+        fast_is_done_or_waits.set()
+
+    fast = threading.Thread(target=write_fast)
+
+    def read_then_be_overtaken(*args: Any) -> int:
+        done = positional.read_fully(*args)
+        monkeypatch.setattr(part_file, "read_fully", positional.read_fully)
+        fast.start()
+        assert fast_is_done_or_waits.wait(10)
+        return done
+
+    monkeypatch.setattr(part_file, "read_fully", read_then_be_overtaken)
+    part.write([b"slow"], 0)
+    fast.join()
+    pool.release(part)
+    for holder in (part, make(pool, tmp_path)):
+        assert holder.pieces() == [0, 1]
+        assert (read(holder, 0, 4), read(holder, LENGTH, 4)) == (b"slow", b"fast")
+
+
+def test_what_another_part_file_holds_is_read_after_a_move(pool: FilePool, tmp_path: Path) -> None:
+    part, other = make(pool, tmp_path / "old"), make(pool, tmp_path / "new")
+    part.write([b"ours"], 0)
+    other.write([b"3333"], 3 * LENGTH)
+    part.moved_to(other.place)
+    part.write([b"1111"], LENGTH)
+    assert part.pieces() == [1, 3]
+    again = make(pool, tmp_path / "new")
+    assert again.pieces() == [1, 3]
+    assert (read(again, LENGTH, 4), read(again, 3 * LENGTH, 4)) == (b"1111", b"3333")
+
+
+def test_sync_reaches_what_was_written(
+    pool: FilePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    part = make(pool, tmp_path)
+    part.sync()
+    assert synced == [], "nothing written, nothing created"
+    part.write([b"a"], 0)
+    pool.release(part)
+    part.sync()
+    part.sync()
+    assert synced == [part.open_files[0].fd]
+    part.write([b"a"], 0)
+    part.delete()
+    part.sync()
+    assert len(synced) == 1
 
 
 def test_a_vanished_file_is_an_error(pool: FilePool, tmp_path: Path) -> None:

@@ -231,6 +231,19 @@ def test_sync_reaches_every_file_written(many: tuple[Disk, bytes], monkeypatch: 
     assert len(synced) == 3, "nothing new"
 
 
+def test_sync_reaches_the_part_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info, content = make_torrent([("a", 48), ("b", 48)], 32)
+    disk = Disk(info, tmp_path, file_priorities=[4, 0])
+    disk.write(content)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    disk.check_error(disk.io.submit_flush, sync=True)
+    assert sorted(synced) == sorted(
+        path.stat().st_ino for path in [tmp_path / "t/a", *tmp_path.glob(".*.parts")]
+    )
+    disk.io.close()
+
+
 def test_a_failed_sync_is_reported(many: tuple[Disk, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     disk, content = many
     disk.write(content, [0])

@@ -80,6 +80,37 @@ def test_files_in_the_way(disk: Disk, tmp_path: Path) -> None:
     assert tree(tmp_path / "old") == ["t", "t/a"], "ours stays where it was"
 
 
+@pytest.mark.usefixtures("any_device")
+def test_a_part_file_in_the_way_is_used_as_it_is(tmp_path: Path) -> None:
+    info, content = make_torrent([("a", 48), ("b", 48), ("c", 48)], 32)
+    there, here = (Disk(info, tmp_path / name, file_priorities=[4, 0, 4]) for name in ("new", "old"))
+    there.write(content, [2])
+    here.write(content, [1])
+    assert here.wait_move(tmp_path / "new", MoveFlags.dont_replace).need_full_check
+    assert [piece for piece, ok in here.check().items() if ok] == [2]
+    here.write(content, [1])
+    again = Disk(info, tmp_path / "new", file_priorities=[4, 0, 4])
+    for disk in (here, again):
+        assert [piece for piece, ok in disk.check().items() if ok] == [1, 2]
+        disk.io.close()
+    there.io.close()
+
+
+@pytest.mark.usefixtures("any_device")
+def test_a_part_file_where_ours_was_none_keeps_its_pieces(tmp_path: Path) -> None:
+    info, content = make_torrent([("a", 48), ("b", 48), ("c", 48)], 32)
+    there, here = (Disk(info, tmp_path / name, file_priorities=[4, 0, 4]) for name in ("new", "old"))
+    there.write(content, [2])
+    here.write(content, [0])
+    assert not here.wait_move(tmp_path / "new", MoveFlags.always_replace_files).need_full_check
+    here.write(content, [1])
+    again = Disk(info, tmp_path / "new", file_priorities=[4, 0, 4])
+    for disk in (here, again):
+        assert [piece for piece, ok in disk.check().items() if ok] == [0, 1, 2]
+        disk.io.close()
+    there.io.close()
+
+
 def test_nothing_in_the_way(disk: Disk, tmp_path: Path) -> None:
     disk.wait_move(tmp_path / "new", MoveFlags.fail_if_exist)
     assert tree(tmp_path / "new") == WHOLE
