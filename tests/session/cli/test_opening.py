@@ -24,7 +24,9 @@ def test_options_become_settings(capsys):
 
 
 def test_the_port_asked_for_or_none(taken):
-    with pytest.raises(CommandFailed, match=f"cannot listen on 127.0.0.1:{taken}: Address already in use") as failure:
+    with pytest.raises(
+        CommandFailed, match=f"cannot listen on 127.0.0.1:{taken}: Address already in use"
+    ) as failure:
         open_session(SessionOptions(f"127.0.0.1:{taken}"), JsonLines())
     assert failure.value.status == ExitStatus.CANNOT_LISTEN
 
