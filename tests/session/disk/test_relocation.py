@@ -102,6 +102,7 @@ def test_a_part_file_where_ours_was_none_keeps_its_pieces(tmp_path: Path) -> Non
     there, here = (Disk(info, tmp_path / name, file_priorities=[4, 0, 4]) for name in ("new", "old"))
     there.write(content, [2])
     here.write(content, [0])
+    assert [piece for piece, ok in here.check().items() if ok] == [0], "there is no part file, and we know it"
     assert not here.wait_move(tmp_path / "new", MoveFlags.always_replace_files).need_full_check
     here.write(content, [1])
     again = Disk(info, tmp_path / "new", file_priorities=[4, 0, 4])
