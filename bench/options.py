@@ -38,7 +38,7 @@ class Options:
     torrents: int
     """Added in `add`."""
     touch: int | None
-    """Bytes of memory touched before measuring; None is most of what is free."""
+    """Bytes of memory touched before each transfer; None is twice what it writes."""
     timeout: int
     """Seconds a child may live, and seconds a round may take."""
     folder: Path
@@ -101,7 +101,7 @@ def _make_parser(cases: tuple[str, ...]) -> argparse.ArgumentParser:
     add(
         "--touch",
         type=parse_size,
-        help="memory touched first, default most of what is free; 0 is none",
+        help="memory touched before each transfer, default twice what it writes; 0 is none",
     )
     add("--timeout", type=_positive, default=300, help="seconds a round may take, default 300")
     add("--dir", default="build/bench", help="work directory, default build/bench")

@@ -15,7 +15,7 @@ from typing import Any
 from .cases import CASES, Case
 from .children import BenchFailure
 from .figures import Figures, Result
-from .machine import describe, touch_free_memory
+from .machine import describe
 from .options import Options, parse_options
 from .table import format_table
 
@@ -33,7 +33,6 @@ def _run(options: Options) -> int:
     print(", ".join(f"{key} {value}" for key, value in machine.items()), flush=True)
     if os.getloadavg()[0] > 0.5:
         print("warning: this machine is busy with something else; the figures will not repeat")
-    touch_free_memory(options)
     results = [_run_case(CASES[name], options) for name in options.cases]
     if options.json is not None:
         table = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .children import BenchFailure, Child, Children
 from .figures import Figures
-from .machine import warm
+from .machine import prepare_memory, warm
 from .options import GIB, MIB, Options
 from .payload import DATA_NAME, Payload, is_equal
 
@@ -67,6 +67,7 @@ class Transfer:
     def _run(self, seed: Child, leeches: list[Child]) -> Figures:
         for leech in leeches:
             leech.read()
+        prepare_memory(self._options, self._payload.size * len(leeches))
         for leech in leeches:
             leech.go()
         done = [leech.read() for leech in leeches]
