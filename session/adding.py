@@ -19,6 +19,7 @@ from .errors import (
 from .flags import RemoveFlags, TorrentFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams
+from .torrent.files import TOP_PRIORITY
 from .torrent.torrent import Torrent
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:
         and params.info_hashes.best() not in params.ti.info_hashes.wire_names()
     ):
         raise TorrentParamsError("the info-hash is not that of the metadata")
+    for priority in (*params.file_priorities, *params.piece_priorities):
+        if not 0 <= priority <= TOP_PRIORITY:
+            raise TorrentParamsError(f"a priority is 0 to {TOP_PRIORITY}, not {priority}")
     if params.flags & _REFUSED:
         raise UnsupportedFeature(repr(params.flags & _REFUSED), "not in this version")
     if params.ti is not None and not params.ti.info_hashes.has_v1:

@@ -63,7 +63,11 @@ class Session:
         self._params = given
         self._closed = False
         self._ended = threading.Event()
-        self._core: Core = self.runtime.call(self._start, settings)
+        try:
+            self._core: Core = self.runtime.call(self._start, settings)
+        except BaseException:
+            self.runtime.finish(None)
+            raise
 
     def _start(self, settings: SettingsPack) -> Core:
         core = Core(self.runtime.multi, settings, self._alerts)

@@ -223,8 +223,8 @@ class Core:
         for name in torrent.info_hashes.wire_names():
             if self.torrents.get(name) is torrent:
                 del self.torrents[name]
-        self.dirty.pop(torrent, None)
         torrent.close()
+        self.dirty.pop(torrent, None)  # Last: ending its links touched it.
 
     def torrent_started(self, torrent: Torrent) -> None:
         """It is online."""
@@ -425,7 +425,7 @@ def disk_settings(settings: SettingsPack) -> DiskSettings:
     return DiskSettings(
         max_queued_disk_bytes=settings.get_int("max_queued_disk_bytes"),
         file_pool_size=settings.get_int("file_pool_size"),
-        hashing_threads=settings.get_int("hashing_threads"),
+        hashing_threads=max(1, settings.get_int("hashing_threads")),
     )
 
 

@@ -244,13 +244,15 @@ def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -
         return
 
     def done(results: list[PieceResult]) -> None:
+        if torrent.removed or torrent.download is not download:
+            return  # Rechecked meanwhile: the check finds the piece, or has.
         for result in results:
             if result.error is not None:
                 torrent.on_disk_error(result.error)
             elif not result.ok:
                 torrent.on_piece_failed(piece, [])
             elif not torrent.has_piece(piece):
-                download.picker.we_have(piece)
+                download.had_elsewhere(piece)
                 torrent.on_piece_finished(piece)
 
     source.submit_pieces([PieceJob(piece, memoryview(bytearray(data)), info.piece_hash(piece))], done)

@@ -218,6 +218,11 @@ class Download:
                 self._owner.on_culprit(culprit)
             self._owner.on_piece_failed(piece, contributors)
 
+    def had_elsewhere(self, piece: int) -> None:
+        """A verified piece came in another way; what came of it from peers is dropped."""
+        self.picker.we_have(piece)
+        self._assembly.drop(piece)
+
     def give_up(self, piece: int, block: int, link: Hashable) -> None:
         """A block on order will not come from `link`."""
         self.picker.cancel(piece, block, link)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from ..core.core import Core
     from .torrent import Torrent
 
-__all__ = ["DEFAULT_PRIORITY", "TorrentFiles"]
+__all__ = ["DEFAULT_PRIORITY", "TOP_PRIORITY", "TorrentFiles"]
 
 DEFAULT_PRIORITY = 4
-_TOP_PRIORITY = 7
+TOP_PRIORITY = 7
 
 
 class TorrentFiles:
@@ -41,9 +41,7 @@ class TorrentFiles:
         given = list(params.file_priorities[: self.storage.num_files])
         self.priorities: list[int] = given + [default] * (self.storage.num_files - len(given))
         """By file, 0 (not wanted) to 7."""
-        for index in range(self.storage.num_files):
-            if self.storage.is_pad(FileIndex(index)):
-                self.priorities[index] = 0
+        self._leave_pads_out()
         self.piece_overrides: dict[int, int] = dict(enumerate(params.piece_priorities))
         self._missing: list[int] | None = None
 
@@ -75,6 +73,7 @@ class TorrentFiles:
         num_files = self.storage.num_files
         given = list(priorities[:num_files])
         self.priorities = given + [DEFAULT_PRIORITY] * (num_files - len(given))
+        self._leave_pads_out()
         self.piece_overrides.clear()
         self._changed()
 
@@ -84,8 +83,16 @@ class TorrentFiles:
         if not 0 <= index < self.storage.num_files:
             raise IndexError(f"file {index} of {self.storage.num_files}")
         self.priorities[index] = priority
+        self._leave_pads_out()
         self.piece_overrides.clear()
         self._changed()
+
+    def _leave_pads_out(self) -> None:
+        """Padding is never wanted for itself."""
+        if self.storage.has_padding:
+            for index in range(self.storage.num_files):
+                if self.storage.is_pad(FileIndex(index)):
+                    self.priorities[index] = 0
 
     def set_piece_priority(self, piece: int, priority: int) -> None:
         """One piece, until file priorities are set again.  IndexError, ValueError."""
@@ -190,5 +197,5 @@ class TorrentFiles:
 
 
 def _check_priority(priority: int) -> None:
-    if not 0 <= priority <= _TOP_PRIORITY:
-        raise ValueError(f"a priority is 0 to {_TOP_PRIORITY}, not {priority!r}")
+    if not 0 <= priority <= TOP_PRIORITY:
+        raise ValueError(f"a priority is 0 to {TOP_PRIORITY}, not {priority!r}")

@@ -64,6 +64,12 @@ class SeedMode:
 
     def _on_done(self, error: StorageError | None) -> None:
         if error is not None and self._torrent.seed_mode is self:
+            for waiting in self._waiting.values():
+                for link, request in waiting:
+                    if not link.closed:
+                        link.connection.send_reject(request)
+            self._waiting.clear()
+            self._num_held.clear()
             self._torrent.on_disk_error(error)
 
     def _on_checked(self, results: Sequence[tuple[int, bool]]) -> None:

@@ -87,7 +87,7 @@ class Swarm(LinkOwner):
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
-        local = Handshake.with_capabilities(torrent.info_hashes.best(), core.peer_id, CAPABILITIES)
+        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
         transport = dial(
             core.base,
@@ -175,7 +175,14 @@ class Swarm(LinkOwner):
             except RemoteProtocolError as error:
                 link.close(error)
             if not link.closed:
+                self._tell_found(link)
                 link.flush(now)
+
+    def _tell_found(self, link: PeerLink) -> None:
+        """A peer connected before there was metadata was told that we have nothing; now it hears what was on disk."""
+        if link.peer_id is not None:
+            for piece in self._torrent.have.indices():
+                link.connection.send_have(PieceIndex(piece))
 
     def close_all(self, error: EvtorrentError) -> None:
         """End every link."""
@@ -235,9 +242,7 @@ class Swarm(LinkOwner):
         size = self._core.tuning.allowed_fast_set_size
         if not size or not torrent.have.any() or torrent.info is None:
             return
-        for piece in allowed_fast_set(
-            link.address[0], torrent.info_hashes.best(), torrent.info.num_pieces, size
-        ):
+        for piece in allowed_fast_set(link.address[0], torrent.wire_name, torrent.info.num_pieces, size):
             if torrent.has_piece(piece):
                 link.connection.send_allowed_fast(piece)
                 link.user_data.setdefault("allowed_fast", set()).add(piece)

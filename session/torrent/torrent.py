@@ -14,7 +14,7 @@ from ...protocols.bits import Bitfield
 from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
-from ...protocols.types import BLOCK_SIZE, Address, InfoHashes
+from ...protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha1Hash
 from ..alerts import (
     BlockFinishedAlert,
     FileErrorAlert,
@@ -213,9 +213,14 @@ class Torrent:
         self.startup = None
         self.have.bits = have.bits
         self._make_download()
+        if self.files is not None:
+            self.files.reset_progress()
         if self.flags & TorrentFlags.seed_mode:
             verified = self.params.verified_pieces
-            self.seed_mode = SeedMode(self, self._core, verified.copy() if verified else Bitfield(have.size))
+            known = verified is not None and verified.size == have.size
+            self.seed_mode = SeedMode(
+                self, self._core, verified.copy() if known and verified else Bitfield(have.size)
+            )
         self._was_finished = self.is_finished
         if self.peers is not None:
             self.peers.set_finished(self._was_finished)
@@ -240,7 +245,11 @@ class Torrent:
         self.phase = Phase.NEW
         self.params.have_pieces = None
         self.seed_mode = None
+        self.error, self.error_path = NO_ERROR, ""
         self.flags &= ~TorrentFlags.seed_mode
+        if self.block_source is not None:
+            # Files may have been replaced: what is checked is what their names lead to now.
+            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
         if swarm is not None:
             self.check(from_resume=False)
 
@@ -422,6 +431,11 @@ class Torrent:
         last = info.num_pieces - 1
         left = missing.bit_count() * info.piece_length
         return left - (info.piece_length - info.piece_size(last)) if missing >> last & 1 else left
+
+    @property
+    def wire_name(self) -> Sha1Hash:
+        """The name to dial and announce with: a hybrid's v1 hash, for its v1 pieces are what is exchanged here."""
+        return self.info_hashes.v1 or self.info_hashes.best()
 
     def is_blocked(self, host: str) -> bool:
         """The session's IP filter forbids it and holds for this torrent."""

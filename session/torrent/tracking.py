@@ -113,7 +113,7 @@ class Tracking:
         torrent, core = self._torrent, self._core
         download, meters = torrent.download, torrent.meters
         return AnnounceRequest(
-            bytes(torrent.info_hashes.best()),
+            bytes(torrent.wire_name),
             bytes(core.peer_id),
             core.listen_port,
             uploaded=meters.payload_up.total,

@@ -229,3 +229,9 @@ def test_a_paused_session_keeps_the_torrents_own_flags(world):
     assert runs.swarm is not None
     assert late._torrent.swarm is not None
     assert rests.swarm is None
+
+
+def test_priorities_there_are_not(tmp_path):
+    info, _content = torrent_of(2)
+    with pytest.raises(TorrentParamsError, match="a priority is 0 to 7, not 9"):
+        as_params(AddTorrentParams(save_path=str(tmp_path), ti=info, file_priorities=[9]))

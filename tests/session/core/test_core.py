@@ -327,3 +327,13 @@ def test_a_dht_node_is_of_no_use_yet(world):
     node.seed(info, content)
     wire = Wire(world, info.info_hashes.best()).call(node).say(b"\0\0\0\x03\x09\x1a\xe1")
     assert not wire.is_closed
+
+
+def test_a_removed_torrent_is_no_news(world):
+    node = world.node()
+    info, content = torrent_of(2)
+    torrent = node.seed(info, content)
+    Wire(world, info.info_hashes.best()).call(node)
+    node.session.remove_torrent(torrent.handle)
+    world.pump()
+    assert torrent not in node.core.dirty

@@ -19,6 +19,7 @@ from evtorrent.session.alerts import (
     FileRenamedAlert,
     FileRenameFailedAlert,
     HashFailedAlert,
+    PieceFinishedAlert,
     ReadPieceAlert,
     SaveResumeDataAlert,
     SaveResumeDataFailedAlert,
@@ -369,3 +370,15 @@ def test_availability(world):
     node, torrent, info, _content = leech(world)
     Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL)
     assert torrent.handle.piece_availability() == [1, 1, 1, 1]
+
+
+def test_a_piece_being_added_while_the_torrent_is_rechecked(world):
+    node, torrent, info, content = leech(world)
+    node.platform.holds_disk = True
+    torrent.handle.add_piece(0, content[: info.piece_length])
+    torrent.handle.force_recheck()
+    node.platform.holds_disk = False
+    world.pump()
+    finished = {alert.piece_index for alert in node.alerts(PieceFinishedAlert)}
+    assert all(torrent.has_piece(piece) for piece in finished)
+    assert torrent.have.count() == 1

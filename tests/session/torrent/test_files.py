@@ -4,7 +4,7 @@ import pytest
 from evtorrent.session import PeerSource, TorrentFlags
 from evtorrent.session.alerts import FileCompletedAlert
 from support.disk import make_torrent
-from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer
+from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, fill, torrent_of
 
 BLOCK = 16384
 
@@ -40,7 +40,7 @@ def test_a_piece_is_as_wanted_as_its_most_wanted_file(world):
     _node, torrent, _info, _content = several(world)
     handle = torrent.handle
     handle.prioritize_files([1, 7, 0, 4, 6])
-    assert handle.get_piece_priorities() == [7, 0, 6]
+    assert handle.get_piece_priorities() == [1, 0, 6], "padding counts for nothing"
     handle.prioritize_files([0, 0, 2])
     assert handle.get_file_priorities() == [0, 0, 2, 4, 4]
     assert handle.get_piece_priorities() == [0, 2, 4]
@@ -188,3 +188,17 @@ def test_finished_means_what_is_wanted_and_more_may_be_wanted_later(world):
     world.pump()
     assert torrent.is_seed
     world.check()
+
+
+def test_files_complete_again_after_a_recheck(world):
+    node = world.node()
+    info, content = torrent_of(3)
+    torrent = node.seed(info, content)
+    fill(node.backend, info, bytes(len(content)), [1])
+    torrent.handle.force_recheck()
+    world.pump()
+    assert torrent.have.count() == 2
+    node.forget_alerts()
+    torrent.handle.add_piece(1, content[info.piece_length : 2 * info.piece_length])
+    world.pump()
+    assert [alert.index for alert in node.alerts(FileCompletedAlert)] == [0]

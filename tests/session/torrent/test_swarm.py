@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from evtorrent.protocols.peer.fast import allowed_fast_set
 from evtorrent.protocols.peer.handshake import Capability
-from evtorrent.session import PeerSource, TorrentFlags
+from evtorrent.protocols.types import InfoHashes, Sha256Hash
+from evtorrent.session import AddTorrentParams, PeerSource, TorrentFlags
 from evtorrent.session.alerts import (
     PeerBanAlert,
     PeerConnectAlert,
@@ -20,12 +21,14 @@ from support.world import (
     HAVE_ALL,
     HAVE_NONE,
     INTERESTED,
+    PORT,
     UNCHOKE,
     Wire,
     World,
     answer,
     bitfield,
     block,
+    fill,
     numbers,
     request,
     torrent_of,
@@ -525,3 +528,39 @@ def test_a_bitfield_that_comes_again_replaces_the_first(world):
     wire.hang_up()
     assert torrent.download.picker.piece_availability() == [0, 0, 0, 0]
     world.check()
+
+
+def test_peers_of_a_magnet_link_hear_what_was_found_on_disk(world):
+    node = world.node()
+    info, content = torrent_of(4)
+    handle = node.session.add_torrent(
+        AddTorrentParams(
+            save_path="/disk",
+            info_hashes=info.info_hashes,
+            flags=TorrentFlags.default_flags & ~(TorrentFlags.paused | TorrentFlags.auto_managed),
+        )
+    )
+    wire = Wire(world, info.info_hashes.best()).call(node)
+    assert wire.heard("have_none", "have_all", "have") == [("have_none",)]
+    torrent = handle._torrent
+    node.platform.holds_disk = True
+    torrent.metadata_received(info)
+    fill(node.backend, info, content, [1, 3])
+    node.platform.holds_disk = False
+    world.pump()
+    assert torrent.have.count() == 2
+    assert wire.heard("have") == [("have", 1), ("have", 3)]
+
+
+def test_a_hybrid_is_dialled_by_its_v1_name(world):
+    node = world.node()
+    info, _content = torrent_of(4)
+    torrent = node.add(info)
+    torrent.info_hashes = InfoHashes(info.info_hashes.v1, Sha256Hash(bytes(range(32))))
+    world.pump()
+    wire = Wire(world, info.info_hashes.v1).listen()
+    torrent.handle.connect_peer((wire.host, PORT))
+    world.pump()
+    wire.heard()
+    assert wire.their_handshake is not None
+    assert wire.their_handshake.info_hash == info.info_hashes.v1
