@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import Protocol
 
 from ...protocols.bits import Bitfield
@@ -22,16 +22,22 @@ class Checkable(Protocol):
 class CheckQueue:
     """Who may check now."""
 
-    __slots__ = ("_running", "_waiting")
+    __slots__ = ("_is_choosing", "_running", "_waiting")
 
     def __init__(self) -> None:
         self._running: set[Checkable] = set()
-        self._waiting: deque[tuple[Checkable, Bitfield | None]] = deque()
+        self._waiting: OrderedDict[Checkable, Bitfield | None] = OrderedDict()
+        self._is_choosing = False
 
     def submit(self, check: Checkable, wanted: Bitfield | None) -> None:
         """Run `check` when its turn comes, perhaps at once."""
-        self._waiting.append((check, wanted))
+        self._waiting[check] = wanted
         self._next()
+
+    def withdraw(self, check: Checkable) -> None:
+        """A check is not wanted any more, whether it waits or runs; nothing of it stays here."""
+        self._waiting.pop(check, None)
+        self.done(check)
 
     def done(self, check: Checkable) -> None:
         """A check ended, however."""
@@ -39,7 +45,15 @@ class CheckQueue:
         self._next()
 
     def _next(self) -> None:
-        while self._waiting and len(self._running) < _AT_A_TIME:
-            check, wanted = self._waiting.popleft()
-            self._running.add(check)
-            check.run_check(wanted)
+        if (
+            self._is_choosing
+        ):  # A check that ends inside `run_check`: the loop below goes on with the next one.
+            return
+        self._is_choosing = True
+        try:
+            while self._waiting and len(self._running) < _AT_A_TIME:
+                check, wanted = self._waiting.popitem(last=False)
+                self._running.add(check)
+                check.run_check(wanted)
+        finally:
+            self._is_choosing = False

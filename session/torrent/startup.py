@@ -64,7 +64,7 @@ class Startup:
         self._cancelled = True
         if self._check is not None:
             self._check.cancel()
-            self._core.checks.done(self)  # No callback follows that could give the place back.
+        self._core.checks.withdraw(self)  # No callback follows that could give the place back.
 
     def _take_claims(self, claimed: Bitfield) -> bool:
         size = self._have.size
@@ -112,7 +112,7 @@ class Startup:
 
     def run_check(self, wanted: Bitfield | None) -> None:
         """The session has a place for this check now."""
-        if self._cancelled:
+        if self._core.closing:  # Stopped in a moment: do not bother the disk.
             self._core.checks.done(self)
             return
         torrent = self._torrent

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 from evtorrent.session.core.checks import CheckQueue
 
 
@@ -43,3 +45,27 @@ def test_a_check_may_end_inside_run_check():
     for name in "abc":
         queue.submit(Checking(name, log, queue), None)
     assert [name for name, _ in log] == ["a", "b", "c"]
+
+
+def test_many_that_end_at_once_need_no_depth():
+    log, queue = [], CheckQueue()
+    first = Checking("first", log)
+    queue.submit(first, None)
+    for number in range(3000):
+        queue.submit(Checking(number, log, queue), None)
+    queue.done(first)
+    assert [name for name, _ in log] == ["first", *range(3000)]
+
+
+def test_who_withdraws_is_forgotten_waiting_or_running():
+    log, queue = [], CheckQueue()
+    one, two, three = (Checking(name, log) for name in "abc")
+    for check in (one, two, three):
+        queue.submit(check, None)
+    gone = weakref.ref(two)
+    queue.withdraw(two)
+    del two, check
+    assert gone() is None
+    queue.withdraw(one)
+    queue.withdraw(one)
+    assert [name for name, _ in log] == ["a", "c"]

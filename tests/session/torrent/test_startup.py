@@ -197,3 +197,19 @@ def test_removed_while_it_is_checked(world):
     world.pump()
     assert not node.alerts(TorrentCheckedAlert)
     world.check()
+
+
+def test_hundreds_removed_while_they_wait_leave_nothing_behind(world):
+    node = world.node()
+    node.platform.holds_disk = True
+    first = node.add(torrent_of(2)[0])
+    world.pump()
+    waiting = [node.add(torrent_of(2, name=f"w{number}")[0]) for number in range(400)]
+    world.pump()
+    for torrent in waiting:
+        node.session.remove_torrent(torrent.handle)
+    assert not node.core.checks._waiting
+    first.pause()
+    node.platform.holds_disk = False
+    world.pump()
+    world.check()
