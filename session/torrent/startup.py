@@ -101,7 +101,10 @@ class Startup:
             self._finish()
 
     def _reject(self, error: ErrorCode, path: str = "") -> None:
-        self._torrent.post(FastresumeRejectedAlert, error, Operation.check_resume, path)
+        torrent = self._torrent
+        # Resume data saved before the check ends must not repeat it.
+        torrent.params.have_pieces = torrent.params.verified_pieces = None
+        torrent.post(FastresumeRejectedAlert, error, Operation.check_resume, path)
 
     def _start_check(self, wanted: Bitfield | None) -> None:
         torrent = self._torrent

@@ -243,7 +243,7 @@ class Torrent:
         self._core.torrent_stopped(self)
         self.have = Bitfield(self.info.num_pieces)
         self.phase = Phase.NEW
-        self.params.have_pieces = None
+        self.params.have_pieces = self.params.verified_pieces = None
         self.seed_mode = None
         self.error, self.error_path = NO_ERROR, ""
         self.flags &= ~TorrentFlags.seed_mode

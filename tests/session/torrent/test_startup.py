@@ -11,6 +11,7 @@ from evtorrent.session.alerts import (
     TorrentErrorAlert,
 )
 from evtorrent.session.torrent.phase import Phase
+from evtorrent.session.torrent.report import resume_params
 from support.world import World, fill, torrent_of
 
 
@@ -213,3 +214,35 @@ def test_hundreds_removed_while_they_wait_leave_nothing_behind(world):
     node.platform.holds_disk = False
     world.pump()
     world.check()
+
+
+@pytest.mark.parametrize("claimed", ["xx..", "x" * 12])
+@pytest.mark.parametrize("moment", ["checking", "paused", "failed"])
+def test_rejected_claims_are_not_saved_again(world, claimed, moment):
+    node = world.node()
+    info, content = torrent_of(4)
+    torrent = node.add(info, start=False, have_pieces=bits(claimed), verified_pieces=bits(claimed))
+    torrent.need_storage()
+    fill(node.backend, info, content, [3])  # Not what is claimed.
+    if moment == "failed":
+        node.backend.fail_read = 5
+    node.platform.holds_disk = True
+    torrent.resume()
+    while not node.alerts(FastresumeRejectedAlert):
+        node.platform.run_jobs(1)
+        world.pump()
+    if moment == "paused":
+        torrent.pause()
+    if moment == "failed":
+        node.platform.holds_disk = False
+        world.pump()
+        assert torrent.error
+    saved = resume_params(torrent)
+    assert saved.have_pieces is None
+    assert saved.verified_pieces is None
+
+
+def test_a_recheck_forgets_what_was_verified(world):
+    _node, torrent = on_disk(world, "xx", verified_pieces=bits("xx"))
+    torrent.recheck()
+    assert resume_params(torrent).verified_pieces is None
