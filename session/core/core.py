@@ -315,12 +315,16 @@ class Core:
         return ("::" if ":" in address[0] else "0.0.0.0", port)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
-        """Who may connect from now on; connections it forbids end."""
+        """Who may connect from now on; connections it forbids end, and peers it forbids are forgotten."""
         self.ip_filter = ip_filter
-        for torrent in self.active:
+        for torrent in dict.fromkeys(self.torrents.values()):
             for link in list(torrent.swarm.links) if torrent.swarm is not None else []:
                 if torrent.is_blocked(link.address[0]):
                     link.close(LinkEnded(CloseReason.blocked))
+            if (
+                torrent.peers is not None
+            ):  # After their connections: who is connected would be banned for good.
+                torrent.peers.apply_filter(torrent.is_blocked)
 
     def is_blocked(self, host: str) -> bool:
         """The IP filter forbids it."""

@@ -62,21 +62,27 @@ class Swarm(LinkOwner):
     # ------------------------------------------------------------------------------------------- coming and going
 
     def add_peers(self, addresses: list[Address], source: PeerSource) -> int:
-        """Peers heard of; gives how many were new."""
-        now = self._core.base.time()
-        return sum(1 for address in addresses if self.peers.add(address, source, now) is not None)
+        """Peers heard of; gives how many were new.  Those the IP filter forbids are not remembered."""
+        now, is_blocked = self._core.base.time(), self._torrent.is_blocked
+        allowed = [address for address in addresses if not is_blocked(address[0])]
+        return sum(1 for address in allowed if self.peers.add(address, source, now) is not None)
 
     def connect_next(self, now: float) -> bool:
         """Dial the best candidate; False when there is none."""
-        peer = self.peers.next_candidate(now)
-        if peer is None:
-            return False
-        self.connect_to(peer.address, now)
-        return True
+        while (peer := self.peers.next_candidate(now)) is not None:
+            if not self._torrent.is_blocked(peer.address[0]):
+                self.connect_to(peer.address, now)
+                return True
+            self.peers.apply_filter(
+                self._torrent.is_blocked
+            )  # Known from before the filter; now all of them go.
+        return False
 
     def connect_now(self, address: Address, now: float) -> None:
-        """Dial one peer of the list, unless it is connected or banned."""
+        """Dial one peer of the list, unless it is connected, banned or forbidden by the IP filter."""
         peer = self.peers.find(address)
+        if self._torrent.is_blocked(address[0]):
+            return
         if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
             self.connect_to(address, now)
 

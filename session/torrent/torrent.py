@@ -575,8 +575,7 @@ class Torrent:
         """Somebody told us of peers."""
         if self.swarm is None:
             return
-        allowed = [address for address in addresses if not self.is_blocked(address[0])]
-        if self.swarm.add_peers(allowed, source):
+        if self.swarm.add_peers(addresses, source):
             self._core.connector.boost(self, self.now())
 
     def priorities_changed(self) -> None:

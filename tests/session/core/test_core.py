@@ -199,6 +199,36 @@ def test_a_torrent_the_filter_does_not_hold_for(world):
     assert not wire.is_closed
 
 
+def blocking(first, last):
+    rules = IpFilter()
+    rules.add_rule(first, last, 1)
+    return rules
+
+
+def test_a_filter_makes_torrents_forget_what_it_forbids(world):
+    node = world.node()
+    info, content = torrent_of(2)
+    torrent = node.seed(info, content)
+    Wire(world, info.info_hashes.best()).call(node)
+    paused = node.add(torrent_of(2, name="paused")[0])
+    open_to_all = node.add(torrent_of(2, name="open")[0])
+    world.pump()
+    open_to_all.flags &= ~TorrentFlags.apply_ip_filter
+    paused.pause()
+    for each in (torrent, paused, open_to_all):
+        each.peers.add(("10.9.9.7", 6881), PeerSource.tracker, world.now)
+        each.peers.add(("10.8.8.8", 6881), PeerSource.tracker, world.now)
+    node.session.set_ip_filter(blocking("10.9.9.0", "10.9.9.255"))
+    assert [address[0] for address in torrent.peers.addresses()] == ["10.8.8.8"]
+    assert [address[0] for address in paused.peers.addresses()] == ["10.8.8.8"]
+    assert len(open_to_all.peers.addresses()) == 2
+    assert not torrent.peers.banned()
+    node.session.set_ip_filter(IpFilter())
+    assert not Wire(world, info.info_hashes.best()).call(node).is_closed
+    torrent.peers.check_invariant()
+    world.check()
+
+
 def test_trackers_pass_the_filter_only_if_asked(world):
     node = world.node(apply_ip_filter_to_trackers=True)
     rules = IpFilter()

@@ -4,7 +4,7 @@ import pytest
 from evtorrent.protocols.peer.fast import allowed_fast_set
 from evtorrent.protocols.peer.handshake import Capability
 from evtorrent.protocols.types import InfoHashes, Sha256Hash
-from evtorrent.session import AddTorrentParams, PeerSource, TorrentFlags
+from evtorrent.session import AddTorrentParams, IpFilter, PeerSource, TorrentFlags
 from evtorrent.session.alerts import (
     PeerBanAlert,
     PeerConnectAlert,
@@ -564,3 +564,49 @@ def test_a_hybrid_is_dialled_by_its_v1_name(world):
     wire.heard()
     assert wire.their_handshake is not None
     assert wire.their_handshake.info_hash == info.info_hashes.v1
+
+
+# -- the IP filter
+
+
+def filtered(world, **fields):
+    node = world.node()
+    rules = IpFilter()
+    rules.add_rule("10.9.9.0", "10.9.9.255", 1)
+    node.session.set_ip_filter(rules)
+    torrent = node.add(torrent_of(4)[0], **fields)
+    world.pump()
+    return node, torrent
+
+
+def dialled(torrent):
+    return sorted(link.address[0] for link in torrent.swarm.links)
+
+
+def test_blocked_peers_of_resume_data_are_not_dialled(world):
+    world.black_holes |= {"10.9.9.7", "10.8.8.8"}
+    node, torrent = filtered(world, peers=[("10.9.9.7", 6881), ("10.8.8.8", 6881)])
+    world.advance(2)
+    assert dialled(torrent) == ["10.8.8.8"]
+    assert node.core.counters["peer.connection_attempts"] == 1
+
+
+def test_peers_known_before_they_were_blocked_are_not_dialled(world):
+    world.black_holes |= {"10.9.9.7", "10.9.9.8", "10.8.8.8"}
+    _node, torrent = filtered(world)
+    for host in ("10.9.9.7", "10.9.9.8", "10.8.8.8"):
+        torrent.peers.add((host, 6881), PeerSource.tracker, world.now)
+    while torrent.swarm.connect_next(world.now):
+        pass
+    assert dialled(torrent) == ["10.8.8.8"]
+    torrent.peers.check_invariant()
+
+
+def test_a_blocked_peer_is_not_dialled_by_hand_unless_the_torrent_has_no_filter(world):
+    world.black_holes |= {"10.9.9.7"}
+    _node, torrent = filtered(world)
+    torrent.connect_peer(("10.9.9.7", 6881), PeerSource.tracker)
+    assert not torrent.swarm.links
+    torrent.flags &= ~TorrentFlags.apply_ip_filter
+    torrent.connect_peer(("10.9.9.7", 6881), PeerSource.tracker)
+    assert dialled(torrent) == ["10.9.9.7"]
