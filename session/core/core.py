@@ -82,6 +82,9 @@ class Core:
         self.external_host = ""
         """Our address as others see it; empty while nobody said."""
         self.closing = False
+        self._num_leaving = 0
+        """Torrents whose trackers are being told that they stopped."""
+        self._on_all_left: Callable[[], object] | None = None
         self._is_ending = False
         self.closed = False
         """Nothing of the session is left."""
@@ -188,9 +191,11 @@ class Core:
             self._listeners.close()
         self.lobby.close()
         self.quotas.close()
-        self.tracker_client.close()
         for torrent in dict.fromkeys(self.torrents.values()):
+            if torrent.tracking is not None:  # Nobody can be told any more.
+                torrent.tracking.trackers.abort()
             torrent.close()
+        self.tracker_client.close()
         self.torrents.clear()
         self.disk.close()
         self.disk.on_idle = self._end
@@ -321,9 +326,7 @@ class Core:
             for link in list(torrent.swarm.links) if torrent.swarm is not None else []:
                 if torrent.is_blocked(link.address[0]):
                     link.close(LinkEnded(CloseReason.blocked))
-            if (
-                torrent.peers is not None
-            ):  # After their connections: who is connected would be banned for good.
+            if torrent.peers is not None:  # Their links ended first: who is connected would stay banned.
                 torrent.peers.apply_filter(torrent.is_blocked)
 
     def is_blocked(self, host: str) -> bool:
@@ -395,20 +398,31 @@ class Core:
         self.choking.tick(now)
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
-        """Stop every torrent; `on_ready` is called when all trackers that had to be told were."""
+        """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused
+        or removed before.
+        """
         self.closing = True
-        pending = 1
+        for torrent in dict.fromkeys(self.torrents.values()):
+            torrent.stop()
+        self._on_all_left = on_ready
+        self._check_left()
+
+    def leave_begun(self, on_told: Callable[[], object] | None) -> Callable[[], object]:
+        """A torrent begins to tell its trackers that it stops.  Gives what to call, once, when they know."""
+        self._num_leaving += 1
 
         def told() -> None:
-            nonlocal pending
-            pending -= 1
-            if not pending:
-                on_ready()
+            self._num_leaving -= 1
+            if on_told is not None:
+                on_told()
+            self._check_left()
 
-        for torrent in list(self.active):
-            pending += 1
-            torrent.stop(on_told=told)
-        told()
+        return told
+
+    def _check_left(self) -> None:
+        if not self._num_leaving and self._on_all_left is not None:
+            on_ready, self._on_all_left = self._on_all_left, None
+            on_ready()
 
     def disk_congested(self) -> None:
         """More is queued for the disk than allowed: stop reading blocks until it drained."""

@@ -73,9 +73,7 @@ class Swarm(LinkOwner):
             if not self._torrent.is_blocked(peer.address[0]):
                 self.connect_to(peer.address, now)
                 return True
-            self.peers.apply_filter(
-                self._torrent.is_blocked
-            )  # Known from before the filter; now all of them go.
+            self.peers.apply_filter(self._torrent.is_blocked)  # Known before the filter was set: all go.
         return False
 
     def connect_now(self, address: Address, now: float) -> None:

@@ -143,9 +143,9 @@ class Torrent:
 
     def start(self) -> None:
         """Leave the paused state: check if needed, then connect and announce.  Does nothing when it runs."""
-        if self.swarm is not None or self.removed or self.error:
-            return
         core = self._core
+        if self.swarm is not None or self.removed or self.error or core.closing:
+            return
         if self.meters is _NO_METERS:
             self.meters = TransferMeters()
         if self.clocks is None:
@@ -201,10 +201,7 @@ class Torrent:
             self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
         if self.block_source is not None:
             self._core.disk.submit_release(self.block_source.storage, self.disk_done)
-        if self.tracking is not None:
-            self.tracking.stop(on_told)
-        elif on_told is not None:
-            on_told()
+        self._take_leave(on_told)
         self.touch()
 
     def checked(self, have: Bitfield) -> None:
@@ -241,6 +238,7 @@ class Torrent:
             swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
         self._end_download()
         self._core.torrent_stopped(self)
+        self._take_leave(None)
         self.have = Bitfield(self.info.num_pieces)
         self.phase = Phase.NEW
         self.params.have_pieces = self.params.verified_pieces = None
@@ -276,7 +274,7 @@ class Torrent:
         self.flags &= ~TorrentFlags.paused
         if was_paused:
             self.need_save()
-        if self.swarm is None and not self._core.is_paused:
+        if self.swarm is None and not self._core.is_paused and not self._core.closing:
             self.start()
             if was_paused and not self.error:
                 self.post(TorrentResumedAlert)
@@ -311,6 +309,14 @@ class Torrent:
         self._end_download()
 
     # --------------------------------------------------------------------------------------------------- private
+
+    def _take_leave(self, on_told: Callable[[], object] | None) -> None:
+        """Tell the trackers, unless they were told.  A leave under way goes on: a second stop would cut it off."""
+        tracking = self.tracking
+        if tracking is not None and tracking.trackers.list.is_announcing:
+            tracking.stop(self._core.leave_begun(on_told))
+        elif on_told is not None:
+            on_told()
 
     def _end_download(self) -> None:
         download = self.download
@@ -350,6 +356,8 @@ class Torrent:
 
     def _go_online(self) -> None:
         assert self.swarm is not None and self.tracking is not None
+        if self._core.closing:
+            return
         self._core.torrent_started(self)
         self.tracking.start()
         if self.info is not None:

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from evtorrent.session import InvalidSessionHandle, Session
+from evtorrent.session.alerts import TorrentResumedAlert
 from support.world import FakeSocket, Wire, World, torrent_of
 
 URL = "http://10.1.1.1:80/announce"
@@ -137,3 +138,92 @@ def test_closed_on_its_own_thread():
     session.runtime.call(session.close, None, on_closed=ended.set)
     assert ended.wait(5)
     assert session.abort().wait(5)
+
+
+def test_a_torrent_checked_again_tells_its_tracker_and_the_session_ends(world):
+    node, torrent, sockets = tracked(world)
+    node.platform.holds_disk = True
+    torrent.recheck()
+    world.pump()
+    assert b"event=stopped" in bytes(sockets[0].inbox)
+    node.session.close()
+    world.pump()
+    assert not sockets[0].is_ended  # What is under way is not cut off.
+    reply(sockets)
+    node.platform.holds_disk = False
+    world.pump()
+    assert node.session.is_closed
+    assert len(sockets) == 1
+    world.check()
+
+
+def test_a_core_closed_at_once_while_torrents_announce(world):
+    node, torrent, sockets = tracked(world)
+    node.platform.holds_disk = True
+    torrent.recheck()
+    other = node.add(torrent_of(2, name="other")[0], trackers=[URL])
+    node.platform.holds_disk = False
+    world.pump()
+    assert other in node.core.active
+    del sockets[:]
+    node.core.close()
+    world.pump()
+    assert node.core.closed
+    assert not sockets
+    assert node.multi.timeout() == -1
+    world.check()
+
+
+@pytest.mark.parametrize("how", ["resume", "start", "check ends"])
+def test_nothing_comes_online_while_trackers_are_told(world, how):
+    node, _torrent, sockets = tracked(world)
+    late = node.add(torrent_of(2, name="late")[0], start=False, trackers=[URL])
+    if how == "check ends":
+        node.platform.holds_disk = True
+        late.resume()
+        world.pump()
+    node.session.close()
+    if how == "start":
+        late.start()
+    if how == "resume":
+        late.resume()
+    node.platform.holds_disk = False
+    world.pump()
+    assert late.swarm is None
+    assert late not in node.core.active
+    assert [alert.torrent_name for alert in node.alerts(TorrentResumedAlert)].count("late") == (
+        how == "check ends"  # Resumed before.
+    )
+    assert len(sockets) == 1
+    reply(sockets)
+    world.pump()
+    assert node.session.is_closed
+    world.check()
+
+
+@pytest.mark.parametrize("how", ["paused", "removed"])
+def test_trackers_of_torrents_stopped_just_before_are_told(world, how):
+    node, torrent, sockets = tracked(world)
+    if how == "paused":
+        torrent.pause()
+    else:
+        node.session.remove_torrent(torrent.handle)
+    node.session.close()
+    world.pump()
+    assert not node.session.is_closed
+    assert b"event=stopped" in bytes(sockets[0].inbox)
+    reply(sockets)
+    world.pump()
+    assert node.session.is_closed
+    assert node.multi.timeout() == -1
+    world.check()
+
+
+def test_trackers_of_torrents_stopped_before_have_no_more_than_their_time(world):
+    node, torrent, _sockets = tracked(world, stop_tracker_timeout=3)
+    node.session.remove_torrent(torrent.handle)
+    node.session.close()
+    world.advance(4)
+    assert node.session.is_closed
+    assert node.multi.timeout() == -1
+    world.check()
