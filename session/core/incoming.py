@@ -64,6 +64,8 @@ class Lobby(LinkOwner):
             self._refuse(
                 link, LinkEnded(CloseReason.invalid_info_hash, f"no torrent {event.info_hash} is started")
             )
+        elif torrent.is_blocked(link.address[0]):  # Since it was accepted, the filter may have changed.
+            self._refuse(link, LinkEnded(CloseReason.blocked))
         elif not torrent.has_room_for_link or not core.connector.has_room():
             self._refuse(link, LinkEnded(CloseReason.too_many_connections))
         else:

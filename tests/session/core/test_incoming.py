@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.session import TorrentFlags
+from evtorrent.session import IpFilter, TorrentFlags
 from evtorrent.session.alerts import IncomingConnectionAlert, PeerConnectAlert
 from support.world import HAVE_ALL, HAVE_NONE, Wire, World, torrent_of
 
@@ -191,3 +191,16 @@ def test_an_incomplete_torrent_says_what_it_has(world, info_and_content):
     assert wire.heard()[0] == ("have_none",)
     wire.say(HAVE_NONE)
     assert not wire.is_closed
+
+
+def test_a_filter_set_before_the_handshake_came(world):
+    node = world.node()
+    info, content = torrent_of(2)
+    torrent = node.seed(info, content)
+    wire = Wire(world, info.info_hashes.best()).call(node, handshake=False)
+    blocked = IpFilter()
+    blocked.add_rule(wire.host, wire.host, 1)
+    node.session.set_ip_filter(blocked)
+    wire.say(wire.handshake.pack())
+    assert wire.is_closed
+    assert not torrent.swarm.links
