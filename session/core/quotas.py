@@ -132,12 +132,15 @@ class LinkQuotaChannels:
 
     def take_up(self, link: PeerLink, wanted: int) -> int:
         """Bytes that may be sent now; 0 means the link will be flushed when there are some."""
-        granted = self._quotas.up.request(link, wanted, self._up, self._quotas.time())
-        if granted < wanted:
-            # The rest waits in the queue, so that the limiter flushes the link again.
-            if granted:
-                self._quotas.up.request(link, wanted - granted, self._up, self._quotas.time())
-            self._quotas.arm()
+        up, now = self._quotas.up, self._quotas.time()
+        granted = 0
+        while granted < wanted:
+            more = up.request(link, wanted - granted, self._up, now)
+            if not more:
+                # The rest waits in the queue, so that the limiter flushes the link again.
+                self._quotas.arm()
+                break
+            granted += more
         return granted
 
     def return_down(self, link: PeerLink, unused: int) -> None:

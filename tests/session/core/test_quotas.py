@@ -169,6 +169,27 @@ def test_a_slab_that_leaves_in_parts():
     assert node.core.statistics()["net.sent_payload_bytes"] == len(content)
 
 
+def test_a_grant_beside_one_set_aside_is_not_lost():
+    """What was set aside for a link is less than it wants now, and the channel holds the rest."""
+    world = World()
+    node = world.node(upload_rate_limit=100 * KIB)
+    info, content = torrent_of(8)
+    torrent = node.seed(info, content)
+    Wire(world, info.info_hashes.best()).call(node)
+    (link,) = torrent.swarm.links
+    quotas = node.core.quotas
+    channel = quotas.session_up
+    channel.use(channel.quota)
+    assert link.quota.take_up(link, 6000) == 0
+    quotas.close()
+    quotas.up.handle_timeout(world.now + 1)
+    held = int(channel.quota)
+    assert held > 50 * KIB
+    assert link.quota.take_up(link, 26_000) == 26_000
+    assert channel.quota == pytest.approx(held - 20_000, abs=2)
+    assert quotas.up.num_waiting == 0
+
+
 def test_quota_not_used_goes_back():
     world = World()
     node = world.node(upload_rate_limit=1000 * KIB)
