@@ -1,8 +1,8 @@
 """The queue between the session, which posts alerts, and the application, which pops them.
 
 Posting happens on the loop thread, popping and waiting on any.  The notify function runs when the queue goes from empty to
-not empty, once, until it was popped (edge-triggered); it runs on the thread that posts, outside the lock, and must not
-block.  A full queue drops: `size_limit` normal alerts, twice as many with high, three times with critical priority; what was
+not empty, once, until it was popped (edge-triggered); it is run through `call_soon`, never inside the work that posts, and
+must not block.  A full queue drops: `size_limit` normal alerts, twice as many with high, three times with critical priority; what was
 dropped is told by an `AlertsDroppedAlert` at the end of the next pop.
 """
 
@@ -28,18 +28,29 @@ class AlertQueue:
 
     __slots__ = (
         "_alerts",
+        "_call_soon",
         "_clock",
         "_condition",
         "_dropped",
         "_dropped_types",
+        "_is_telling",
         "_notify",
         "_observers",
         "_size_limit",
         "mask",
     )
 
-    def __init__(self, clock: Callable[[], float], *, size_limit: int = 2000, mask: int = 1) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        size_limit: int = 2000,
+        mask: int = 1,
+        call_soon: Callable[[Callable[[], object]], object] | None = None,
+    ) -> None:
+        """`call_soon`, callable from any thread, runs the notify function on the loop; without it that runs at once."""
         self._clock = clock
+        self._call_soon = call_soon or _call
         self._size_limit = size_limit
         self.mask = mask & _ALL_BITS
         """`AlertCategory` bits that are posted, as a plain integer; read it to skip work."""
@@ -47,6 +58,7 @@ class AlertQueue:
         self._dropped: dict[str, int] = {}
         self._dropped_types: set[int] = set()
         self._notify: Callable[[], object] | None = None
+        self._is_telling = False
         self._observers: tuple[Callable[[Alert], object], ...] = ()
         self._condition = threading.Condition(threading.Lock())
 
@@ -71,15 +83,29 @@ class AlertQueue:
                 self._drop(alert)
                 return False
             self._alerts.append(alert)
-            notify = None
+            tell = False
             if size == 0:
                 self._condition.notify_all()
-                notify = self._notify
+                tell = self._must_tell()
         for observer in self._observers:
             _call(observer, alert)
+        if tell:
+            self._call_soon(self._tell)
+        return True
+
+    def _must_tell(self) -> bool:
+        # Under the lock.  A call under way serves whatever is posted before it runs.
+        if self._notify is None or self._is_telling:
+            return False
+        self._is_telling = True
+        return True
+
+    def _tell(self) -> None:
+        with self._condition:
+            self._is_telling = False
+            notify = self._notify if self._alerts else None
         if notify is not None:
             _call(notify)
-        return True
 
     def _drop(self, alert: Alert) -> None:
         self._dropped[alert.alert_name] = self._dropped.get(alert.alert_name, 0) + 1
@@ -120,12 +146,12 @@ class AlertQueue:
             return self._alerts[0] if self._alerts else None
 
     def set_notify(self, notify: Callable[[], object] | None) -> None:
-        """What to call when the queue is no longer empty; at once when it is not.  None calls nothing."""
+        """What to call when the queue is no longer empty; soon when it is not.  None calls nothing."""
         with self._condition:
             self._notify = notify
-            pending = bool(self._alerts)
-        if pending and notify is not None:
-            _call(notify)
+            tell = bool(self._alerts) and self._must_tell()
+        if tell:
+            self._call_soon(self._tell)
 
     def __len__(self) -> int:
         return len(self._alerts)

@@ -59,6 +59,7 @@ class Session:
             self.runtime.multi.time,
             size_limit=settings.get_int("alert_queue_size"),
             mask=settings.get_int("alert_mask"),
+            call_soon=self.runtime.multi.call_soon_threadsafe,
         )
         self._params = given
         self._closed = False
@@ -243,7 +244,7 @@ class Session:
         return self._alerts.wait(timeout_ms / 1000.0)
 
     def set_alert_notify(self, function: Callable[[], object] | None) -> None:
-        """Called on the loop's thread when the queue is no longer empty; it must not block."""
+        """Called on the loop's thread, soon after the queue is no longer empty; it must not block."""
         self._alerts.set_notify(function)
 
     # -------------------------------------------------------------------------------------------- ports and filters

@@ -90,7 +90,8 @@ class Requester:
         """Order as many blocks as are missing from the target."""
         link = self._link
         connection = link.connection
-        if not connection.am_interested:
+        # Telling of a block may have ended the link, and who is gone sends nothing.
+        if link.closed or not connection.am_interested:
             return
         bits = link.pieces
         if connection.peer_choking:

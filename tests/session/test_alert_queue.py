@@ -117,6 +117,39 @@ def test_notify_set_late_is_called_at_once():
     assert calls == [1]
 
 
+def test_notify_waits_for_the_loop_and_is_edge_triggered_all_the_same():
+    soon, calls = [], []
+    queue = make_queue(call_soon=soon.append)
+    queue.set_notify(lambda: calls.append(len(queue)))
+    queue.emplace(LogAlert, "a")
+    queue.emplace(LogAlert, "b")
+    assert calls == []
+    soon.pop()()
+    assert calls == [2]
+    queue.emplace(LogAlert, "c")
+    assert soon == []
+    queue.pop_all()
+    queue.emplace(LogAlert, "d")
+    queue.pop_all()
+    queue.emplace(LogAlert, "e")
+    soon.pop()()
+    assert soon == []
+    assert calls == [2, 1]
+
+
+def test_notify_is_not_called_for_what_was_popped_meanwhile():
+    soon, calls = [], []
+    queue = make_queue(call_soon=soon.append)
+    queue.emplace(LogAlert, "a")
+    queue.set_notify(lambda: calls.append(1))
+    queue.pop_all()
+    soon.pop()()
+    assert calls == []
+    queue.emplace(LogAlert, "b")
+    soon.pop()()
+    assert calls == [1]
+
+
 def test_notify_may_pop():
     queue = make_queue()
     popped = []

@@ -77,6 +77,7 @@ class Stage:
         link = SimpleNamespace(
             connection=Connection(),
             owner=self.owner,
+            closed=False,
             pieces=(1 << self.info.num_pieces) - 1,
             pick_mode=PickMode.END_GAME,
             address=(f"10.0.0.{len(self.links)}", 1),
@@ -133,6 +134,14 @@ def test_while_choked_what_it_allows_is_asked():
     stage.link.requester.allowed_fast |= {5, 7}
     stage.link.requester.fill(0)
     assert {piece for piece, *_ in stage.take()} == {5, 7}
+
+
+def test_a_link_that_ended_orders_nothing():
+    stage = Stage(pieces=1)
+    stage.link.closed = True
+    stage.link.requester.fill(0)
+    assert stage.take() == []
+    assert not stage.link.requester.on_order
 
 
 def test_the_pipeline_doubles_each_round_trip_up_to_the_limit():

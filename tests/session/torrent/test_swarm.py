@@ -14,6 +14,7 @@ from evtorrent.session.alerts import (
     PeerUnsnubbedAlert,
 )
 from evtorrent.session.close_reason import CloseReason
+from evtorrent.session.torrent.link_end import LinkEnded
 from evtorrent.session.torrent.picker_modes import PickMode
 from support.world import (
     BLOCK,
@@ -610,3 +611,42 @@ def test_a_blocked_peer_is_not_dialled_by_hand_unless_the_torrent_has_no_filter(
     torrent.flags &= ~TorrentFlags.apply_ip_filter
     torrent.connect_peer(("10.9.9.7", 6881), PeerSource.tracker)
     assert dialled(torrent) == ["10.9.9.7"]
+
+
+def test_a_notification_that_ends_the_link_runs_after_the_block_is_dealt_with(world):
+    """The application removes a peer when it hears of its block; nothing stays on order from who is gone."""
+    node, torrent, info, content = leech(world, pieces=20)
+    wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
+    (link,) = torrent.swarm.links
+    node.forget_alerts()
+    inside, was_inside = [False], []
+    receive = link.on_readable
+
+    def on_readable(now):
+        inside[0] = True
+        receive(now)
+        inside[0] = False
+
+    def end_it():
+        was_inside.append(inside[0])
+        link.close(LinkEnded(CloseReason.none))
+
+    node.session.set_alert_notify(end_it)
+    link.transport.set_user(_Through(link, on_readable))
+    (_, piece, begin, length), *_ = wire.heard("request")
+    wire.say(block(piece, begin, content[piece * info.piece_length + begin :][:length]))
+    assert was_inside == [False]
+    assert link.closed
+    assert not link.requester.on_order
+    assert all(status.num_requested == 0 for status in torrent.download.picker.downloading())
+
+
+class _Through:
+    """A link, with one of its functions replaced."""
+
+    def __init__(self, link, on_readable):
+        self._link = link
+        self.on_readable = on_readable
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
