@@ -62,6 +62,7 @@ class ReadBlock:
     DISK = 1
     BANDWIDTH = 2
     BACKLOG = 4
+    ALL = DISK | BANDWIDTH | BACKLOG
 
 
 class LinkOwner:
@@ -309,6 +310,21 @@ class PeerLink:
         self.transport.want_write(False)
         if self._is_backlogged:
             self._mind_backlog()
+
+    def excuse(self, now: float, elapsed: float) -> None:
+        """Before `tick`: what the peer cannot have sent while we do not read is not held against it.
+
+        One that takes none of our answers is nevertheless silent: then only what we could send counts.
+        """
+        held = self.transport.read_suspended & ReadBlock.ALL
+        if not held:
+            return
+        if held & ReadBlock.BACKLOG:
+            self.last_received = max(self.last_received, self.last_sent)
+        else:
+            self.last_received = min(now, self.last_received + elapsed)
+        if self.requester is not None:
+            self.requester.excuse(now, elapsed)
 
     def tick(self, now: float, elapsed: float) -> None:
         """Once a second or so: rates, late blocks, keep-alive."""

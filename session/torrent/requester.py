@@ -45,6 +45,7 @@ class Requester:
     __slots__ = (
         "_batches",
         "_download",
+        "_held",
         "_last_rate",
         "_limits",
         "_link",
@@ -66,6 +67,8 @@ class Requester:
         self._last_rate = 0.0
         self._remote_limit = _ASSUMED_REMOTE_QUEUE
         self._batches: deque[tuple[float, int, int]] = deque()
+        self._held = 0.0
+        """Seconds in which we did not read; batches are dated by a clock that stood still in them."""
         self.on_order: set[int] = set()
         """Blocks requested and not yet here, numbered piece × blocks per piece + block."""
         self.allowed_fast: set[int] = set()
@@ -120,10 +123,11 @@ class Requester:
         download, on_order = self._download, self.on_order
         per_piece, last_piece = download.blocks_per_piece, download.num_pieces - 1
         requests: list[tuple[int, int, int]] = []
+        ordered_at = now - self._held
         for piece, first, count in runs:
             key = piece * per_piece + first
             on_order.update(range(key, key + count))
-            self._batches.append((now, key, key + count))
+            self._batches.append((ordered_at, key, key + count))
             begin = first * BLOCK_SIZE
             if piece == last_piece or download.has_odd_blocks:
                 size = download.piece_size(piece)
@@ -173,6 +177,7 @@ class Requester:
         for key in self.on_order:
             self._download.give_up(key // per_piece, key % per_piece, self._link)
         self.on_order.clear()
+        self._batches.clear()
 
     def cancel(self, key: int) -> None:
         """A block came from somebody else; take it off the order, and tell the peer."""
@@ -193,29 +198,40 @@ class Requester:
             self._target = max(_MIN_REQUESTS, int(rate * self._limits.request_queue_time / BLOCK_SIZE))
         if self.on_order and not self.snubbed and now - self.last_block_at > self._limits.piece_timeout:
             self._snub()
-        self._drop_late(now - self._limits.request_timeout)
+        self._drop_late(now - self._held - self._limits.request_timeout)
+
+    def excuse(self, now: float, seconds: float) -> None:
+        """We did not read for `seconds`: that no block came is not the peer's fault."""
+        self._held += seconds
+        self.last_block_at = min(now, self.last_block_at + seconds)
 
     def _drop_late(self, deadline: float) -> None:
         """Blocks ordered before `deadline` that are not here may be had from others."""
         batches, on_order = self._batches, self.on_order
-        per_piece = self._download.blocks_per_piece
         while batches:
             ordered_at, first, last = batches[0]
-            late = [key for key in range(first, last) if key in on_order]
+            late = {key for key in range(first, last) if key in on_order}
             if late and ordered_at > deadline:
                 return
             batches.popleft()
-            for key in late:
-                on_order.discard(key)
-                self._download.give_up(key // per_piece, key % per_piece, self._link)
+            if late:
+                # A block may have been rejected, or its piece spoiled, and ordered again: the latest order counts.
+                for _, start, end in batches:
+                    if start < last and end > first:
+                        late.difference_update(range(start, end))
+                self._withdraw(late)
+
+    def _withdraw(self, keys: Iterable[int]) -> None:
+        """Have blocks from others, and spare the peer sending them."""
+        per_piece = self._download.blocks_per_piece
+        for key in sorted(keys):
+            self.cancel(key)
+            self._download.give_up(key // per_piece, key % per_piece, self._link)
 
     def _snub(self) -> None:
         self.snubbed = True
         self._slow_start = False
         self._target = _MIN_REQUESTS
-        per_piece = self._download.blocks_per_piece
         self._batches.clear()
-        for key in self.on_order:
-            self._download.give_up(key // per_piece, key % per_piece, self._link)
-        self.on_order.clear()
+        self._withdraw(self.on_order)
         self._link.owner.on_snubbed(self._link)

@@ -29,7 +29,7 @@ from ..errors import ErrorCode
 from ..flags import PeerSource
 from ..operations import operation_of
 from .link_end import LinkEnded
-from .peer_link import LinkOwner, PeerLink
+from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
@@ -445,8 +445,10 @@ class Swarm(LinkOwner):
         """Once a tick: rates, late peers, dead peers."""
         tuning = self._core.tuning
         for link in list(self.links):
+            link.excuse(now, elapsed)
             if link.peer_id is None:
-                if link.is_connected and now - link.connected_at > tuning.handshake_timeout:
+                held = link.transport.read_suspended & ReadBlock.ALL
+                if link.is_connected and not held and now - link.connected_at > tuning.handshake_timeout:
                     link.close(LinkEnded(CloseReason.timed_out_handshake))
                 continue
             if now - link.last_received > tuning.peer_timeout:

@@ -324,3 +324,69 @@ def test_what_is_gone_is_given_up():
     assert not stage.link.requester.on_order
     stage.picker.check_invariant()
     assert all(status.num_requested == 0 for status in stage.picker.downloading())
+
+
+def test_late_blocks_are_cancelled():
+    stage = Stage(pieces=100, request_timeout=30, piece_timeout=1000)
+    requester = stage.link.requester
+    requester.fill(0)
+    _missing, *rest = stage.take()
+    stage.send(rest)
+    stage.send(stage.take()[:1])
+    requester.tick(31, 1000)
+    assert (0, 0, BLOCK) in stage.link.connection.cancels
+    assert len(stage.link.connection.cancels) == len(set(stage.link.connection.cancels))
+    stage.picker.check_invariant()
+
+
+def test_a_snubbed_peer_is_spared_what_it_did_not_send():
+    stage = Stage(pieces=1)
+    stage.link.requester.fill(0)
+    asked = stage.take()
+    stage.link.requester.tick(21, 0)
+    assert stage.link.connection.cancels == asked
+    assert not stage.link.requester.on_order
+
+
+@pytest.mark.parametrize("how", ["choked", "rejected"])
+def test_a_block_ordered_again_is_as_old_as_its_last_order(how):
+    stage = Stage(pieces=1, request_timeout=30, piece_timeout=1000)
+    requester = stage.link.requester
+    requester.fill(0)
+    if how == "choked":
+        requester.on_choked(keeps_requests=False)
+    else:
+        for block in range(4):
+            requester.on_rejected(Request(0, block * BLOCK, BLOCK))
+    requester.fill(25)
+    requester.tick(31, 1000)
+    assert len(requester.on_order) == 4
+    assert stage.link.connection.cancels == []
+    requester.tick(56, 1000)
+    assert not requester.on_order
+
+
+def test_time_in_which_we_do_not_read_is_not_the_peers():
+    stage = Stage(pieces=3, request_timeout=30)
+    requester = stage.link.requester
+    requester.fill(0)
+    for now in range(1, 101):
+        requester.excuse(now, 1)
+        requester.tick(now, 0)
+    assert stage.owner.log == []
+    assert len(requester.on_order) == 8
+    requester.tick(119, 0)
+    assert not requester.snubbed
+    requester.tick(121, 0)
+    assert requester.snubbed
+
+
+def test_blocks_ordered_before_a_pause_are_late_after_the_rest_of_their_time():
+    stage = Stage(pieces=1, request_timeout=30, piece_timeout=1000)
+    requester = stage.link.requester
+    requester.fill(0)
+    requester.excuse(50, 50)
+    requester.tick(79, 0)
+    assert len(requester.on_order) == 4
+    requester.tick(81, 0)
+    assert not requester.on_order

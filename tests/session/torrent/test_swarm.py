@@ -15,6 +15,7 @@ from evtorrent.session.alerts import (
 )
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.torrent.link_end import LinkEnded
+from evtorrent.session.torrent.peer_link import ReadBlock
 from evtorrent.session.torrent.picker_modes import PickMode
 from support.world import (
     BLOCK,
@@ -453,6 +454,38 @@ def test_a_silent_peer_times_out_and_keep_alives_count(world):
     world.advance(20, step=5)
     assert wire.is_closed
     assert reasons(node) == [CloseReason.timed_out_activity]
+
+
+@pytest.mark.parametrize("reason", [ReadBlock.DISK, ReadBlock.BANDWIDTH])
+def test_a_peer_we_do_not_read_from_is_neither_silent_nor_late(world, reason):
+    node, torrent, info, _content = leech(world, peer_timeout=60, piece_timeout=10, request_timeout=20)
+    wire = guest(world, node, info).say(HAVE_ALL, UNCHOKE)
+    (link,) = torrent.swarm.links
+    link.transport.suspend_reading(reason)
+    world.advance(200)
+    assert not wire.is_closed
+    assert not link.requester.snubbed
+    assert len(link.requester.on_order) == 8
+    link.transport.resume_reading(reason)
+    world.advance(15)
+    assert link.requester.snubbed
+    assert node.alerts(PeerSnubbedAlert)
+    world.advance(60)
+    assert wire.is_closed
+
+
+def test_a_peer_that_takes_nothing_is_silent_though_we_do_not_read(world):
+    node, torrent, info, _content = leech(world, peer_timeout=60)
+    wire = guest(world, node, info).say(HAVE_NONE)
+    (link,) = torrent.swarm.links
+    link.transport.suspend_reading(ReadBlock.BACKLOG)
+    world.advance(50)
+    assert not wire.is_closed
+    link.last_sent = world.now
+    world.advance(50)
+    assert not wire.is_closed
+    world.advance(20)
+    assert wire.is_closed
 
 
 def test_an_idle_peer_makes_room_when_room_is_short(world):
