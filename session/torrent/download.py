@@ -15,6 +15,7 @@ from ...protocols.types import BLOCK_SIZE
 from ..disk.errors import StorageError
 from ..disk.jobs import PieceJob, PieceResult
 from .assembly import Assembly, BufferSource
+from .picker_modes import PickMode
 from .piece_picker import BlockOutcome, BlockRun, PiecePicker
 from .smart_ban import SmartBan
 
@@ -111,7 +112,17 @@ class Download:
 
     def pick(self, bits: int, room: int, link: PeerLink) -> list[BlockRun]:
         """Up to `room` blocks for `link`, which has the pieces in `bits`."""
-        return self.picker.pick(bits, room, link, mode=link.pick_mode)
+        mode = link.pick_mode
+        runs = self.picker.pick(bits, room, link, mode=mode)
+        if (
+            not runs
+            and mode & PickMode.ON_PAROLE
+            and link.requester is not None
+            and not link.requester.on_order
+        ):
+            # Nothing is left for it alone: sharing a piece with others beats waiting for one who may never send.
+            runs = self.picker.pick(bits, room, link, mode=mode & ~PickMode.ON_PAROLE)
+        return runs
 
     def receive_blocks(
         self, blocks: Sequence[tuple[int, int, memoryview]], on_order: set[int], link: PeerLink

@@ -683,3 +683,20 @@ class _Through:
 
     def __getattr__(self, name):
         return getattr(self._link, name)
+
+
+def test_a_peer_on_parole_is_not_starved_by_one_that_never_sends(world):
+    node = world.node()
+    info, content = torrent_of(1)
+    torrent = node.add(info)
+    world.pump()
+    silent = Wire(world, info.info_hashes.best(), host="10.9.9.2", peer_id=b"-XX0000-silent000000")
+    silent.call(node).say(HAVE_ALL, UNCHOKE)
+    assert silent.heard("request")
+    good = Wire(world, info.info_hashes.best()).call(node)
+    (link,) = [link for link in torrent.swarm.links if link.address[0] == good.host]
+    link.pick_mode |= PickMode.ON_PAROLE
+    good.say(HAVE_ALL, UNCHOKE)
+    while answer(good, content, info.piece_length):
+        pass
+    assert torrent.is_seed
