@@ -77,7 +77,6 @@ MAX_EARLY_HAVES = 128 * 1024
 
 _MAX_BLOCK_FRAME = 9 + MAX_REQUEST_LENGTH
 
-_FRAME_HEAD = struct.Struct(">IB")
 _BLOCK_HEAD = struct.Struct(">IBII")
 _TRIPLE = struct.Struct(">III")
 _REQUEST_FRAME = struct.Struct(">IBIII")
