@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .adding import prepare_add
+from .bare import BARE
 from .figures import Figures
 from .full_check import CONTENDERS as CHECKERS
 from .full_check import prepare_check
@@ -77,7 +78,7 @@ _ALL: Final = (
     Case(
         "pair",
         _sized("one seed, one leech, one TCP connection", 1),
-        ("ours→ours", "lt→lt", "ours→lt", "lt→ours"),
+        ("ours→ours", "lt→lt", "ours→lt", "lt→ours", BARE),
         "lt→lt",
         RATE_AND_CPU,
         prepare_pair,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+from .bare import BARE, whole_slabs
 from .children import BenchFailure, Child, Children
 from .figures import Figures
 from .machine import prepare_memory, warm
@@ -24,24 +26,39 @@ class Transfer:
 
     def measure(self, contender: str) -> Figures:
         """One round.  BenchFailure."""
-        seeder, leecher = contender.split("→")
         warm(self._payload.data)
         shutil.rmtree(self._downloads, ignore_errors=True)
         try:
-            with Children(self._options.timeout) as children:
-                seed = self._start(children, "seed", contender, seeder, self._payload.folder)
-                port = seed.read()["port"]
-                folders = [self._downloads / str(number) for number in range(self._num_leeches)]
-                leeches = [
-                    self._start(children, "leech", contender, leecher, folder, port) for folder in folders
-                ]
-                figures = self._run(seed, leeches)
-            for folder in folders:
-                if not is_equal(self._payload.data, folder / DATA_NAME):
-                    raise BenchFailure(f"{contender}: what arrived is not what was sent")
+            if contender == BARE:
+                return self._measure_bare()
+            return self._measure_clients(contender)
         finally:
             # Before the kernel writes it back, and before the next round needs the memory.
             shutil.rmtree(self._downloads, ignore_errors=True)
+
+    def _measure_bare(self) -> Figures:
+        size = whole_slabs(self._payload.size)
+        self._downloads.mkdir(parents=True, exist_ok=True)
+        with Children(self._options.timeout) as children:
+            seed = children.start("send_bare", folder=str(self._payload.folder), size=size)
+            port = seed.read()["port"]
+            leech = children.start("take_bare", folder=str(self._downloads), size=size, port=port)
+            leech.read()
+            prepare_memory(self._options, size)
+            leech.go()
+            return _figures([leech.read()], seed.read(), size)
+
+    def _measure_clients(self, contender: str) -> Figures:
+        seeder, leecher = contender.split("→")
+        with Children(self._options.timeout) as children:
+            seed = self._start(children, "seed", contender, seeder, self._payload.folder)
+            port = seed.read()["port"]
+            folders = [self._downloads / str(number) for number in range(self._num_leeches)]
+            leeches = [self._start(children, "leech", contender, leecher, folder, port) for folder in folders]
+            figures = self._run(seed, leeches)
+        for folder in folders:
+            if not is_equal(self._payload.data, folder / DATA_NAME):
+                raise BenchFailure(f"{contender}: what arrived is not what was sent")
         self._show_profiles(contender)
         return figures
 
@@ -73,17 +90,7 @@ class Transfer:
         done = [leech.read() for leech in leeches]
         seed.go()
         served = seed.read()
-        total = self._payload.size * len(leeches)
-        seconds = max(one["end"] for one in done) - min(one["start"] for one in done)
-        leech_cpu = sum(one["cpu"] for one in done)
-        return {
-            "MiB/s": total / MIB / seconds,
-            "seed CPU s/GiB": served["cpu"] * GIB / total,
-            "leech CPU s/GiB": leech_cpu * GIB / total,
-            "both CPU s/GiB": (served["cpu"] + leech_cpu) * GIB / total,
-            "seed MiB": served["memory"] / MIB,
-            "leech MiB": max(one["memory"] for one in done) / MIB,
-        }
+        return _figures(done, served, self._payload.size * len(leeches))
 
     def _profile(self, contender: str, role: str) -> Path:
         return self._options.folder / "profiles" / f"{self._case}-{contender.replace('→', '-')}-{role}"
@@ -95,3 +102,17 @@ class Transfer:
             path = self._profile(contender, role).with_suffix(".txt")
             if path.exists():
                 print(f"\n{path.with_suffix('.prof')}\n{path.read_text(encoding='utf-8')}")
+
+
+def _figures(done: list[dict[str, Any]], served: dict[str, Any], total: int) -> Figures:
+    """Of `total` bytes that one seed sent to all leeches together (Any: what the roles report)."""
+    seconds = max(one["end"] for one in done) - min(one["start"] for one in done)
+    leech_cpu = sum(one["cpu"] for one in done)
+    return {
+        "MiB/s": total / MIB / seconds,
+        "seed CPU s/GiB": served["cpu"] * GIB / total,
+        "leech CPU s/GiB": leech_cpu * GIB / total,
+        "both CPU s/GiB": (served["cpu"] + leech_cpu) * GIB / total,
+        "seed MiB": served["memory"] / MIB,
+        "leech MiB": max(one["memory"] for one in done) / MIB,
+    }

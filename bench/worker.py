@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import resource
 import signal
 import sys
 import threading
@@ -18,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from .bare import ROLES as BARE_ROLES
 from .client import Client, open_client
+from .usage import cpu_seconds, peak_memory, resident_memory
 
 POLL: Final = 0.005
 """Seconds between looks at the state of a torrent."""
@@ -57,14 +58,14 @@ def seed(order: Order, parent: Parent) -> None:
     _until(lambda: client.is_seeding() and client.port() > 0)
     if order["profile"]:
         client.start_profile()
-    before = _cpu()
+    before = cpu_seconds()
     parent.say(port=client.port())
     parent.wait()
-    used = _cpu() - before
+    used = cpu_seconds() - before
     if order["profile"]:
         client.write_profile(Path(order["profile"]))
     client.close()
-    parent.say(cpu=used, memory=_peak_memory())
+    parent.say(cpu=used, memory=peak_memory())
 
 
 def leech(order: Order, parent: Parent) -> None:
@@ -76,7 +77,7 @@ def leech(order: Order, parent: Parent) -> None:
         client.start_profile()
     parent.say()
     parent.wait()
-    before, start = _cpu(), time.monotonic()
+    before, start = cpu_seconds(), time.monotonic()
     client.connect(order["port"])
     _until(client.is_seeding)
     end = time.monotonic()
@@ -84,24 +85,24 @@ def leech(order: Order, parent: Parent) -> None:
         client.write_profile(Path(order["profile"]))
     # What is still being written costs, too.
     client.close()
-    parent.say(start=start, end=end, cpu=_cpu() - before, memory=_peak_memory())
+    parent.say(start=start, end=end, cpu=cpu_seconds() - before, memory=peak_memory())
 
 
 def check(order: Order, parent: Parent) -> None:
     """Hash all of a file that is there."""
     client = _open(order)
-    before, start = _cpu(), time.monotonic()
+    before, start = cpu_seconds(), time.monotonic()
     client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]))
     _until(client.is_seeding)
-    seconds, used = time.monotonic() - start, _cpu() - before
+    seconds, used = time.monotonic() - start, cpu_seconds() - before
     client.close()
-    parent.say(seconds=seconds, cpu=used, memory=_peak_memory())
+    parent.say(seconds=seconds, cpu=used, memory=peak_memory())
 
 
 def add(order: Order, parent: Parent) -> None:
     """Add many paused torrents; the time is that of loading and adding, not of reading their bytes."""
     client, folder, length = _open(order), Path(order["folder"]), order["length"]
-    memory, before, seconds = _memory(), _cpu(), 0.0
+    memory, before, seconds = resident_memory(), cpu_seconds(), 0.0
     with Path(order["torrents"]).open("rb", buffering=0) as file:
         while data := file.read(length):
             start = time.perf_counter()
@@ -109,8 +110,8 @@ def add(order: Order, parent: Parent) -> None:
             seconds += time.perf_counter() - start
     del data
     _until_idle()
-    grown, used = _memory() - memory, _cpu() - before
-    parent.say(seconds=seconds, cpu=used, grown=grown, count=client.num_torrents(), memory=_peak_memory())
+    grown, used = resident_memory() - memory, cpu_seconds() - before
+    parent.say(seconds=seconds, cpu=used, grown=grown, count=client.num_torrents(), memory=peak_memory())
 
 
 def touch(order: Order, parent: Parent) -> None:
@@ -133,6 +134,7 @@ ROLES: Final[dict[str, Callable[[Order, Parent], None]]] = {
     "check": check,
     "add": add,
     "touch": touch,
+    **BARE_ROLES,
 }
 
 
@@ -159,35 +161,10 @@ def _until(is_true: Callable[[], bool]) -> None:
 
 def _until_idle() -> None:
     while True:
-        before = _cpu()
+        before = cpu_seconds()
         time.sleep(SETTLE)
-        if _cpu() - before < SETTLE / 20:
+        if cpu_seconds() - before < SETTLE / 20:
             return
-
-
-def _cpu() -> float:
-    """Seconds of CPU of all threads, in user space and in the kernel."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _peak_memory() -> int:
-    """Bytes this program had resident at most.
-
-    Not `ru_maxrss` where it can be avoided: Linux lets that begin with the peak of the process that forked.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        # macOS counts in bytes, others in KiB.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-
-
-def _memory() -> int:
-    """Resident bytes now."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * resource.getpagesize()
 
 
 if __name__ == "__main__":

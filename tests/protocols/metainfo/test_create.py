@@ -122,6 +122,13 @@ def test_attributes() -> None:
     assert full[2][b"symlink path"] == ["d", "a"]
 
 
+def test_a_link_in_a_v2_tree_has_a_target_and_no_length() -> None:
+    files = [CreateFile("t/a", 5), CreateFile("t/l", 0, FileFlags.SYMLINK, symlink="a")]
+    tree = created(files, CreateFlags.V2_ONLY | CreateFlags.SYMLINKS)[b"info"][b"file tree"]
+    assert tree["l"] == {"": {b"attr": "l", b"symlink path": ["a"]}}
+    assert tree["a"][""][b"length"] == 5
+
+
 def test_canonical_v1_files_are_sorted_and_padded() -> None:
     def layout(flags: int) -> list[tuple[str, int]]:
         return [(entry.path, entry.size) for entry in CreateTorrent(FILES, PIECE, flags).entries]
