@@ -53,6 +53,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", order],
             cwd=ROOT,
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -90,3 +91,8 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but compiled modules are kept: no program that is installed compiles itself at every start."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
