@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ...protocols.types import Buffer
 from ..flags import MoveFlags, RemoveFlags, StorageMode
+from .arriving import ArrivingFile
 from .backend import Backend, Scan, Writable
 from .descriptors import FilePool, OpenFile
 from .errors import StorageError, blaming
@@ -175,7 +176,12 @@ class PosixBackend(Backend):
             self.unwanted.part_file.delete()
 
     def set_priorities(self, priorities: Sequence[int]) -> None:
-        self.unwanted.set_priorities(priorities, self._write_file)
+        before = self.unwanted.indices()
+        try:
+            self.unwanted.set_priorities(priorities, self._new_file)
+        finally:
+            arrived = before - self.unwanted.indices()
+            self._unsynced |= {index for index in arrived if exists(self.placement.place(index))}
         if self._is_prepared:
             self.prepare()
 
@@ -183,13 +189,13 @@ class PosixBackend(Backend):
         """For the pool."""
         place = self.placement.place(index)
         flags = os.O_RDWR | os.O_CREAT if for_writing else os.O_RDONLY
-        mode = 0o777 if self.placement.is_executable(index) else 0o666
         with blaming("open", place.path):
-            file = OpenFile(open_beneath(place, flags, mode), self, index, is_writable=for_writing)
+            fd = open_beneath(place, flags, self._mode_of(index))
+            file = OpenFile(fd, self, index, is_writable=for_writing)
         file.start = self.placement.files.offset(index)
         file.end = file.start + self.placement.files.size(index)
         if for_writing:
-            self._reserve(file, place.path)
+            self._reserve(fd, index)
         return file
 
     def on_file_closed(self, file: OpenFile) -> None:
@@ -255,12 +261,23 @@ class PosixBackend(Backend):
             if self.open_files.get(file.index) is file:
                 self._hot = file
 
-    def _reserve(self, file: OpenFile, path: str) -> None:
-        size = file.end - file.start
-        is_whole = self._mode is StorageMode.storage_mode_allocate and self.placement.is_wanted(file.index)
-        with blaming("allocate", path):
-            if os.fstat(file.fd).st_size < size and not (is_whole and _allocate(file.fd, size)):
-                os.ftruncate(file.fd, size)
+    def _new_file(self, index: int) -> ArrivingFile:
+        return ArrivingFile(
+            self.placement.place(index),
+            f"{self.unwanted.part_file.place.relative}.{index}",
+            mode=self._mode_of(index),
+            reserve=lambda fd: self._reserve(fd, index),
+        )
+
+    def _mode_of(self, index: int) -> int:
+        return 0o777 if self.placement.is_executable(index) else 0o666
+
+    def _reserve(self, fd: int, index: int) -> None:
+        size = self.placement.files.size(index)
+        is_whole = self._mode is StorageMode.storage_mode_allocate and self.placement.is_wanted(index)
+        with blaming("allocate", self.placement.path(index)):
+            if os.fstat(fd).st_size < size and not (is_whole and _allocate(fd, size)):
+                os.ftruncate(fd, size)
 
     def _create_empty(self, index: int) -> None:
         place = self.placement.place(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from .arriving import ArrivingFile
 from .params import DONT_DOWNLOAD
 from .part_file import PartFile
 from .paths import exists
@@ -11,8 +12,8 @@ from .placement import Placement
 
 __all__ = ["UnwantedFiles"]
 
-WriteFile = Callable[[int, list[memoryview], int], None]
-"""Writes buffers to a file (by index) at a position of it."""
+NewFile = Callable[[int], ArrivingFile]
+"""Makes a file (by index) that is there when everything was written."""
 
 
 class UnwantedFiles:
@@ -42,12 +43,14 @@ class UnwantedFiles:
         self.part_file = part_file
         self._found = None
 
-    def set_priorities(self, priorities: Sequence[int], write_file: WriteFile) -> None:
+    def set_priorities(self, priorities: Sequence[int], new_file: NewFile) -> None:
         """Change priorities; data of files now wanted is written to them.  StorageError, with no priority changed."""
         before = self.indices()
         wanted = {i for i in before if i < len(priorities) and priorities[i] != DONT_DOWNLOAD}
         for index in sorted(wanted):
-            self._export(index, write_file)
+            if self._export(index, new_file):
+                # Should the next one fail: this one exists now, so it is used as it is.
+                self._found = self.indices() - {index}
         unwanted = [i for i, value in enumerate(priorities) if value == DONT_DOWNLOAD and i not in before]
         self._found = (before - wanted) | self._absent(unwanted)
         self._placement.set_priorities(priorities)
@@ -55,12 +58,14 @@ class UnwantedFiles:
         if leaving:
             self.part_file.free(piece for piece in self.part_file.pieces() if leaving >> piece & 1)
 
-    def _export(self, index: int, write_file: WriteFile) -> None:
+    def _export(self, index: int, new_file: NewFile) -> bool:
         files = self._placement.files
         start = files.offset(index)
-        self.part_file.export(
-            start, files.size(index), lambda views, offset: write_file(index, views, offset - start)
-        )
+        with new_file(index) as file:
+            self.part_file.export(
+                start, files.size(index), lambda views, offset: file.write(views, offset - start)
+            )
+        return file.was_written
 
     def _absent(self, indices: Iterable[int]) -> frozenset[int]:
         """Those with bytes of their own that are not on disk."""

@@ -17,7 +17,6 @@ from ..disk.errors import StorageError
 from ..errors import ErrorCode, Operation
 from ..flags import TorrentFlags
 from ..operations import operation_of
-from .phase import Phase
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -53,7 +52,7 @@ class Startup:
             self._have.set_all()
             self._verify_files()
             return
-        claimed = torrent.params.have_pieces if torrent.phase_before_check is Phase.NEW else torrent.have
+        claimed = torrent.params.have_pieces
         if claimed is None or not self._take_claims(claimed):
             self._start_check(None)
         else:

@@ -84,7 +84,6 @@ class Torrent:
         "params",
         "peers",
         "phase",
-        "phase_before_check",
         "queue_position",
         "registry",
         "removed",
@@ -110,7 +109,6 @@ class Torrent:
         self.save_path = params.save_path
         self.flags = params.flags
         self.phase = Phase.NEW
-        self.phase_before_check = Phase.NEW
         self.queue_position = 0
         self.upload_limit, self.download_limit = params.upload_limit, params.download_limit
         self.max_connections, self.max_uploads = params.max_connections, params.max_uploads
@@ -169,8 +167,6 @@ class Torrent:
         """Find out which pieces are on disk; with `from_resume`, believing resume data that fits the files."""
         if self.startup is not None:
             self.startup.cancel()
-        else:
-            self.phase_before_check = Phase.NEW
         try:
             self._open_storage()
         except StorageError as error:  # A file renamed to leave the save path.
@@ -191,7 +187,7 @@ class Torrent:
         if self.startup is not None:
             self.startup.cancel()
             self.startup = None
-            self.phase = self.phase_before_check
+            self.phase = Phase.NEW
         self.swarm = None
         swarm.close_all(LinkEnded(CloseReason.none, "the torrent was paused"))
         if self.download is not None:
