@@ -5,6 +5,7 @@ from .endpoint import Endpoint, expand_interface
 from .flags import ListenerFlag
 from .gate import Gate, Verdict, canonical_host
 from .group import GroupSettings, ListenerGroup, ListenFailure, ListenSuccess, OpenEndpoint
+from .inherited import InheritedSocket, inherited_sockets
 from .interfaces import Interface, list_interfaces
 from .listener import Listener
 from .spec import ListenInterface, format_interfaces, parse_interfaces
@@ -14,6 +15,7 @@ __all__ = [
     "Endpoint",
     "Gate",
     "GroupSettings",
+    "InheritedSocket",
     "Interface",
     "ListenFailure",
     "ListenInterface",
@@ -27,6 +29,7 @@ __all__ = [
     "canonical_host",
     "expand_interface",
     "format_interfaces",
+    "inherited_sockets",
     "list_interfaces",
     "parse_interfaces",
 ]

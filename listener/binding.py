@@ -1,7 +1,7 @@
-"""Listening sockets: made and bound, or taken over.
+"""Listening sockets: made and bound.
 
-Every failure closes what was made here and lets the first error through; a descriptor of the caller's stays the
-caller's until everything succeeded.
+Every failure closes what was made here and lets the first error through.  The file of a unix socket is never replaced, and stays when
+the socket is closed; only a file made by a call that then failed is taken away again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import socket
 import sys
 from typing import Any
 
+from .arguments import check_backlog, check_flags
 from .flags import ListenerFlag
 
 __all__ = [
     "DEFAULT_BACKLOG",
     "BindAddress",
-    "adopt_socket",
     "bind_socket",
-    "check_flags",
     "open_socket",
     "resolve_numeric",
+    "undo_bind",
 ]
 
 DEFAULT_BACKLOG = 128
@@ -35,33 +35,39 @@ _DEFER_SECONDS = 1
 """The kernel rounds it to retransmissions; a client that stays silent is delivered after about a second."""
 
 
-def check_flags(flags: ListenerFlag) -> None:
-    """ValueError for flags that contradict each other."""
-    both = ListenerFlag.BIND_IPV6ONLY | ListenerFlag.BIND_IPV4_AND_IPV6
-    if flags & both == both:
-        raise ValueError("BIND_IPV6ONLY and BIND_IPV4_AND_IPV6 exclude each other")
-
-
 def bind_socket(address: BindAddress, flags: ListenerFlag, backlog: int) -> socket.socket:
     """A non-blocking socket listening at `address`.  OSError, or ValueError for what can never work."""
+    check_backlog(backlog)
     if backlog == 0:
         raise ValueError("backlog 0 means already listening, which a socket made here is not")
-    check_flags(flags)
+    flags = check_flags(flags)
     family, bind_to = resolve_numeric(address)
     if family not in (socket.AF_INET, socket.AF_INET6) and flags & (
         ListenerFlag.REUSEABLE | ListenerFlag.REUSEABLE_PORT
     ):
         # Linux accepts SO_REUSEADDR on a unix socket and ignores it, which would mislead.
-        raise ValueError("a unix address can be neither REUSEABLE nor REUSEABLE_PORT")
+        raise ValueError("flags: a unix address can be neither REUSEABLE nor REUSEABLE_PORT")
     sock = open_socket(family, flags)
     try:
-        sock.bind(bind_to)
+        _bind(sock, bind_to)
+    except BaseException:
+        sock.close()
+        raise
+    try:
         sock.listen(DEFAULT_BACKLOG if backlog < 0 else backlog)
     except BaseException:
-        with contextlib.suppress(OSError):
-            sock.close()
+        undo_bind(sock)
         raise
     return sock
+
+
+def undo_bind(sock: socket.socket) -> None:
+    """Close what `bind_socket` gave, because what followed has failed; the file of a unix socket goes with it."""
+    name = sock.getsockname()
+    sock.close()
+    if isinstance(name, str) and name:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
 
 
 def open_socket(
@@ -78,50 +84,52 @@ def open_socket(
     return sock
 
 
-def adopt_socket(sock_or_fd: socket.socket | int, backlog: int) -> socket.socket:
-    """The socket object of a bound descriptor, non-blocking, listening unless `backlog` is 0.
-
-    The descriptor is never closed by a failure.
-    """
-    if isinstance(sock_or_fd, socket.socket):
-        sock, is_borrowed = sock_or_fd, False
-    else:
-        sock, is_borrowed = socket.socket(fileno=sock_or_fd), True
-    try:
-        sock.setblocking(False)
-        if backlog != 0:
-            sock.listen(DEFAULT_BACKLOG if backlog < 0 else backlog)
-    except BaseException:
-        if is_borrowed:
-            sock.detach()
-        raise
-    return sock
-
-
 def resolve_numeric(address: object) -> tuple[int, Any]:
     """(family, what bind() takes) for a numeric or unix address.  ValueError for a name, an empty or odd address."""
     if isinstance(address, (str, bytes, os.PathLike)):
-        path = os.fspath(address)
-        if not path:
-            raise ValueError("the path of a unix address is empty")
         if not hasattr(socket, "AF_UNIX"):
-            raise OSError(errno.EAFNOSUPPORT, "this system has no unix sockets")
-        return socket.AF_UNIX, path
+            raise OSError(errno.EAFNOSUPPORT, "address: this system has no unix sockets")
+        return socket.AF_UNIX, _checked_path(os.fsencode(address))
     if not isinstance(address, tuple) or len(address) not in (2, 4):
-        raise ValueError(f"an address is (host, port) or a path, not {address!r}")
+        raise ValueError(f"address is (host, port) or a path, not {address!r}")
     host, port = address[:2]
     if not isinstance(host, str) or not host:
-        raise ValueError(f"host {host!r} is missing; 0.0.0.0 or :: stand for every interface")
-    if not isinstance(port, int) or not 0 <= port <= 65535:
-        raise ValueError(f"port {port!r} is not in 0..65535")
+        raise ValueError(f"address: host {host!r} is missing; 0.0.0.0 or :: stand for every interface")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise ValueError(f"address: port {port!r} is not in 0..65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError) as error:
-        raise ValueError(f"host {host!r} is not a numeric address") from error
+        raise ValueError(f"address: host {host!r} is not a numeric address") from error
     family, _, _, _, numeric = found[0]
     if len(address) == 4 and family == socket.AF_INET6:
         return family, address
     return family, numeric
+
+
+def _checked_path(path: bytes) -> bytes:
+    """A path bind() takes as it is; ValueError."""
+    if not path:
+        raise ValueError("address: the path of a unix address is empty")
+    if path[0] == 0:
+        if not sys.platform.startswith("linux"):
+            raise ValueError("address: abstract names of unix sockets exist on Linux only")
+    elif 0 in path:
+        # The kernel would end the path there and bind something else.
+        raise ValueError(f"address: the path {path!r} has a NUL inside")
+    return path
+
+
+def _bind(sock: socket.socket, bind_to: Any) -> None:
+    try:
+        sock.bind(bind_to)
+    except OSError as error:
+        if error.errno is None:
+            # Python's own complaint, before the kernel was asked: it only exists for paths beyond sun_path.
+            raise OSError(
+                errno.ENAMETOOLONG, f"address: a unix path of {len(bind_to)} bytes is too long", bind_to
+            ) from None
+        raise
 
 
 def _set_options(sock: socket.socket, flags: ListenerFlag) -> None:

@@ -233,8 +233,9 @@ class ListenerGroup:
                     datagrams = DatagramMux(self._base, udp)
             except OSError as error:
                 return ListenFailure(str(endpoint), kind, operation, (endpoint.host, port), error)
+            opened = self._start(endpoint, sock, datagrams)
             undo.pop_all()
-        return self._start(endpoint, sock, datagrams)
+        return opened
 
     def _start(self, endpoint: Endpoint, sock: socket.socket, datagrams: DatagramMux | None) -> OpenEndpoint:
         opened: OpenEndpoint | None = None

@@ -17,12 +17,16 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 from ..protocols.engine.ports import READ, Base, Timer, Watch
 from ..protocols.errors import TransportClosed
-from .binding import BindAddress, adopt_socket, bind_socket, check_flags
+from .accepting import accept_of
+from .adoption import adopt_socket
+from .arguments import check_base, check_callback, check_flags, check_limit
+from .binding import BindAddress, bind_socket, undo_bind
 from .flags import NO_FLAGS, ListenerFlag
 
 __all__ = ["DEFAULT_ACCEPT_LIMIT", "AcceptCallback", "ErrorCallback", "Listener"]
@@ -67,13 +71,17 @@ class Listener:
         """For `bind` and `adopt`; `sock` listens and does not block.  A borrowed socket object outlives the listener."""
         self._base = base
         self._sock = sock
-        self._flags = flags
+        self._accept = accept_of(sock)
+        # Asked for at every connection, where a flag's `&` would cost more than the kernel's part of accepting.
+        self._is_threadsafe = bool(flags & ListenerFlag.THREADSAFE)
+        self._leaves_blocking = bool(flags & ListenerFlag.LEAVE_SOCKETS_BLOCKING)
+        self._closes_on_free = bool(flags & ListenerFlag.CLOSE_ON_FREE)
         self._on_accept = on_accept
         self._on_error = on_error
         self._accept_limit = accept_limit
         self._address = sock.getsockname()
         self._lock: contextlib.AbstractContextManager[Any] = (
-            threading.RLock() if flags & ListenerFlag.THREADSAFE else contextlib.nullcontext()
+            threading.RLock() if self._is_threadsafe else contextlib.nullcontext()
         )
         self._is_borrowed = is_borrowed
         self._thread = threading.current_thread()
@@ -84,10 +92,10 @@ class Listener:
         self._pause = FIRST_PAUSE
         self._pause_timer: Timer | None = None
         self._watch: Watch | None = None
-        self._sync()
-        if flags & ListenerFlag.THREADSAFE:
+        if self._is_threadsafe:
             # Until the loop says which thread it runs on, the maker's is taken for it.
             base.call_soon_threadsafe(self._note_thread)
+        self._sync()
 
     @classmethod
     def bind(
@@ -106,12 +114,13 @@ class Listener:
         `on_accept` None holds connections in the kernel until `set_callback`.  Raises OSError, or ValueError for
         arguments that can never work; nothing is left open then.
         """
-        _check_limit(accept_limit)
+        _check(base, on_accept, on_error, accept_limit)
+        flags = check_flags(flags)
         sock = bind_socket(address, flags, backlog)
         try:
             return cls(base, sock, on_accept, flags=flags, on_error=on_error, accept_limit=accept_limit)
         except BaseException:
-            sock.close()
+            undo_bind(sock)
             raise
 
     @classmethod
@@ -128,32 +137,32 @@ class Listener:
     ) -> Listener:
         """Listen on a socket made elsewhere, which becomes non-blocking; backlog 0 says that it listens already.
 
-        With CLOSE_ON_FREE the listener owns it, but only once this call has succeeded.  Flags about binding have no
-        effect here.
+        With CLOSE_ON_FREE the listener owns it, but only once this call has succeeded; without, nothing here ever closes
+        it.  Flags about binding have no effect.  The descriptor may be inherited, received over SCM_RIGHTS, or given by a
+        service manager (`inherited_sockets`).
         """
-        _check_limit(accept_limit)
-        check_flags(flags)
-        sock = adopt_socket(sock_or_fd, backlog)
+        _check(base, on_accept, on_error, accept_limit)
+        flags = check_flags(flags)
+        adopted = adopt_socket(sock_or_fd, backlog, owns=bool(flags & ListenerFlag.CLOSE_ON_FREE))
         try:
             return cls(
                 base,
-                sock,
+                adopted.sock,
                 on_accept,
                 flags=flags,
                 on_error=on_error,
                 accept_limit=accept_limit,
-                is_borrowed=sock is sock_or_fd,
+                is_borrowed=adopted.is_borrowed,
             )
         except BaseException:
-            if sock is not sock_or_fd:
-                sock.detach()
+            adopted.give_back()
             raise
 
     def enable(self) -> None:
         """Accept connections, the waiting ones first.  Repeatable."""
         with self._lock:
             if self._is_closed:
-                raise TransportClosed("listen", "the listener is closed")
+                raise _closed()
             if not self._is_enabled:
                 self._is_enabled = True
                 self._switches += 1
@@ -190,16 +199,22 @@ class Listener:
 
     def set_callback(self, on_accept: AcceptCallback | None) -> None:
         """Replace the callback, from the next connection on; None holds connections in the kernel's queue."""
+        check_callback("on_accept", on_accept)
         with self._lock:
             if not self._is_closed:
                 self._on_accept = on_accept
                 self._sync()
+            elif on_accept is not None:
+                raise _closed()
 
     def set_error_callback(self, on_error: ErrorCallback | None) -> None:
         """Replace what is told of errors of accept(); None logs them."""
+        check_callback("on_error", on_error)
         with self._lock:
             if not self._is_closed:
                 self._on_error = on_error
+            elif on_error is not None:
+                raise _closed()
 
     def fileno(self) -> int:
         """The listening descriptor; -1 after `close()`."""
@@ -234,8 +249,7 @@ class Listener:
 
     def _sync(self) -> None:
         """Make timer, registration and descriptor follow the state; on the loop's thread."""
-        if self._is_foreign_thread():
-            self._base.call_soon_threadsafe(self._sync_on_loop)
+        if self._is_foreign_thread() and self._is_posted():
             return
         if self._pause_timer is not None and not self._is_pausing:
             timer, self._pause_timer = self._pause_timer, None
@@ -246,10 +260,27 @@ class Listener:
                 if watch is not None:
                     watch.close()
             elif self._watch is None:
-                self._watch = self._base.watch(self._sock.fileno(), READ, self._on_ready)
+                self._start_watching()
         finally:
             if self._is_closed:
                 self._release()
+
+    def _start_watching(self) -> None:
+        try:
+            self._watch = self._base.watch(self._sock.fileno(), READ, self._on_ready)
+        except BaseException:
+            self._is_enabled = False  # what the loop refuses is not half there
+            raise
+
+    def _is_posted(self) -> bool:
+        """The loop will do it.  False when it is closed: then nothing runs on it, and it can be done here."""
+        try:
+            self._base.call_soon_threadsafe(self._sync_on_loop)
+        except Exception:  # each loop has an error of its own for this
+            if not self._is_closed:
+                raise
+            return False
+        return True
 
     def _sync_on_loop(self) -> None:
         with self._lock:
@@ -258,7 +289,7 @@ class Listener:
 
     def _release(self) -> None:
         """Let the descriptor go, after the watch (numbers are reused at once)."""
-        if self._flags & ListenerFlag.CLOSE_ON_FREE:
+        if self._closes_on_free:
             self._sock.close()
         elif not self._is_borrowed:
             self._sock.detach()
@@ -268,25 +299,34 @@ class Listener:
 
     def _is_foreign_thread(self) -> bool:
         """True when only the loop's thread may do it.  A loop whose thread has ended does not run: then anyone may."""
-        if not self._flags & ListenerFlag.THREADSAFE:
+        if not self._is_threadsafe:
             return False
         return self._thread is not threading.current_thread() and self._thread.is_alive()
 
     def _on_ready(self, _events: int) -> None:
-        if self._flags & ListenerFlag.THREADSAFE:
-            self._note_thread()
-        taken = 0
-        while self._accept_limit is None or taken < self._accept_limit:
-            # Looked at again for every connection: a callback may have changed any of it.
-            with self._lock:
-                if not self._is_wanted() or not self._accept_one():
+        turns: Iterable[object] = (
+            range(self._accept_limit) if self._accept_limit is not None else repeat(None)
+        )
+        if not self._is_threadsafe:
+            for _ in turns:
+                if not self._accept_one():
                     return
-            taken += 1
+            return
+        self._note_thread()
+        for _ in turns:
+            # Let go between connections, so that another thread's disable() gets its turn.
+            with self._lock:
+                if not self._accept_one():
+                    return
 
     def _accept_one(self) -> bool:
         """Accept and deliver one connection; False ends this event."""
+        # Looked at again for every connection: a callback may have changed any of it.
+        on_accept = self._on_accept
+        if on_accept is None or not self._is_enabled or self._is_pausing:
+            return False
         try:
-            sock, address = self._sock.accept()
+            sock, address = self._accept()
         except OSError as error:
             if error.errno not in _RETRIABLE:
                 self._report(error)
@@ -296,9 +336,7 @@ class Listener:
             # Some kernels give a dead connection without an address when a scanner was quick.
             sock.close()
             return True
-        sock.setblocking(bool(self._flags & ListenerFlag.LEAVE_SOCKETS_BLOCKING))
-        on_accept = self._on_accept
-        assert on_accept is not None
+        sock.setblocking(self._leaves_blocking)
         on_accept(self, sock, address)
         return True
 
@@ -324,9 +362,15 @@ class Listener:
             self._sync()
 
 
-def _check_limit(accept_limit: int | None) -> None:
-    if accept_limit is not None and accept_limit < 1:
-        raise ValueError(f"accept_limit is at least 1 or None, not {accept_limit}")
+def _check(base: Any, on_accept: Any, on_error: Any, accept_limit: Any) -> None:
+    check_base(base)
+    check_callback("on_accept", on_accept)
+    check_callback("on_error", on_error)
+    check_limit(accept_limit)
+
+
+def _closed() -> TransportClosed:
+    return TransportClosed("listen", "the listener is closed")
 
 
 def _address_text(address: Any) -> str:

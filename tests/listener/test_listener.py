@@ -18,6 +18,7 @@ import pytest
 from evtorrent.listener import Listener, ListenerFlag
 from evtorrent.protocols.errors import TransportClosed
 from evtorrent.reactor import Reactor
+from support.listener_kit import make_host
 
 LOCAL = ("127.0.0.1", 0)
 FREE = ListenerFlag.CLOSE_ON_FREE
@@ -182,19 +183,34 @@ def test_blocking_and_inheritance(host: Any, clients: Any, accepted: Any, flags:
     listener.close()
 
 
+def test_no_keep_alive_is_forced(host: Any, clients: Any, accepted: Any) -> None:
+    # Departs from libevent (L12).
+    listener = Listener.bind(host.base, LOCAL, accepted, flags=FREE)
+    clients.connect(listener.address)
+    host.turn()
+    assert not accepted.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    listener.close()
+
+
+@pytest.mark.parametrize("is_inheritable", [False, True])
+def test_close_on_exec_leaves_an_adopted_descriptor_as_it_is(
+    host: Any, clients: Any, accepted: Any, is_inheritable: bool
+) -> None:
+    with socket.create_server(LOCAL) as raw:
+        raw.set_inheritable(is_inheritable)
+        listener = Listener.adopt(host.base, raw, accepted, flags=ListenerFlag.CLOSE_ON_EXEC, backlog=0)
+        clients.connect(listener.address)
+        host.turn()
+        assert raw.get_inheritable() is is_inheritable
+        assert not accepted.sockets[0].get_inheritable()
+        listener.close()
+
+
 def test_accepted_address_is_the_clients(host: Any, clients: Any, accepted: Any) -> None:
     listener = Listener.bind(host.base, LOCAL, accepted, flags=FREE)
     (client,) = clients.connect(listener.address)
     host.turn()
     assert accepted.addresses == [client.getsockname()]
-    listener.close()
-
-
-def test_unix_client_without_a_name(host: Any, clients: Any, accepted: Any, tmp_path: Path) -> None:
-    listener = Listener.bind(host.base, tmp_path / "s", accepted, flags=FREE)
-    clients.connect(str(tmp_path / "s"))
-    host.turn()
-    assert accepted.addresses == [""]
     listener.close()
 
 
@@ -352,6 +368,34 @@ def test_ending_another_listener_of_the_same_batch_silences_it(
         clients.connect(listener.address)
     turns(host, 3)
     assert len(accepted) == 1
+    for listener in listeners:
+        listener.close()
+
+
+def test_the_number_of_a_listener_ended_in_the_batch_may_be_anothers_at_once(
+    host: Any, clients: Any, accepted: Any, accepting: Any
+) -> None:
+    listeners: list[Listener] = []
+    numbers: list[int] = []
+
+    def replace_the_other(listener: Listener) -> None:
+        other = listeners[listeners.index(listener) - 1]
+        numbers.append(other.fileno())
+        other.close()
+        listeners.append(Listener.bind(host.base, LOCAL, accepted, flags=FREE))
+
+    first = accepting(replace_the_other)
+    listeners += [Listener.bind(host.base, LOCAL, first, flags=FREE) for _ in range(2)]
+    for listener in tuple(listeners):
+        clients.connect(listener.address)
+    turns(host, 3)
+    assert len(first) == 1
+    assert listeners[2].fileno() == numbers[0]
+    assert len(accepted) == 0  # what the kernel said of the old one is not told to the new one
+    clients.connect(listeners[2].address)
+    host.turn()
+    assert len(accepted) == 1
+    assert not host.errors
     for listener in listeners:
         listener.close()
 
@@ -648,24 +692,81 @@ def test_close_is_final_and_repeatable(host: Any, accepted: Any) -> None:
     listener.close()
     listener.close()
     listener.disable()
-    listener.set_callback(accepted)
+    listener.set_callback(None)
     listener.set_error_callback(None)
     assert listener.fileno() == -1
     assert listener.address == address
-    with pytest.raises(TransportClosed):
-        listener.enable()
+    for use in (
+        listener.enable,
+        lambda: listener.set_callback(accepted),
+        lambda: listener.set_error_callback(print),
+    ):
+        with pytest.raises(TransportClosed, match="the listener is closed"):
+            use()
     host.turn()
+    assert not host.errors
 
 
-def test_base_closed_before_the_listener(kind: str, no_fd_survives: None) -> None:
-    from support.listener_kit import make_host
-
+@pytest.mark.parametrize("flags", [ListenerFlag(0), ListenerFlag.DISABLED, ListenerFlag.THREADSAFE])
+def test_base_closed_before_the_listener(kind: str, flags: ListenerFlag, no_fd_survives: None) -> None:
     host = make_host(kind)
-    listener = Listener.bind(host.base, LOCAL, print, flags=FREE)
+    listener = Listener.bind(host.base, LOCAL, print, flags=FREE | flags)
     fd = listener.fileno()
     host.close()
+    assert is_open(fd)
+    listener.disable()
     listener.close()
     assert not is_open(fd)
+
+
+def test_base_closed_by_a_thread_that_lives_on(no_fd_survives: None) -> None:
+    ready, finish = threading.Event(), threading.Event()
+    made: list[Listener] = []
+
+    def loop() -> None:
+        reactor = Reactor()
+        made.append(Listener.bind(reactor, LOCAL, print, flags=FREE | ListenerFlag.THREADSAFE))
+        reactor.call_soon(reactor.stop)
+        reactor.run()
+        reactor.close()
+        ready.set()
+        finish.wait(5)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    assert ready.wait(5)
+    fd = made[0].fileno()
+    made[0].close()
+    assert not is_open(fd)
+    finish.set()
+    thread.join(5)
+
+
+@pytest.mark.parametrize("as_fd", [False, True])
+def test_a_listener_dropped_without_close_never_closes_what_it_adopted(
+    as_fd: bool, no_fd_survives: None
+) -> None:
+    host = make_host("reactor")
+    with socket.create_server(LOCAL) as raw:
+        Listener.adopt(host.base, raw.fileno() if as_fd else raw, print, backlog=0)
+        host.close()
+        gc.collect()
+        assert is_open(raw.fileno())
+
+
+def test_a_loop_that_refuses_leaves_the_listener_disabled(fake: Any, accepted: Any, clients: Any) -> None:
+    listener = Listener.bind(fake.base, LOCAL, accepted, flags=FREE | ListenerFlag.DISABLED)
+    watch, fake.base.watch = fake.base.watch, lambda *_: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        listener.enable()
+    assert not listener.is_enabled
+    assert fake.base.num_watches == 0
+    fake.base.watch = watch
+    listener.enable()
+    clients.connect(listener.address)
+    fake.turn()
+    assert len(accepted) == 1
+    listener.close()
 
 
 def test_watch_that_fails_to_close_does_not_keep_the_descriptor(fake: Any, accepted: Any) -> None:
