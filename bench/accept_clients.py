@@ -33,11 +33,17 @@ def main() -> None:
 
 
 def _connect(source: str, port: int) -> socket.socket:
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    sock.bind((source, 0))
-    sock.connect(("127.0.0.1", port))
-    return sock
+    while True:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        sock.bind((source, 0))
+        try:
+            sock.connect(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            # Seen once, with ports used over and over; a client that died of it would end the storm.
+            sock.close()
+        else:
+            return sock
 
 
 def _see_end(sock: socket.socket) -> None:

@@ -351,9 +351,10 @@ def test_created_disabled(host: Any, clients: Any, accepted: Any) -> None:
     listener.close()
 
 
+@pytest.mark.parametrize("extra", [ListenerFlag(0), ListenerFlag.THREADSAFE])
 @pytest.mark.parametrize("end", ["close", "disable"])
 def test_ending_another_listener_of_the_same_batch_silences_it(
-    host: Any, clients: Any, accepting: Any, end: str
+    host: Any, clients: Any, accepting: Any, end: str, extra: ListenerFlag
 ) -> None:
     listeners: list[Listener] = []
 
@@ -363,7 +364,7 @@ def test_ending_another_listener_of_the_same_batch_silences_it(
                 getattr(other, end)()
 
     accepted = accepting(end_the_other)
-    listeners += [Listener.bind(host.base, LOCAL, accepted, flags=FREE) for _ in range(2)]
+    listeners += [Listener.bind(host.base, LOCAL, accepted, flags=FREE | extra) for _ in range(2)]
     for listener in listeners:
         clients.connect(listener.address)
     turns(host, 3)
@@ -538,20 +539,25 @@ def test_error_callback_that_disables_decides_itself(
     listener.close()
 
 
-def test_error_callback_that_closes_is_safe(host: Any, clients: Any, accepted: Any, failing: Any) -> None:
+@pytest.mark.parametrize("extra", [ListenerFlag(0), ListenerFlag.THREADSAFE])
+def test_error_callback_that_closes_is_safe(
+    host: Any, clients: Any, accepted: Any, failing: Any, extra: ListenerFlag
+) -> None:
     errors: list[OSError] = []
 
     def end(listener: Listener, error: OSError) -> None:
         errors.append(error)
         listener.close()
 
-    listener = Listener.adopt(host.base, failing, accepted, on_error=end)
+    listener = Listener.adopt(host.base, failing, accepted, flags=FREE | extra, on_error=end)
     clients.connect(listener.address)
     failing.failures = [errno.EMFILE] * 3
     turns(host, 3)
     assert len(errors) == 1
     assert len(accepted) == 0
     assert listener.fileno() == -1
+    assert failing.fileno() == -1
+    assert not host.errors
 
 
 def test_error_callback_that_raises_still_pauses(
@@ -582,6 +588,10 @@ def test_without_error_callback_it_is_logged(
     (record,) = caplog.records
     assert "Too many open files" in record.message
     assert repr(listener) in record.message
+    other = threading.Thread(target=listener.disable)
+    other.start()
+    other.join(5)
+    assert not other.is_alive()  # no lock was left held
     listener.close()
 
 
@@ -599,7 +609,8 @@ def test_disable_ends_a_pause(fake: Any, clients: Any, accepted: Any, failing: A
     listener.close()
 
 
-def test_connected_socket_in_place_of_a_listening_one(host: Any, accepted: Any) -> None:
+@pytest.mark.parametrize("flags", [ListenerFlag(0), ListenerFlag.THREADSAFE])
+def test_connected_socket_in_place_of_a_listening_one(host: Any, accepted: Any, flags: ListenerFlag) -> None:
     errors: list[OSError] = []
 
     def disable(listener: Listener, error: OSError) -> None:
@@ -610,7 +621,7 @@ def test_connected_socket_in_place_of_a_listening_one(host: Any, accepted: Any) 
         other, _ = server.accept()
         other.send(b"unread")
         with other:
-            listener = Listener.adopt(host.base, client, accepted, backlog=0, on_error=disable)
+            listener = Listener.adopt(host.base, client, accepted, flags=flags, backlog=0, on_error=disable)
             host.run_until(lambda: bool(errors))
             turns(host, 2)
             assert [error.errno for error in errors] == [errno.EINVAL]
@@ -655,9 +666,10 @@ def test_connection_without_an_address_is_closed_and_the_drain_goes_on(
 # Lifetime
 
 
-def test_closing_in_the_callback(host: Any, clients: Any, accepting: Any) -> None:
+@pytest.mark.parametrize("extra", [ListenerFlag(0), ListenerFlag.THREADSAFE])
+def test_closing_in_the_callback(host: Any, clients: Any, accepting: Any, extra: ListenerFlag) -> None:
     accepted = accepting(lambda listener: listener.close())
-    listener = Listener.bind(host.base, LOCAL, accepted, flags=FREE)
+    listener = Listener.bind(host.base, LOCAL, accepted, flags=FREE | extra)
     fd = listener.fileno()
     first, second = clients.connect(listener.address, 2)
     turns(host, 2)
