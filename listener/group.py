@@ -231,6 +231,7 @@ class ListenerGroup:
                     operation = "sock_bind"
                     udp.bind(bind_to)
                     datagrams = DatagramMux(self._base, udp)
+                    undo.callback(datagrams.close)
             except OSError as error:
                 return ListenFailure(str(endpoint), kind, operation, (endpoint.host, port), error)
             opened = self._start(endpoint, sock, datagrams)

@@ -277,8 +277,6 @@ class Listener:
         try:
             self._base.call_soon_threadsafe(self._sync_on_loop)
         except Exception:  # each loop has an error of its own for this
-            if not self._is_closed:
-                raise
             return False
         return True
 

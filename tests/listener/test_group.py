@@ -157,6 +157,24 @@ def test_no_descriptor_left_is_a_failure_of_opening(host: Any, owner: Owner) -> 
     assert (outcome.operation, outcome.error.errno) == ("sock_open", errno.EMFILE)
 
 
+def test_a_loop_that_refuses_leaves_nothing_open(fake: Any) -> None:
+    watch, num_asked = fake.base.watch, []
+
+    def refuse_the_second(*args: Any) -> Any:
+        num_asked.append(1)
+        if len(num_asked) == 2:
+            raise LookupError("full")
+        return watch(*args)
+
+    fake.base.watch = refuse_the_second
+    owner = Owner(fake.base, with_datagrams=True)
+    with pytest.raises(LookupError, match="full"):
+        owner.group.apply("127.0.0.1:0")
+    assert fake.base.num_watches == 0
+    fake.base.watch = watch
+    owner.close()
+
+
 def test_tcp_and_udp_share_the_port(host: Any) -> None:
     owner = Owner(host.base, with_datagrams=True)
     outcomes = successes(owner.group.apply("127.0.0.1:0"))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from evtorrent.listener import Listener, ListenerFlag
 from evtorrent.protocols.errors import TransportClosed
-from evtorrent.reactor import Reactor
+from evtorrent.reactor import Reactor, ReactorError, RunMode
 from support.listener_kit import make_host
 
 LOCAL = ("127.0.0.1", 0)
@@ -747,8 +747,13 @@ def test_base_closed_by_a_thread_that_lives_on(no_fd_survives: None) -> None:
     thread = threading.Thread(target=loop)
     thread.start()
     assert ready.wait(5)
-    fd = made[0].fileno()
-    made[0].close()
+    (listener,) = made
+    fd = listener.fileno()
+    listener.disable()
+    with pytest.raises(ReactorError, match="closed"):
+        listener.enable()
+    assert not listener.is_enabled
+    listener.close()
     assert not is_open(fd)
     finish.set()
     thread.join(5)
@@ -969,6 +974,39 @@ def test_reactor_on_a_thread_of_its_own(no_fd_survives: None, clients: Any, acce
     loop.join(5)  # nothing is left to wait for
     assert not loop.is_alive()
     assert not is_open(fd)
+    reactor.close()
+
+
+def test_no_callback_runs_between_disable_and_enable_of_another_thread() -> None:
+    reactor = Reactor()
+    seen: list[bool] = []
+    came = threading.Semaphore(0)
+    may_run = [True]
+
+    def on_accept(_listener: Listener, sock: socket.socket, _address: Any) -> None:
+        seen.append(may_run[0])
+        sock.close()
+        seen.append(may_run[0])
+        came.release()
+
+    listener = Listener.bind(reactor, LOCAL, on_accept, flags=FREE | ListenerFlag.THREADSAFE)
+    loop = threading.Thread(target=reactor.run, args=(RunMode.NO_EXIT_ON_EMPTY,))
+    loop.start()
+    for _ in range(100):
+        with socket.create_connection(listener.address), socket.create_connection(listener.address):
+            listener.disable()  # at any moment of the loop's
+            may_run[0] = False
+            reactor.call_soon_threadsafe(came.release)
+            assert came.acquire(timeout=5)
+            may_run[0] = True
+            listener.enable()
+    while len(seen) < 400:
+        assert came.acquire(timeout=5)
+    listener.close()
+    reactor.stop()
+    loop.join(5)
+    assert not loop.is_alive()
+    assert seen == [True] * 400
     reactor.close()
 
 
