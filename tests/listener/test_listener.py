@@ -980,34 +980,39 @@ def test_reactor_on_a_thread_of_its_own(no_fd_survives: None, clients: Any, acce
 def test_no_callback_runs_between_disable_and_enable_of_another_thread() -> None:
     reactor = Reactor()
     seen: list[bool] = []
-    came = threading.Semaphore(0)
+    begun, over = threading.Semaphore(0), threading.Semaphore(0)
     may_run = [True]
 
     def on_accept(_listener: Listener, sock: socket.socket, _address: Any) -> None:
-        seen.append(may_run[0])
-        sock.close()
-        seen.append(may_run[0])
-        came.release()
+        with sock:
+            begun.release()
+            for _ in range(20):
+                sock.send(b"x")  # lets the other thread run
+            seen.append(may_run[0])
+        over.release()
 
     listener = Listener.bind(reactor, LOCAL, on_accept, flags=FREE | ListenerFlag.THREADSAFE)
     loop = threading.Thread(target=reactor.run, args=(RunMode.NO_EXIT_ON_EMPTY,))
     loop.start()
     for _ in range(100):
         with socket.create_connection(listener.address), socket.create_connection(listener.address):
-            listener.disable()  # at any moment of the loop's
+            assert begun.acquire(timeout=5)
+            listener.disable()  # while the first callback runs, or the second, or between them
             may_run[0] = False
-            reactor.call_soon_threadsafe(came.release)
-            assert came.acquire(timeout=5)
+            passed = threading.Event()
+            reactor.call_soon_threadsafe(passed.set)
+            assert passed.wait(5)
             may_run[0] = True
             listener.enable()
-    while len(seen) < 400:
-        assert came.acquire(timeout=5)
+            assert begun.acquire(timeout=5)
+            assert over.acquire(timeout=5)
+            assert over.acquire(timeout=5)
     listener.close()
     reactor.stop()
     loop.join(5)
     assert not loop.is_alive()
-    assert seen == [True] * 400
     reactor.close()
+    assert seen == [True] * 200
 
 
 def _has_descriptors(count: int) -> bool:
