@@ -9,12 +9,14 @@ EvtorrentError
         TransportBroken         ended by the world
         TransportBusy           somebody else is using it
     EngineError                 misuse of the `Multi`
+        EngineTypeError         an argument of the wrong type; also a TypeError
 """
 
 from __future__ import annotations
 
 __all__ = [
     "EngineError",
+    "EngineTypeError",
     "EvtorrentError",
     "LocalProtocolError",
     "ProtocolError",
@@ -72,9 +74,23 @@ class TransportBusy(TransportError):
 
 
 class EngineError(EvtorrentError):
-    """The dispatcher was misused; carries curl's code where there is one."""
+    """The dispatcher was misused; carries curl's code where there is one.
+
+    `args` are (code, message), or (message,) without a code: those of pycurl's `error`.
+    """
 
     def __init__(self, message: str, code: int = 0) -> None:
-        super().__init__(message)
+        super().__init__(*((code, message) if code else (message,)))
+        self.message = message
         self.code = code
         """A CURLM_* value (RECURSIVE_API_CALL is 8, ABORTED_BY_CALLBACK 11, …)."""
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[type[EngineError], tuple[str, int]]:
+        return type(self), (self.message, self.code)
+
+
+class EngineTypeError(EngineError, TypeError):
+    """An argument of the wrong type: curl answers with a number, pycurl raises TypeError, and this is both."""

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError
+from ..errors import EngineError, EngineTypeError
 from ..timers import AT_ONCE, MAX_CALLS_PER_RUN, ArmedCall, TimerQueue
 from . import constants as c
 from .messages import MessageQueue
@@ -41,6 +41,7 @@ __all__ = [
     "CLOSED",
     "DEAD",
     "IDLE",
+    "MAX_NESTED_CALLS",
     "NEVER_ANNOUNCED",
     "TELLING",
     "Dispatcher",
@@ -53,6 +54,12 @@ IDLE, ACTING, TELLING, ASKING, DEAD, CLOSED = range(6)
 
 NEVER_ANNOUNCED = math.nan
 """The announced deadline when the host has none: differs from every deadline."""
+
+MAX_NESTED_CALLS = 15
+"""Handles that may end inside the `stop` of one another before an end is refused (curl `lib/api.h`)."""
+
+_LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
+"""What fits the C int that curl takes from a host function."""
 
 _BOTH = READ | WRITE
 _READY = tuple(
@@ -88,6 +95,7 @@ class Dispatcher:
         self._is_timer_set = False
         self._wakeup: Wakeup | None = None
         self._is_signalled = False
+        self._num_stopping = 0
         self._posted: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
 
     def socket_action(self, sockfd: int, ev_bitmask: int = 0) -> tuple[int, int]:
@@ -95,7 +103,7 @@ class Dispatcher:
 
         Gives (0, number of running handles).  Unknown descriptors and wrong bits are harmless.  Read the messages after
         every action.  EngineError RECURSIVE_API_CALL inside another action, ABORTED_BY_CALLBACK when a host function
-        failed.
+        failed; EngineTypeError for anything but integers.
         """
         if self._state:
             return self._act_abnormally()
@@ -112,12 +120,16 @@ class Dispatcher:
                         # A hint that fits nothing counts as none: the callback finds out by itself.
                         watch.callback(_READY[ev_bitmask & 7] & mask or mask)
                     except Exception as exc:
+                        # Numbers are looked at only where they did not work: this line is as hot as the callback.
+                        _check_numbers(sockfd, ev_bitmask)
                         self._callback_failed(watch, exc)
             elif sockfd == c.SOCKET_TIMEOUT:
                 self._announced = NEVER_ANNOUNCED  # the host's timer is used up
                 self._timers.changed = True
                 if self._posted:
                     self._run_posted()
+            else:
+                _check_numbers(sockfd, ev_bitmask)
             if self._timers.changed or (self._heap and self._heap[0][0] <= now):
                 self._settle(now)
         finally:
@@ -174,6 +186,8 @@ class Dispatcher:
         state = self._state
         if state > ACTING:
             self.guard()
+        if not callable(callback):
+            raise EngineTypeError(f"{callback!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
         if when is None:
             call = self._timers.arm_soon(callback, args, owner)
         else:
@@ -189,6 +203,22 @@ class Dispatcher:
             raise EngineError("called from inside a host function", c.E_MULTI_RECURSIVE_API_CALL)
         if state == CLOSED:
             raise EngineError("the engine is closed", c.E_MULTI_BAD_HANDLE)
+
+    def guard_end(self) -> None:
+        """Raise unless a handle may end or be removed now."""
+        self.guard()
+        if self._num_stopping >= MAX_NESTED_CALLS:
+            raise EngineError("too many ends inside one another", c.E_MULTI_RECURSIVE_API_CALL)
+
+    def stop_handle(self, handle: Handle) -> None:
+        """Call the `stop` of a handle that started."""
+        self._num_stopping += 1
+        try:
+            handle.stop()
+        except Exception as exc:
+            self.report(f"stop of {type(handle).__name__}", exc)
+        finally:
+            self._num_stopping -= 1
 
     def report(self, context: str, error: BaseException) -> None:
         """Hand an exception that belongs to no handle to `on_error`."""
@@ -210,6 +240,7 @@ class Dispatcher:
     # An action
 
     def _dispatch_shared(self, entry: SocketEntry, ev_bitmask: int) -> None:
+        _check_numbers(entry.fd, ev_bitmask)
         ready = _READY[ev_bitmask & 7]
         if not ready & entry.wanted() << 1:
             ready = _BOTH
@@ -338,8 +369,10 @@ class Dispatcher:
             failure = exc
         finally:
             self._state = outer
-        # pycurl: None and every integer but -1 are success; an exception or anything else counts as -1.
-        if answer is None or (isinstance(answer, int) and answer != -1):
+        # pycurl: None and every C int but -1 are success; an exception or anything else counts as -1.
+        if answer is None or (
+            isinstance(answer, int) and answer != -1 and _LEAST_INT <= answer <= _GREATEST_INT
+        ):
             return True
         self._is_dead = True
         if outer == IDLE:
@@ -353,6 +386,12 @@ class Dispatcher:
 def aborted() -> EngineError:
     """The error of whatever ran when a host function failed, and of adding to a dead engine."""
     return EngineError("a host function failed", c.E_MULTI_ABORTED_BY_CALLBACK)
+
+
+def _check_numbers(sockfd: object, ev_bitmask: object) -> None:
+    for name, value in (("sockfd", sockfd), ("ev_bitmask", ev_bitmask)):
+        if not isinstance(value, int):
+            raise EngineTypeError(f"{name} must be an int, not {value!r}", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
 
 
 def _log_error(context: str, error: BaseException) -> None:

@@ -39,6 +39,7 @@ class Handle:
     _engine: Multi | None = None
     _is_done = False
     _is_started = False
+    _is_closed = False
     _result: Any = None
     _error: BaseException | None = None
     _watches: list[EngineWatch] | None = None
@@ -59,6 +60,13 @@ class Handle:
     def fail(self, error: BaseException) -> None:
         """End badly.  The first end counts; later ones are ignored."""
         self._end(None, error)
+
+    def close(self) -> None:
+        """Leave the engine for good, as if removed; it cannot be added again.  Repeatable."""
+        engine = self._engine
+        if engine is not None:
+            engine.remove_handle(self)
+        self._is_closed = True
 
     def watch(self, fd: int, mask: int, callback: Callable[[int], object]) -> Watch:
         """As `Base.watch`, on behalf of this handle."""
@@ -107,6 +115,11 @@ class Handle:
     def is_done(self) -> bool:
         """It ended, well or badly."""
         return self._is_done
+
+    @property
+    def is_closed(self) -> bool:
+        """It was closed, and no engine takes it any more."""
+        return self._is_closed
 
     @property
     def result(self) -> Any:
@@ -158,17 +171,14 @@ class Handle:
             timer.cancel()
         if self._is_started:
             self._is_started = False
-            try:
-                self.stop()
-            except Exception as exc:
-                assert self._engine is not None
-                self._engine.report(f"stop of {type(self).__name__}", exc)
+            assert self._engine is not None
+            self._engine.stop_handle(self)
 
     def _end(self, result: Any, error: BaseException | None) -> None:
         engine = self._engine
         if engine is None or self._is_done:
             return
-        engine.guard()
+        engine.guard_end()
         self._is_done = True
         self._result = result
         self._error = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..errors import EngineError, ProtocolError, TransportError
+from ..errors import EngineError, EngineTypeError, ProtocolError, TransportError
 from .constants import (
     E_ABORTED_BY_CALLBACK,
     E_COULDNT_CONNECT,
@@ -49,6 +49,8 @@ class MessageQueue:
     def enable(self, kinds: tuple[int, ...], is_on: bool) -> None:
         """Collect these notifications, or no longer.  EngineError UNKNOWN_OPTION for any other number."""
         for kind in kinds:
+            if not isinstance(kind, int):
+                raise EngineTypeError(f"{kind!r} is not a number", E_MULTI_UNKNOWN_OPTION)
             if kind not in (M_NOTIFY_INFO_READ, M_NOTIFY_EASY_DONE):
                 raise EngineError(f"there is no notification {kind}", E_MULTI_UNKNOWN_OPTION)
         if is_on:

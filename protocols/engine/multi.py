@@ -3,49 +3,41 @@
 Three ways to drive it, all equal: install a socket and a timer function and call `socket_action` when told; `poll` and
 `perform` in a loop; or `fdset` / `waitfds` and `timeout` around a wait of your own, then `perform`.
 
-Departures from curl, on purpose: an assigned object is released at POLL_REMOVE; after a host function failed, the next
-action ends every handle; the running count is exact after a failed add; `waitfds` gives a list.
+Departures, on purpose: an assigned object is released at POLL_REMOVE; after a host function failed, the next action ends
+every handle; the running count is exact after a failed add; removing a handle that is not attached is harmless (curl; pycurl
+refuses); `waitfds` gives a list; options of a pool of HTTP connections are refused; errors are EngineError, with pycurl's
+`args`.
 """
 
 from __future__ import annotations
 
 import importlib
-import math
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from ..errors import EngineError
+from ..errors import EngineError, EngineTypeError
 from . import constants as c
-from .dispatcher import ACTING, ASKING, CLOSED, DEAD, IDLE, NEVER_ANNOUNCED, TELLING, Dispatcher, aborted
+from .constants import CurlNumbers
+from .dispatcher import ACTING, ASKING, CLOSED, DEAD, IDLE, NEVER_ANNOUNCED, TELLING, aborted
 from .endpoint import Handle
-from .ports import READ, WRITE, Platform, Wakeup
+from .ports import Platform
+from .waiting import WaitingDispatcher
 
 __all__ = ["Multi"]
 
+_NAMES = {number: name for name, number in c.CONNECTION_OPTIONS.items()}
 
-class Multi(Dispatcher):
+
+class Multi(CurlNumbers, WaitingDispatcher):
     """One engine.  `platform` is the world it lives in; without it, `evtorrent.reactor.net.SystemPlatform`.
 
-    Everything is called on one thread, except `call_soon_threadsafe` and `wakeup`.
+    Everything is called on one thread, except `call_soon_threadsafe` and `wakeup`.  As a context manager it closes itself.
     """
 
-    SOCKET_TIMEOUT = c.SOCKET_TIMEOUT
-    CSELECT_IN = c.CSELECT_IN
-    CSELECT_OUT = c.CSELECT_OUT
-    CSELECT_ERR = c.CSELECT_ERR
-    POLL_NONE = c.POLL_NONE
-    POLL_IN = c.POLL_IN
-    POLL_OUT = c.POLL_OUT
-    POLL_INOUT = c.POLL_INOUT
-    POLL_REMOVE = c.POLL_REMOVE
-    M_SOCKETFUNCTION = c.M_SOCKETFUNCTION
-    M_TIMERFUNCTION = c.M_TIMERFUNCTION
-    M_NOTIFYFUNCTION = c.M_NOTIFYFUNCTION
-    M_NOTIFY_INFO_READ = c.M_NOTIFY_INFO_READ
-    M_NOTIFY_EASY_DONE = c.M_NOTIFY_EASY_DONE
-
-    def __init__(self, platform: Platform | None = None) -> None:
+    def __init__(self, platform: Platform | None = None, *, close_handles: bool = False) -> None:
+        """`close_handles`: handles that are attached when the engine is closed are closed, too."""
         super().__init__(_system_platform() if platform is None else platform)
-        self._is_woken = False
+        self._is_closing_handles = close_handles
 
     def setopt(self, option: int, value: Any) -> None:
         """Install, or with None take away, a function of the host.  EngineError UNKNOWN_OPTION.
@@ -56,8 +48,7 @@ class Multi(Dispatcher):
         if value is None and self._state == CLOSED:
             return  # a host letting go after the end
         self.guard()
-        if value is not None and not callable(value):
-            raise EngineError(f"{value!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
+        _check_option(option, value)
         if option == c.M_SOCKETFUNCTION:
             if self._socket_function is None and value is not None:
                 self._open_wakeup()
@@ -68,80 +59,26 @@ class Multi(Dispatcher):
                 self._announced = NEVER_ANNOUNCED
                 self._is_timer_set = False
             self._timer_function = value
-        elif option == c.M_NOTIFYFUNCTION:
-            self._notify_function = value
         else:
-            raise EngineError(f"there is no option {option}", c.E_MULTI_UNKNOWN_OPTION)
-
-    def perform(self) -> tuple[int, int]:
-        """Act on everything that is ready now; for hosts that wait by `poll`, `fdset` or `waitfds`."""
-        self.guard()
-        wanted = self._sockets.wanted()
-        for fd, events in self.platform.poll(wanted, 0.0) if wanted else ():
-            self.socket_action(fd, events >> 1)
-        return self.socket_action(c.SOCKET_TIMEOUT, 0)
-
-    def timeout(self) -> int:
-        """Milliseconds until the next TIMEOUT action is due; -1 for never."""
-        self.guard()
-        if self._is_dead:
-            return 0
-        deadline = self._deadline()
-        return -1 if deadline is None else self._milliseconds(deadline)
+            self._notify_function = value
 
     def assign(self, sockfd: int, data: Any) -> None:
         """Keep an object for the host until POLL_REMOVE; handed to the socket function.  EngineError BAD_SOCKET."""
+        self._check_open()
+        if not isinstance(sockfd, int):
+            raise EngineTypeError(f"sockfd must be an int, not {sockfd!r}", c.E_MULTI_BAD_SOCKET)
         self._sockets.assign(sockfd, data)
 
     def unassign(self, sockfd: int) -> None:
         """Forget the assigned object.  EngineError BAD_SOCKET."""
-        self._sockets.assign(sockfd, None)
-
-    def fdset(self) -> tuple[list[int], list[int], list[int]]:
-        """Descriptors to select for reading, writing, and (always empty) exceptions."""
-        self.guard()
-        wanted = self._sockets.wanted()
-        return [fd for fd, mask in wanted if mask & READ], [fd for fd, mask in wanted if mask & WRITE], []
-
-    def waitfds(self) -> list[tuple[int, int]]:
-        """[(fd, WAIT_POLLIN | WAIT_POLLOUT), …] of everything watched."""
-        self.guard()
-        return [
-            (fd, (c.WAIT_POLLIN if mask & READ else 0) | (c.WAIT_POLLOUT if mask & WRITE else 0))
-            for fd, mask in self._sockets.wanted()
-        ]
-
-    def poll(self, timeout: float | None = None) -> int:
-        """Block until a descriptor is ready, `wakeup()`, the next deadline, or `timeout` seconds; gives how many are ready.
-
-        Acts on nothing: call `perform()` after it.
-        """
-        self.guard()
-        if timeout is not None and not timeout >= 0:
-            raise EngineError(f"{timeout} is not a time to wait", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
-        wakeup = self._open_wakeup()
-        limit = math.inf if timeout is None else timeout
-        wait_ms = 0 if self._is_woken else self.timeout()
-        if wait_ms >= 0:
-            limit = min(limit, wait_ms / 1000)
-        ready = self.platform.poll(self._sockets.wanted(), None if limit == math.inf else limit)
-        self._is_woken = False
-        inner = wakeup.fileno()
-        if any(fd == inner for fd, _ in ready):
-            wakeup.clear()
-        return sum(fd != inner for fd, _ in ready)
-
-    def wakeup(self) -> None:
-        """Make a running or the next `poll` return at once.  Any thread; several before one `poll` count once."""
-        self._is_woken = True
-        if self._wakeup is not None:
-            self._wakeup.set()
+        self.assign(sockfd, None)
 
     def add_handle(self, handle: Handle) -> None:
         """Attach an exchange; it starts in the next action.  EngineError BAD_EASY_HANDLE, ADDED_ALREADY, ABORTED_BY_CALLBACK."""
         self.guard()
-        if not isinstance(handle, Handle):
-            raise EngineError(f"{handle!r} is not a Handle", c.E_MULTI_BAD_EASY_HANDLE)
+        _check_handle(handle)
+        if handle.is_closed:
+            raise EngineError(f"{handle!r} was closed", c.E_MULTI_BAD_EASY_HANDLE)
         if handle.engine is not None:
             raise EngineError(f"{handle!r} is attached already", c.E_MULTI_ADDED_ALREADY)
         if self._is_dead:
@@ -162,9 +99,8 @@ class Multi(Dispatcher):
 
         Its descriptors are withdrawn from the host before this returns.
         """
-        self.guard()
-        if not isinstance(handle, Handle):
-            raise EngineError(f"{handle!r} is not a Handle", c.E_MULTI_BAD_EASY_HANDLE)
+        self.guard_end()
+        _check_handle(handle)
         if handle.engine is None:
             return
         if handle.engine is not self:
@@ -185,17 +121,28 @@ class Multi(Dispatcher):
     ) -> tuple[int, list[Handle], list[tuple[Handle, int, str]]]:
         """(messages still queued, handles that succeeded, [(handle, code, message), …] of those that failed).
 
-        A handle stays attached until it is removed, and its unread message vanishes with it.
+        A handle stays attached until it is removed, and its unread message vanishes with it.  EngineError
+        BAD_FUNCTION_ARGUMENT for less than one.
         """
+        self._check_open()
+        if max_objects is not None:
+            if not isinstance(max_objects, int):
+                raise EngineTypeError(
+                    f"max_objects must be an int, not {max_objects!r}", c.E_MULTI_BAD_FUNCTION_ARGUMENT
+                )
+            if max_objects <= 0:
+                raise EngineError(
+                    f"max_objects must be at least 1, not {max_objects}", c.E_MULTI_BAD_FUNCTION_ARGUMENT
+                )
         return self._messages.take(max_objects)
 
     def notify_enable(self, *kinds: int) -> None:
         """Collect these M_NOTIFY_* for the notify function.  EngineError UNKNOWN_OPTION."""
-        self._messages.enable(kinds, True)
+        self._set_notifications(kinds, True)
 
     def notify_disable(self, *kinds: int) -> None:
         """No longer collect or deliver these.  EngineError UNKNOWN_OPTION."""
-        self._messages.enable(kinds, False)
+        self._set_notifications(kinds, False)
 
     def close(self) -> None:
         """End everything: handles detached, every descriptor withdrawn.  Repeatable.
@@ -210,7 +157,7 @@ class Multi(Dispatcher):
         self._state = ACTING
         try:
             while self._handles:
-                self._forget(next(reversed(self._handles)))
+                self._detach(next(reversed(self._handles)))
             self._sockets.close()
             self._timers.clear()
             self._posted.clear()
@@ -219,17 +166,51 @@ class Multi(Dispatcher):
         finally:
             self._state = CLOSED
             self._socket_function = self._timer_function = self._notify_function = None
-            if self._wakeup is not None:
-                self._wakeup.close()
-                self._wakeup = None
+            self._close_wakeup()
 
-    def _open_wakeup(self) -> Wakeup:
-        if self._wakeup is None:
-            wakeup = self.platform.wakeup()
-            self._sockets.open(wakeup.fileno(), READ, self._run_posted, None)
-            self._wakeup = wakeup
-            # A call posted before this line saw no wake-up; `_deadline` sees that call.
-        return self._wakeup
+    @property
+    def closed(self) -> bool:
+        """It was closed, and no call but `close` is of any use."""
+        return self._state == CLOSED
+
+    def __contains__(self, handle: Handle) -> bool:
+        """This exchange is attached here, running or ended."""
+        _check_handle(handle)
+        return handle in self._handles
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Dropped without `close`: what it opened itself is given back, and no host is called with a dying object.
+        self._close_wakeup()
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Multi can be neither copied nor pickled")
+
+    def _detach(self, handle: Handle) -> None:
+        is_closing = self._is_closing_handles and handle.reports
+        self._forget(handle)
+        if is_closing:
+            try:
+                handle.close()
+            except Exception as exc:
+                self.report(f"close of {type(handle).__name__}", exc)
+
+    def _set_notifications(self, kinds: tuple[int, ...], is_on: bool) -> None:
+        self._check_open()
+        if not kinds:
+            raise EngineTypeError("at least one notification is needed", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
+        self._messages.enable(kinds, is_on)
+
+    def _check_open(self) -> None:
+        if self._state == CLOSED:
+            self.guard()
 
     def _revive(self) -> None:
         if self._handles or self._state != DEAD:
@@ -238,6 +219,20 @@ class Multi(Dispatcher):
         self._is_dead = False
         self._is_timer_set = False
         self._announced = NEVER_ANNOUNCED
+
+
+def _check_option(option: int, value: Any) -> None:
+    if option not in (c.M_SOCKETFUNCTION, c.M_TIMERFUNCTION, c.M_NOTIFYFUNCTION):
+        name = _NAMES.get(option)
+        text = f"there is no option {option!r}" if name is None else f"{name}: there is no pool of connections here"
+        raise EngineTypeError(text, c.E_MULTI_UNKNOWN_OPTION)
+    if value is not None and not callable(value):
+        raise EngineTypeError(f"{value!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
+
+
+def _check_handle(handle: object) -> None:
+    if not isinstance(handle, Handle):
+        raise EngineTypeError(f"{handle!r} is not a Handle", c.E_MULTI_BAD_EASY_HANDLE)
 
 
 def _system_platform() -> Platform:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import EngineError
-from .constants import E_MULTI_BAD_SOCKET, POLL_NONE, POLL_REMOVE
+from ..errors import EngineError, EngineTypeError
+from .constants import E_MULTI_BAD_FUNCTION_ARGUMENT, E_MULTI_BAD_SOCKET, POLL_NONE, POLL_REMOVE
 from .ports import READ, WRITE
 
 __all__ = ["EngineWatch", "SocketEntry", "SocketTable"]
@@ -100,11 +100,15 @@ class SocketTable:
         """Entries whose interest may differ from what the host knows."""
 
     def open(self, fd: int, mask: int, callback: Callable[[int], object], owner: Any) -> EngineWatch:
-        """Add a watch.  ValueError for a descriptor or mask that cannot be."""
+        """Add a watch.  ValueError for a descriptor or mask that cannot be, EngineTypeError for one that is no number."""
         self._guard()
+        if not isinstance(fd, int):
+            raise EngineTypeError(f"fd must be an int, not {fd!r}", E_MULTI_BAD_SOCKET)
         if fd < 0:
             raise ValueError(f"{fd} is not a descriptor")
         _check_mask(mask)
+        if not callable(callback):
+            raise EngineTypeError(f"{callback!r} cannot be called", E_MULTI_BAD_FUNCTION_ARGUMENT)
         entry = self.entries.get(fd)
         if entry is None:
             entry = self.entries[fd] = SocketEntry(fd)
@@ -228,5 +232,7 @@ class SocketTable:
 
 
 def _check_mask(mask: int) -> None:
+    if not isinstance(mask, int):
+        raise EngineTypeError(f"interest must be an int, not {mask!r}", E_MULTI_BAD_FUNCTION_ARGUMENT)
     if mask & ~(READ | WRITE):
         raise ValueError(f"interest {mask:#x} is not a combination of READ and WRITE")
