@@ -126,6 +126,8 @@ class Dispatcher:
             elif sockfd == c.SOCKET_TIMEOUT:
                 self._announced = NEVER_ANNOUNCED  # the host's timer is used up
                 self._timers.changed = True
+                if ev_bitmask != 0:
+                    _check_numbers(sockfd, ev_bitmask)
                 if self._posted:
                     self._run_posted()
             else:
@@ -158,6 +160,7 @@ class Dispatcher:
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
         """As `call_soon`, from any thread.  Dropped when the engine closes first."""
+        _check_callable(callback)
         if self._state == CLOSED:
             return
         self._posted.append((callback, args))
@@ -186,8 +189,7 @@ class Dispatcher:
         state = self._state
         if state > ACTING:
             self.guard()
-        if not callable(callback):
-            raise EngineTypeError(f"{callback!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
+        _check_callable(callback)
         if when is None:
             call = self._timers.arm_soon(callback, args, owner)
         else:
@@ -386,6 +388,11 @@ class Dispatcher:
 def aborted() -> EngineError:
     """The error of whatever ran when a host function failed, and of adding to a dead engine."""
     return EngineError("a host function failed", c.E_MULTI_ABORTED_BY_CALLBACK)
+
+
+def _check_callable(callback: object) -> None:
+    if not callable(callback):
+        raise EngineTypeError(f"{callback!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
 
 
 def _check_numbers(sockfd: object, ev_bitmask: object) -> None:

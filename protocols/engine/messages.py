@@ -103,6 +103,9 @@ def result_code(error: BaseException | None) -> int:
         return E_OK
     if isinstance(error, EngineError):
         return error.code or E_ABORTED_BY_CALLBACK
+    cause = getattr(error, "cause", None)  # a protocol's own error around that of its connection
+    if isinstance(cause, TransportError):
+        error = cause
     if isinstance(error, TransportError):
         if isinstance(error.cause, TimeoutError):
             return E_OPERATION_TIMEDOUT

@@ -224,7 +224,11 @@ class Multi(CurlNumbers, WaitingDispatcher):
 def _check_option(option: int, value: Any) -> None:
     if option not in (c.M_SOCKETFUNCTION, c.M_TIMERFUNCTION, c.M_NOTIFYFUNCTION):
         name = _NAMES.get(option)
-        text = f"there is no option {option!r}" if name is None else f"{name}: there is no pool of connections here"
+        text = (
+            f"there is no option {option!r}"
+            if name is None
+            else f"{name}: there is no pool of connections here"
+        )
         raise EngineTypeError(text, c.E_MULTI_UNKNOWN_OPTION)
     if value is not None and not callable(value):
         raise EngineTypeError(f"{value!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)

@@ -46,3 +46,19 @@ def test_result_codes_of_the_multi_interface() -> None:
         constants.E_MULTI_BAD_FUNCTION_ARGUMENT,
         constants.E_MULTI_ABORTED_BY_CALLBACK,
     ] == [0, 1, 2, 5, 6, 7, 8, 10, 11]
+
+
+def test_what_pycurl_shows_on_its_object_is_on_ours() -> None:
+    """The same names with the same numbers, but for what belongs to a pool of HTTP connections."""
+    pycurl = pytest.importorskip("pycurl")
+    shown = {
+        name: getattr(pycurl, name)
+        for name in dir(pycurl)
+        if name.isupper() and hasattr(pycurl.CurlMulti, name) | hasattr(pycurl.CurlMulti(), name)
+    }
+    for name, number in constants.CONNECTION_OPTIONS.items():
+        assert shown.pop(name) == number
+    # E_MULTI_CALL_… nothing gives any more; PIPE_… are values of an option that is refused.
+    ours = {name: number for name, number in shown.items() if not name.startswith(("PIPE_", "E_MULTI_CALL_"))}
+    assert "M_SOCKETFUNCTION" in ours
+    assert {name: getattr(Multi, name) for name in ours} == ours

@@ -250,3 +250,35 @@ def test_handles_may_add_and_remove_each_other(multi: Multi, host: Host) -> None
     assert host.timeout() == (0, 1)
     assert first.life == ["start", "stop"]
     assert first.engine is None
+
+
+def test_p10_closing_leaves_the_engine_for_good(multi: Multi, host: Host) -> None:
+    handle = Script(lambda self: self.watch(7, READ, print))
+    multi.add_handle(handle)
+    host.timeout()
+    host.take()
+    handle.close()
+    assert ("REMOVE", 7, None) in host.take()
+    assert (handle.engine, handle.is_closed, handle.life) == (None, True, ["start", "stop"])
+    handle.close()
+    with pytest.raises(EngineError, match="was closed") as caught:
+        multi.add_handle(handle)
+    assert caught.value.code == c.E_MULTI_BAD_EASY_HANDLE
+    assert host.timeout() == (0, 0)
+
+
+def test_closing_inside_a_host_function_is_refused_and_changes_nothing(multi: Multi, host: Host) -> None:
+    handle = Script(lambda self: self.watch(7, READ, print))
+    codes: list[int] = []
+
+    def probe(what: int, fd: int, data: Any) -> None:
+        with pytest.raises(EngineError) as caught:
+            handle.close()
+        codes.append(caught.value.code)
+
+    host.on_socket = probe
+    multi.add_handle(handle)
+    host.timeout()
+    host.on_socket = lambda what, fd, data: None
+    assert set(codes) == {c.E_MULTI_RECURSIVE_API_CALL}
+    assert (handle.engine, handle.is_closed) == (multi, False)

@@ -13,6 +13,7 @@ from evtorrent.protocols.errors import (
     TransportBroken,
     TransportClosed,
 )
+from evtorrent.protocols.http.errors import HttpConnectionError
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ from evtorrent.protocols.errors import (
         (RemoteProtocolError("nonsense"), c.E_WEIRD_SERVER_REPLY),
         (LocalProtocolError("nonsense"), c.E_WEIRD_SERVER_REPLY),
         (KeyError("bug"), c.E_ABORTED_BY_CALLBACK),
+        (HttpConnectionError(TransportBroken("connect", ConnectionRefusedError())), c.E_COULDNT_CONNECT),
     ],
 )
 def test_result_codes(error: BaseException | None, code: int) -> None:

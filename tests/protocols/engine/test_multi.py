@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
-import math
 import subprocess
 import sys
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import evtorrent.protocols as protocols
 import pytest
 from evtorrent.protocols.engine import READ, WRITE, Handle, Multi
 from evtorrent.protocols.engine import constants as c
-from evtorrent.protocols.errors import EngineError
+from evtorrent.protocols.engine.dispatcher import MAX_NESTED_CALLS
+from evtorrent.protocols.errors import EngineError, EngineTypeError
 from support.engine_kit import FakePlatform, Host, make_engine
 
 
@@ -161,6 +162,28 @@ def test_c8_the_running_count_is_down_before_the_message_is_read(multi: Multi, h
     assert multi.info_read() == (0, [], [])
 
 
+def test_c9_an_event_of_the_one_before_is_spurious_for_the_new_owner_of_a_number(
+    multi: Multi, host: Host
+) -> None:
+    """One batch of the host has descriptors 7 and 8 ready; acting on 7 closes 8, whose number is taken at once."""
+    first, second, third = Watcher(7), Watcher(8), Watcher(8)
+    multi.add_handle(first)
+    multi.add_handle(second)
+    host.timeout()
+    host.take()
+
+    def hand_over(fd: int, events: int) -> None:
+        second.finish()
+        multi.add_handle(third)
+
+    first.on_event = hand_over
+    multi.socket_action(7, c.CSELECT_IN)
+    assert host.take_sockets() == [("REMOVE", 8, None), ("IN", 8, None)]
+    assert multi.socket_action(8, c.CSELECT_IN) == (0, 2)
+    assert second.events == []
+    assert third.events == [(8, READ)]
+
+
 def test_c10_functions_installed_late_hear_everything(multi: Multi) -> None:
     multi.add_handle(Watcher(7, delay=3.0))
     multi.socket_action(c.SOCKET_TIMEOUT, 0)
@@ -194,18 +217,6 @@ def test_a_second_host_hears_everything_from_the_start(multi: Multi, host: Host)
     second = Host(multi)
     second.timeout()
     assert second.take() == [("IN", 7, None)]
-
-
-def test_perform_acts_on_what_is_ready(multi: Multi, platform: FakePlatform) -> None:
-    assert multi.perform() == (0, 0)
-    assert platform.polls == []
-    handle = Watcher(7, 8, mask=READ | WRITE)
-    multi.add_handle(handle)
-    assert multi.perform() == (0, 1)
-    platform.ready = [[(8, WRITE)]]
-    multi.perform()
-    assert handle.events == [(8, WRITE)]
-    assert platform.polls[-1] == ([(7, READ | WRITE), (8, READ | WRITE)], 0.0)
 
 
 # The socket function
@@ -273,6 +284,21 @@ def test_a_watch_closed_by_another_of_its_descriptor_stays_silent(multi: Multi, 
     first.on_event = lambda fd, events: second.finish()
     multi.socket_action(7, c.CSELECT_IN)
     assert second.events == []
+
+
+def test_c16_removal_is_not_the_end_of_a_descriptor(multi: Multi, host: Host) -> None:
+    """A connection kept for later is not watched meanwhile; its next user announces it anew."""
+    first, second = Watcher(7), Watcher(7)
+    host.on_socket = lambda what, fd, data: multi.assign(fd, "first") if fd == 7 and what == 1 else None
+    multi.add_handle(first)
+    host.timeout()
+    first.finish()
+    host.on_socket = lambda what, fd, data: None
+    multi.add_handle(second)
+    host.timeout()
+    assert host.take_sockets() == [("IN", 7, None), ("REMOVE", 7, "first"), ("IN", 7, None)]
+    multi.socket_action(7, c.CSELECT_IN)
+    assert (first.events, second.events) == ([], [(7, READ)])
 
 
 def test_c17_removal_is_told_before_close_returns(multi: Multi, host: Host) -> None:
@@ -344,6 +370,36 @@ def test_c22_close_calls_the_host(multi: Multi, platform: FakePlatform, host: Ho
     assert platform.wakeups[0].is_closed
     bare.modify(READ)
     bare.close()
+
+
+def test_c23_a_polite_end_goes_on_after_the_message(multi: Multi, host: Host) -> None:
+    class Farewell(Handle):
+        reports = False
+
+        def start(self, engine: Multi) -> None:
+            self.watch(7, WRITE, lambda events: self.finish())
+
+    handle = Watcher(7)
+    multi.add_handle(handle)
+    host.timeout()
+    handle.on_event = lambda fd, events: (multi.add_handle(Farewell()), handle.finish("done"))
+    assert multi.socket_action(7, c.CSELECT_IN) == (0, 0)
+    assert multi.info_read() == (0, [handle], [])
+    assert host.take_sockets() == [("IN", 7, None), ("REMOVE", 7, None), ("OUT", 7, None)]
+    multi.socket_action(7, c.CSELECT_OUT)
+    assert host.take_sockets() == [("REMOVE", 7, None)]
+
+
+def test_c24_none_is_never_said(multi: Multi, host: Host) -> None:
+    handle = Watcher(7, mask=0)
+    multi.add_handle(handle)
+    host.timeout()
+    for mask in (READ, 0, WRITE, READ | WRITE, 0, READ):
+        handle.watched[0].modify(mask)
+        host.timeout()
+    handle.finish()
+    said = [word for word, *_ in host.take_sockets()]
+    assert said == ["IN", "REMOVE", "OUT", "INOUT", "REMOVE", "IN", "REMOVE"]
 
 
 def test_c25_no_interest_is_removal_and_comes_back(multi: Multi, host: Host) -> None:
@@ -468,6 +524,37 @@ def test_c34_the_same_deadline_is_said_once(multi: Multi, platform: FakePlatform
     assert host.take() == []
     multi.call_later(3.0, print)
     assert host.take() == [("timer", 3000)]
+
+
+def test_c35_a_timer_that_fired_is_used_up_and_asked_for_again(
+    multi: Multi, platform: FakePlatform, host: Host
+) -> None:
+    multi.call_later(1.0, print)
+    multi.call_later(3.0, print)
+    host.take()
+    platform.now += 1.0
+    host.timeout()
+    assert host.take() == [("timer", 2000)]
+    platform.now += 2.0
+    host.timeout()
+    assert host.take() == [("timer", -1)]
+
+
+def test_c37_a_host_with_another_clock_reads_the_timeout_after_each_action(
+    multi: Multi, platform: FakePlatform, host: Host
+) -> None:
+    """Its timers fire early; it asks `timeout()` and re-arms, and the call comes once and in time."""
+    calls: list[float] = []
+    multi.call_later(1.0, lambda: calls.append(platform.now))
+    start = platform.now
+    rests = []
+    while (rest := multi.timeout()) >= 0:
+        rests.append(rest)
+        platform.now += max(rest, 1) / 1000 * 0.75
+        host.timeout()
+    assert rests == sorted(rests, reverse=True)
+    assert len(calls) == 1
+    assert 1.0 - 1e-6 <= calls[0] - start < 1.01
 
 
 def test_c36_minus_one_in_the_action_in_which_the_last_handle_ends(multi: Multi, host: Host) -> None:
@@ -632,6 +719,31 @@ def test_c40_c41_c42_adding_and_removing(multi: Multi) -> None:
 def test_c43_options(multi: Multi) -> None:
     assert code_of(lambda: multi.setopt(31337, print)) == c.E_MULTI_UNKNOWN_OPTION
     assert code_of(lambda: multi.setopt(multi.M_TIMERFUNCTION, 5)) == c.E_MULTI_BAD_FUNCTION_ARGUMENT
+
+
+def test_c44_ends_inside_one_another_are_bounded(multi: Multi, host: Host) -> None:
+    class Link(Handle):
+        then: Handle | None = None
+
+        def stop(self) -> None:
+            if self.then is not None:
+                multi.remove_handle(self.then)
+
+    reported: list[BaseException] = []
+    multi.on_error = lambda context, error: reported.append(error)
+    links = [Link() for _ in range(MAX_NESTED_CALLS + 5)]
+    for link in links:
+        multi.add_handle(link)
+    for link, after in pairwise(links):
+        link.then = after
+    host.timeout()
+    multi.remove_handle(links[0])
+    (error,) = reported
+    assert isinstance(error, EngineError)
+    assert error.code == c.E_MULTI_RECURSIVE_API_CALL
+    assert multi.get_handles() == links[MAX_NESTED_CALLS:]
+    multi.remove_handle(links[MAX_NESTED_CALLS])  # nothing of it stays behind
+    assert multi.get_handles() == []
 
 
 # A host function fails
@@ -799,6 +911,32 @@ def test_a_dead_engine_closes_quietly(multi: Multi, host: Host) -> None:
 # Messages, blocking helpers, wake-up
 
 
+def test_c54_a_message_outlives_the_removal_of_its_handle(multi: Multi, host: Host) -> None:
+    good, bad = Watcher(), Watcher()
+    multi.add_handle(good)
+    multi.add_handle(bad)
+    host.timeout()
+    good.finish("result")
+    bad.fail(ValueError("no"))
+    _, succeeded, failed = multi.info_read()
+    for handle in (good, bad):
+        multi.remove_handle(handle)
+    multi.close()
+    assert [handle.result for handle in succeeded] == ["result"]
+    assert failed == [(bad, c.E_ABORTED_BY_CALLBACK, "no")]
+
+
+def test_c56_the_last_end_has_its_message_when_nothing_runs_any_more(
+    multi: Multi, platform: FakePlatform, host: Host
+) -> None:
+    handle = Watcher(delay=1.0)
+    multi.add_handle(handle)
+    host.timeout()
+    platform.now += 1.0
+    assert host.timeout() == (0, 0)
+    assert multi.info_read() == (0, [handle], [])
+
+
 def test_c55_a_removed_handle_takes_its_message_along(multi: Multi, host: Host) -> None:
     handle = Watcher()
     multi.add_handle(handle)
@@ -819,51 +957,6 @@ def test_a_handle_may_end_before_it_started(multi: Multi, host: Host) -> None:
     multi.add_handle(handle)
     assert (handle.is_done, handle.result) == (False, None)
     assert host.timeout() == (0, 1)
-
-
-def test_c57_poll_waits_no_longer_than_the_next_deadline(multi: Multi, platform: FakePlatform) -> None:
-    assert multi.poll(7.0) == 0
-    multi.call_later(2.0, print)
-    multi.poll(7.0)
-    multi.poll(1.0)
-    multi.poll()
-    multi.call_soon(print)
-    multi.poll(7.0)
-    assert [timeout for _, timeout in platform.polls] == [7.0, 2.0, 1.0, 2.0, 0.0]
-    for wrong in (-1, -0.001, math.nan):
-        assert code_of(lambda wrong=wrong: multi.poll(wrong)) == c.E_MULTI_BAD_FUNCTION_ARGUMENT  # type: ignore[misc]
-
-
-def test_poll_without_limit_or_deadline(multi: Multi, platform: FakePlatform) -> None:
-    multi.poll()
-    multi.poll(math.inf)
-    assert [timeout for _, timeout in platform.polls] == [None, None]
-
-
-def test_c58_wakeups_coalesce_are_consumed_and_not_counted(multi: Multi, platform: FakePlatform) -> None:
-    for _ in range(10):
-        multi.wakeup()
-    platform.ready = [[(7, READ)]]
-    multi.watch(7, READ, print)
-    multi.socket_action(-1)
-    assert multi.poll(5.0) == 1
-    assert multi.poll(5.0) == 0
-    assert [timeout for _, timeout in platform.polls] == [0.0, 5.0]
-    multi.wakeup()
-    assert platform.wakeups[0].is_set
-    assert multi.poll(5.0) == 0
-    assert not platform.wakeups[0].is_set
-
-
-def test_c61_fdset_and_waitfds(multi: Multi) -> None:
-    assert multi.fdset() == ([], [], [])
-    assert multi.waitfds() == []
-    multi.watch(7, READ, print)
-    multi.watch(8, WRITE, print)
-    multi.watch(9, READ | WRITE, print)
-    multi.watch(10, 0, print)
-    assert multi.fdset() == ([7, 9], [8, 9], [])
-    assert multi.waitfds() == [(7, c.WAIT_POLLIN), (8, c.WAIT_POLLOUT), (9, c.WAIT_POLLIN | c.WAIT_POLLOUT)]
 
 
 # Notifications
@@ -1000,3 +1093,84 @@ def test_without_a_platform_it_lives_in_the_real_world() -> None:
     assert type(multi.platform).__name__ == "SystemPlatform"
     assert abs(multi.time() - multi.platform.time()) < 5
     multi.close()
+
+
+def test_p9_an_engine_dropped_without_close_calls_nobody_and_gives_its_wake_up_back() -> None:
+    multi, platform = make_engine()
+    host = Host(multi)
+    multi.add_handle(Watcher(7, delay=1.0))
+    host.timeout()
+    told = host.told
+    told.clear()
+    del multi, host
+    gc.collect()
+    assert told == []
+    assert platform.wakeups[0].is_closed
+
+
+def test_p8_close_handles_closes_those_that_are_attached_and_survives_them() -> None:
+    class Stubborn(Watcher):
+        def close(self) -> None:
+            raise ValueError("no")
+
+    platform = FakePlatform()
+    multi = Multi(platform, close_handles=True)
+    reported: list[str] = []
+    multi.on_error = lambda context, error: reported.append(context)
+    removed, stubborn, last = Watcher(), Stubborn(), Watcher()
+    for handle in (removed, stubborn, last):
+        multi.add_handle(handle)
+    multi.remove_handle(removed)
+    with multi:
+        assert stubborn in multi
+        assert removed not in multi
+    assert multi.closed
+    assert (removed.is_closed, last.is_closed) == (False, True)
+    assert reported == ["close of Stubborn"]
+
+
+# What bad input gets
+
+
+@pytest.mark.parametrize("name", c.CONNECTION_OPTIONS)
+def test_options_of_a_pool_of_connections_are_refused_by_name(multi: Multi, name: str) -> None:
+    with pytest.raises(EngineTypeError, match=name):
+        multi.setopt(c.CONNECTION_OPTIONS[name], 1)
+
+
+def test_arguments_of_the_wrong_type_leave_nothing_behind(multi: Multi, host: Host) -> None:
+    wrong: dict[str, Callable[[], object]] = {
+        "fd must be an int": lambda: multi.watch("7", READ, print),  # type: ignore[arg-type]
+        "interest must be an int": lambda: multi.watch(7, "r", print),  # type: ignore[arg-type]
+        "None cannot be called": lambda: multi.watch(7, READ, None),  # type: ignore[arg-type]
+        "5 cannot be called": lambda: multi.call_soon(5),  # type: ignore[arg-type]
+        "6 cannot be called": lambda: multi.call_later(1.0, 6),  # type: ignore[arg-type]
+        "7 cannot be called": lambda: multi.call_at(1.0, 7),  # type: ignore[arg-type]
+        "8 cannot be called": lambda: multi.call_soon_threadsafe(8),  # type: ignore[arg-type]
+        "sockfd must be an int": lambda: multi.assign("7", 1),
+        "max_objects must be an int": lambda: multi.info_read("7"),  # type: ignore[arg-type]
+        "at least one notification": multi.notify_enable,
+        "'x' is not a number": lambda: multi.notify_disable("x"),  # type: ignore[arg-type]
+        "'x' is not a Handle": lambda: "x" in multi,  # type: ignore[operator]
+    }
+    for words, call in wrong.items():
+        with pytest.raises(EngineTypeError, match=words) as caught:
+            call()
+        assert isinstance(caught.value, TypeError)
+        assert caught.value.args == (caught.value.code, str(caught.value))
+    assert host.take() == []
+    assert multi.timeout() == -1
+    assert multi.fdset()[0] == [FakePlatform.WAKEUP_FD]
+
+
+def test_numbers_of_the_wrong_type_are_the_hosts_fault_and_not_a_handles(multi: Multi, host: Host) -> None:
+    one, other = Watcher(7), Watcher(8)
+    shared = Watcher(8)
+    for handle in (one, other, shared):
+        multi.add_handle(handle)
+    host.timeout()
+    for fd, bits in ((7, "x"), (8, "x"), (9, "x"), ("7", 1), (-1, None)):
+        with pytest.raises(EngineTypeError, match="must be an int"):
+            multi.socket_action(fd, bits)  # type: ignore[arg-type]
+    assert not any(handle.is_done for handle in (one, other, shared))
+    assert multi.socket_action(7, c.CSELECT_IN) == (0, 3)
