@@ -15,7 +15,7 @@ import pytest
 from evtorrent.protocols.engine import READ, WRITE, Handle, Multi
 from evtorrent.protocols.engine import constants as c
 from evtorrent.protocols.engine.dispatcher import MAX_NESTED_CALLS
-from evtorrent.protocols.errors import EngineError, EngineTypeError
+from evtorrent.protocols.errors import EngineError
 from support.engine_kit import FakePlatform, Host, make_engine
 
 
@@ -526,6 +526,27 @@ def test_c34_the_same_deadline_is_said_once(multi: Multi, platform: FakePlatform
     assert host.take() == [("timer", 3000)]
 
 
+def test_c34_another_deadline_with_as_many_milliseconds_is_said(
+    multi: Multi, platform: FakePlatform, host: Host
+) -> None:
+    timer = multi.call_later(10.0, print)
+    platform.now += 1.0
+    multi.add_handle(Watcher(7))
+    host.timeout()
+    host.take()
+    handle = multi.get_handles()[0]
+    assert isinstance(handle, Watcher)
+
+    def again(fd: int, events: int) -> None:
+        timer.cancel()
+        multi.call_later(9.0, print)
+
+    handle.on_event = again
+    platform.now += 1.0
+    multi.socket_action(7, c.CSELECT_IN)
+    assert host.take() == [("timer", 9000)]
+
+
 def test_c35_a_timer_that_fired_is_used_up_and_asked_for_again(
     multi: Multi, platform: FakePlatform, host: Host
 ) -> None:
@@ -1034,6 +1055,18 @@ def test_c65_c67_inside_a_notification_the_engine_may_be_changed(multi: Multi, h
     assert ("IN", 7, None) in host.take()
 
 
+def test_c65_notifications_come_before_the_timer_function(multi: Multi, host: Host) -> None:
+    multi.setopt(multi.M_NOTIFYFUNCTION, lambda kind, handle: host.told.append(("note", 0, kind)))
+    multi.notify_enable(multi.M_NOTIFY_EASY_DONE)
+    handle = Watcher(7, delay=1.0)
+    multi.add_handle(handle)
+    host.timeout()
+    host.take()
+    handle.on_event = lambda fd, events: handle.finish()
+    multi.socket_action(7, c.CSELECT_IN)
+    assert host.take() == [("REMOVE", 7, None), ("note", 0, multi.M_NOTIFY_EASY_DONE), ("timer", -1)]
+
+
 def test_c66_disabled_in_between_and_unknown(multi: Multi, notes: list[Any]) -> None:
     multi.notify_enable(multi.M_NOTIFY_INFO_READ, multi.M_NOTIFY_EASY_DONE)
     (handle,) = ended(multi, 1)
@@ -1127,50 +1160,3 @@ def test_p8_close_handles_closes_those_that_are_attached_and_survives_them() -> 
     assert multi.closed
     assert (removed.is_closed, last.is_closed) == (False, True)
     assert reported == ["close of Stubborn"]
-
-
-# What bad input gets
-
-
-@pytest.mark.parametrize("name", c.CONNECTION_OPTIONS)
-def test_options_of_a_pool_of_connections_are_refused_by_name(multi: Multi, name: str) -> None:
-    with pytest.raises(EngineTypeError, match=name):
-        multi.setopt(c.CONNECTION_OPTIONS[name], 1)
-
-
-def test_arguments_of_the_wrong_type_leave_nothing_behind(multi: Multi, host: Host) -> None:
-    wrong: dict[str, Callable[[], object]] = {
-        "fd must be an int": lambda: multi.watch("7", READ, print),  # type: ignore[arg-type]
-        "interest must be an int": lambda: multi.watch(7, "r", print),  # type: ignore[arg-type]
-        "None cannot be called": lambda: multi.watch(7, READ, None),  # type: ignore[arg-type]
-        "5 cannot be called": lambda: multi.call_soon(5),  # type: ignore[arg-type]
-        "6 cannot be called": lambda: multi.call_later(1.0, 6),  # type: ignore[arg-type]
-        "7 cannot be called": lambda: multi.call_at(1.0, 7),  # type: ignore[arg-type]
-        "8 cannot be called": lambda: multi.call_soon_threadsafe(8),  # type: ignore[arg-type]
-        "sockfd must be an int": lambda: multi.assign("7", 1),
-        "max_objects must be an int": lambda: multi.info_read("7"),  # type: ignore[arg-type]
-        "at least one notification": multi.notify_enable,
-        "'x' is not a number": lambda: multi.notify_disable("x"),  # type: ignore[arg-type]
-        "'x' is not a Handle": lambda: "x" in multi,  # type: ignore[operator]
-    }
-    for words, call in wrong.items():
-        with pytest.raises(EngineTypeError, match=words) as caught:
-            call()
-        assert isinstance(caught.value, TypeError)
-        assert caught.value.args == (caught.value.code, str(caught.value))
-    assert host.take() == []
-    assert multi.timeout() == -1
-    assert multi.fdset()[0] == [FakePlatform.WAKEUP_FD]
-
-
-def test_numbers_of_the_wrong_type_are_the_hosts_fault_and_not_a_handles(multi: Multi, host: Host) -> None:
-    one, other = Watcher(7), Watcher(8)
-    shared = Watcher(8)
-    for handle in (one, other, shared):
-        multi.add_handle(handle)
-    host.timeout()
-    for fd, bits in ((7, "x"), (8, "x"), (9, "x"), ("7", 1), (-1, None)):
-        with pytest.raises(EngineTypeError, match="must be an int"):
-            multi.socket_action(fd, bits)  # type: ignore[arg-type]
-    assert not any(handle.is_done for handle in (one, other, shared))
-    assert multi.socket_action(7, c.CSELECT_IN) == (0, 3)

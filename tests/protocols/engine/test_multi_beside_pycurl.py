@@ -298,6 +298,16 @@ def test_p8_close_drops_assigned_objects_and_may_be_repeated(host: HostLoop) -> 
 # The timer function
 
 
+def test_c32_a_timer_value_replaces_and_is_one_shot(host: HostLoop) -> None:
+    """A host with one timer, which each value replaces and which fires once, gets everything done."""
+    transfers = [host.add() for _ in range(3)]
+    assert host.take() == [("timer", 0)] * 3
+    host.run_until(lambda: len(host.succeeded) == 3)
+    assert set(host.succeeded) == set(transfers)
+    timers = [ms for word, ms, *_ in host.take() if word == "timer"]
+    assert timers[-1] == -1
+
+
 def test_c33_c36_minus_one_once_and_in_the_action_that_ends_the_last(host: HostLoop) -> None:
     host.run_to_held()
     host.server.is_holding = False
