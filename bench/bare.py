@@ -11,12 +11,12 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 from .options import MIB
 from .payload import DATA_NAME
+from .roles import Order, Parent, Role
 from .usage import cpu_seconds, peak_memory
 
 BARE: Final = "bare"
@@ -27,14 +27,7 @@ PER_CALL: Final = 64
 SLAB: Final = PER_CALL * (HEADER + BLOCK)
 
 
-class Parent(Protocol):
-    """Who started this process."""
-
-    def say(self, **table: object) -> None: ...
-    def wait(self) -> None: ...
-
-
-def send_bare(order: dict[str, Any], parent: Parent) -> None:
+def send_bare(order: Order, parent: Parent) -> None:
     """Role `send_bare`: whole slabs of the file, one connection."""
     slab = memoryview(bytearray(SLAB))
     gaps = [slab[at + HEADER : at + HEADER + BLOCK] for at in range(0, SLAB, HEADER + BLOCK)]
@@ -50,7 +43,7 @@ def send_bare(order: dict[str, Any], parent: Parent) -> None:
         parent.say(cpu=cpu_seconds() - before, memory=peak_memory())
 
 
-def take_bare(order: dict[str, Any], parent: Parent) -> None:
+def take_bare(order: Order, parent: Parent) -> None:
     """Role `take_bare`: fill a slab, hash and write as many bytes as blocks hold."""
     slab = memoryview(bytearray(SLAB))
     data = slab[: PER_CALL * BLOCK]
@@ -76,7 +69,7 @@ def _fill(connection: socket.socket, slab: memoryview) -> None:
         done += count
 
 
-ROLES: Final[dict[str, Callable[[dict[str, Any], Parent], None]]] = {
+ROLES: Final[dict[str, Role]] = {
     "send_bare": send_bare,
     "take_bare": take_bare,
 }

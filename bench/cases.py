@@ -8,11 +8,18 @@ from typing import Final
 
 from .adding import prepare_add
 from .bare import BARE
+from .echo import CONNECTIONS, MESSAGE, prepare_echo
+from .echo_servers import SERVERS
 from .figures import Figures
 from .full_check import CONTENDERS as CHECKERS
 from .full_check import prepare_check
+from .idle import prepare_idle
+from .multi_events import CONTENDERS as ENGINES
+from .multi_events import prepare_multi
 from .options import Options, format_size
 from .payload import PIECES_OF_ADDED, make_payload
+from .timers import CONTENDERS as TIMER_LOOPS
+from .timers import NUM_TIMERS, prepare_timers
 from .transfer import Transfer
 
 NUM_LEECHES: Final = 10
@@ -74,7 +81,15 @@ def _title_of_add(options: Options) -> str:
     return f"adding {options.torrents:,} paused torrents of {PIECES_OF_ADDED:,} pieces"
 
 
-_ALL: Final = (
+def _title_of_idle(options: Options) -> str:
+    return f"{options.connections:,} idle connections and one that talks"
+
+
+def _worded(text: str) -> Callable[[Options], str]:
+    return lambda options: text
+
+
+_DOWNLOADS: Final = (
     Case(
         "pair",
         _sized("one seed, one leech, one TCP connection", 1),
@@ -103,4 +118,33 @@ _ALL: Final = (
     ),
 )
 
-CASES: Final = {case.name: case for case in _ALL}
+_LOOPS: Final = (
+    Case(
+        "echo",
+        _worded(f"round trips of {MESSAGE} bytes on {CONNECTIONS} connections"),
+        tuple(SERVERS),
+        "uvloop",
+        ("round trips/s", "server CPU µs"),
+        prepare_echo,
+    ),
+    Case(
+        "timers",
+        _worded(f"{NUM_TIMERS:,} timers armed and fired, armed and cancelled"),
+        tuple(TIMER_LOOPS),
+        "uvloop",
+        ("fired/s", "cancelled/s"),
+        prepare_timers,
+    ),
+    Case("idle", _title_of_idle, tuple(SERVERS), "uvloop", ("KiB each", "busy µs"), prepare_idle),
+    Case(
+        "multi",
+        _worded("64 bytes through the engine, one host loop for all"),
+        ENGINES,
+        "pycurl",
+        ("µs an event", "engine's µs", "µs a stray event"),
+        prepare_multi,
+    ),
+    # The listener's case, `accept`, belongs here: listener_accept.py.
+)
+
+CASES: Final = {case.name: case for case in (*_DOWNLOADS, *_LOOPS)}

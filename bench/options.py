@@ -37,6 +37,10 @@ class Options:
     """Bytes of a piece."""
     torrents: int
     """Added in `add`."""
+    connections: int
+    """Idle ones in `idle`."""
+    seconds: float
+    """Of a round of `echo`."""
     touch: int | None
     """Bytes of memory touched before each transfer; None is twice what it writes."""
     timeout: int
@@ -73,6 +77,8 @@ def parse_options(cases: Iterable[str], arguments: Sequence[str] | None) -> Opti
         size=given.size or (QUICK_SIZE if quick else DEFAULT_SIZE),
         piece=given.piece,
         torrents=given.torrents or (200 if quick else 5000),
+        connections=given.connections or (500 if quick else 10_000),
+        seconds=given.seconds or (0.1 if quick else 0.5),
         touch=given.touch if given.touch is not None or not quick else 0,
         timeout=given.timeout,
         folder=Path(given.dir).resolve(),
@@ -98,6 +104,8 @@ def _make_parser(cases: tuple[str, ...]) -> argparse.ArgumentParser:
     add("--size", type=parse_size, help="bytes of a download, e.g. 1GiB (default)")
     add("--piece", type=parse_size, default=MIB, help="bytes of a piece, default 1MiB")
     add("--torrents", type=_positive, help="torrents in the case add, default 5000")
+    add("--connections", type=_positive, help="idle ones in the case idle, default 10000")
+    add("--seconds", type=float, help="of a round of the case echo, default 0.5")
     add(
         "--touch",
         type=parse_size,

@@ -15,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from .bare import ROLES as BARE_ROLES
+from . import bare, echo, echo_servers, idle, multi_events, timers
 from .client import Client, open_client
+from .roles import Order, Parent, Role
 from .usage import cpu_seconds, peak_memory, resident_memory
 
 POLL: Final = 0.005
@@ -26,12 +27,9 @@ POLL: Final = 0.005
 SETTLE: Final = 0.25
 """Seconds with next to no CPU after which a session is taken to rest."""
 
-Order = dict[str, Any]
-"""What a role is told (Any: as JSON knows it)."""
 
-
-class Parent:
-    """The process that started this one."""
+class ParentProcess:
+    """The process that started this one: a `Parent`."""
 
     def __init__(self) -> None:
         self._gates = threading.Semaphore(0)
@@ -128,13 +126,18 @@ def touch(order: Order, parent: Parent) -> None:
     parent.say()
 
 
-ROLES: Final[dict[str, Callable[[Order, Parent], None]]] = {
+ROLES: Final[dict[str, Role]] = {
     "seed": seed,
     "leech": leech,
     "check": check,
     "add": add,
     "touch": touch,
-    **BARE_ROLES,
+    **bare.ROLES,
+    **echo.ROLES,
+    **echo_servers.ROLES,
+    **idle.ROLES,
+    **multi_events.ROLES,
+    **timers.ROLES,
 }
 
 
@@ -142,7 +145,7 @@ def main() -> None:
     """Play the role, and end without the interpreter's farewell: everything that matters is closed by then."""
     order = json.loads(sys.argv[1])
     signal.alarm(order["timeout"])
-    parent = Parent()
+    parent = ParentProcess()
     try:
         ROLES[order["role"]](order, parent)
     except Exception as error:
