@@ -56,20 +56,15 @@ class ContentDecoder:
         self._encoded_size += len(data)
         decoded = bytes(data) if self._inflater is None else self._inflate(data)
         self._size += len(decoded)
-        self._check_size()
+        limit = self._max_size
+        if limit is not None and (self._size > limit or self._encoded_size > limit + ENCODING_OVERHEAD):
+            raise HttpTooLarge(f"body of more than {limit} bytes")
         return decoded
 
     def finish(self) -> None:
         """The body has ended.  HttpProtocolError when the compressed stream has not."""
         if self._has_begun and self._inflater is not None and not self._inflater.eof:
             raise HttpProtocolError("compressed body ends early")
-
-    def _check_size(self) -> None:
-        limit = self._max_size
-        if limit is None:
-            return
-        if self._size > limit or self._encoded_size > limit + ENCODING_OVERHEAD:
-            raise HttpTooLarge(f"body of more than {limit} bytes")
 
     def _inflate(self, data: Buffer) -> bytes:
         inflater = self._inflater

@@ -2,6 +2,9 @@
 
 Bytes in, events out: `ResponseStarted`, `BodyData`…, `ResponseEnded`.  Bodies are decoded (gzip, deflate, chunked) and
 counted as they pass; nothing is collected here, so a web seed may stream gigabytes through it.
+
+h11 reads heads, chunks and bodies that end with the connection. A body of announced length is only counted, so its bytes
+go past h11, which would cost more than everything else on their way.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ __all__ = ["MAX_HEAD_SIZE", "BodyData", "HttpExchange", "ResponseEnded", "Respon
 
 MAX_HEAD_SIZE = 32 * 1024
 """Bytes of status line and headers; h11's own default is half of it, servers' are 8 KiB."""
+
+_WITHOUT_BODY = (204, 304)
 
 MAX_INFORMATIONAL = 8
 """Answers of the 1xx kind before the real one."""
@@ -76,6 +81,8 @@ class HttpExchange:
         self._max_body = max_body
         self._decoder = ContentDecoder()
         self._informational = 0
+        self._left: int | None = None
+        """Bytes still to come of a body of announced length; None while h11 reads."""
         self._events: deque[ResponseEvent] = deque()
         self._output = self._write_request(url, headers, user_agent, authorization)
 
@@ -86,12 +93,19 @@ class HttpExchange:
 
     def receive_data(self, data: Buffer) -> None:
         """Bytes from the server.  HttpProtocolError ends the exchange."""
-        if data:  # to h11 nothing means the end
+        if not data:  # to h11 nothing means the end
+            return
+        if self._left is None:
             self._feed(bytes(data))
+        elif self._left:
+            self._count_body(data)
 
     def receive_eof(self) -> None:
         """The server closed its side, which ends a body without a length.  HttpProtocolError when it is too early."""
-        self._feed(b"")
+        if self._left is None:
+            self._feed(b"")
+        elif self._left:
+            raise HttpProtocolError(f"malformed response: {self._left} bytes short of the announced length")
 
     def next_event(self) -> ResponseEvent | None:
         """The next thing that happened, or None."""
@@ -100,6 +114,8 @@ class HttpExchange:
     @property
     def is_done(self) -> bool:
         """The response was complete."""
+        if self._left is not None:
+            return not self._left
         return self._h11.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
     def _write_request(
@@ -126,10 +142,25 @@ class HttpExchange:
                 self._handle(event)
                 if isinstance(event, h11.EndOfMessage):
                     return
+                if self._left is not None:
+                    self._count_body(self._h11.trailing_data[0])
+                    return
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431:
                 raise HttpTooLarge(f"response head of more than {MAX_HEAD_SIZE} bytes") from error
             raise HttpProtocolError(f"malformed response: {error}") from error
+
+    def _count_body(self, data: Buffer) -> None:
+        left = self._left
+        assert left is not None
+        if len(data) > left:
+            data = data[:left]  # what follows is not ours
+        self._left = left = left - len(data)
+        if decoded := self._decoder.receive_data(data):
+            self._events.append(BodyData(decoded))
+        if not left:
+            self._decoder.finish()
+            self._events.append(ResponseEnded())
 
     def _handle(self, event: object) -> None:
         if isinstance(event, h11.Data):
@@ -156,3 +187,6 @@ class HttpExchange:
             raise HttpTooLarge(f"body of {length} bytes, at most {self._max_body} are allowed")
         self._decoder = ContentDecoder(headers.get("content-encoding", ""), max_size=self._max_body)
         self._events.append(started)
+        # As h11 does: chunks go before an announced length (RFC 9112 6.3).
+        if length and "transfer-encoding" not in headers and started.status not in _WITHOUT_BODY:
+            self._left = length

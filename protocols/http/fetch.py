@@ -250,12 +250,12 @@ class HttpFetch:
 
     def _handle_events(self, exchange: HttpExchange) -> None:
         while self._exchange is exchange and (event := exchange.next_event()) is not None:
-            if isinstance(event, ResponseStarted):
+            if isinstance(event, BodyData):  # first: nearly all are
+                self._take_body(event.data)
+            elif isinstance(event, ResponseStarted):
                 self._started = event
                 if event.status in _REDIRECTS and "location" in event.headers:
                     self._redirect(event.headers["location"])
-            elif isinstance(event, BodyData):
-                self._take_body(event.data)
             else:
                 self._finish()
 

@@ -85,6 +85,45 @@ def test_chunked_gzip_body() -> None:
     feed_all_ways(joining_feed, data, [head, *b"hello", ResponseEnded()])
 
 
+def test_sized_gzip_body() -> None:
+    packed = gzip.compress(b"hello", mtime=0)
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Encoding: gzip\r\n\r\n" % len(packed) + packed
+    head = ResponseStarted(200, "OK", {"content-length": str(len(packed)), "content-encoding": "gzip"})
+    feed_all_ways(joining_feed, data, [head, *b"hello", ResponseEnded()], trailing=b"more")
+    short = data.replace(b"Length: %d" % len(packed), b"Length: %d" % (len(packed) - 9))
+    feed_all_ways(joining_feed, short[:-9], HttpProtocolError)
+
+
+def test_chunks_go_before_a_length() -> None:
+    exchange = make_exchange()
+    exchange.receive_data(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    exchange.next_event()
+    assert [exchange.next_event(), exchange.next_event()] == [BodyData(b"hello"), ResponseEnded()]
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_a_length_without_a_body(status: bytes) -> None:
+    exchange = make_exchange()
+    exchange.receive_data(b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\n")
+    exchange.next_event()
+    assert exchange.next_event() == ResponseEnded()
+    assert exchange.is_done
+
+
+def test_a_sized_body_that_is_whole_needs_no_end_of_the_connection() -> None:
+    exchange = make_exchange()
+    exchange.receive_data(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+    assert not exchange.is_done
+    exchange.receive_data(b"llo, and what is not ours")
+    assert exchange.is_done
+    exchange.receive_data(b"more")
+    exchange.receive_eof()
+    events = [exchange.next_event() for _ in range(5)]
+    assert events == [HEAD, BodyData(b"he"), BodyData(b"llo"), ResponseEnded(), None]
+
+
 def test_body_that_ends_with_the_connection() -> None:
     exchange = make_exchange()
     exchange.receive_data(b"HTTP/1.0 404 Not here\r\nA: 1\r\na: 2\r\n\r\nbo")
