@@ -160,7 +160,8 @@ class Dispatcher:
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
         """As `call_soon`, from any thread.  Dropped when the engine closes first."""
-        _check_callable(callback)
+        if not callable(callback):
+            raise _not_callable(callback)
         if self._state == CLOSED:
             return
         self._posted.append((callback, args))
@@ -189,7 +190,8 @@ class Dispatcher:
         state = self._state
         if state > ACTING:
             self.guard()
-        _check_callable(callback)
+        if not callable(callback):
+            raise _not_callable(callback)
         if when is None:
             call = self._timers.arm_soon(callback, args, owner)
         else:
@@ -390,9 +392,8 @@ def aborted() -> EngineError:
     return EngineError("a host function failed", c.E_MULTI_ABORTED_BY_CALLBACK)
 
 
-def _check_callable(callback: object) -> None:
-    if not callable(callback):
-        raise EngineTypeError(f"{callback!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
+def _not_callable(callback: object) -> EngineTypeError:
+    return EngineTypeError(f"{callback!r} cannot be called", c.E_MULTI_BAD_FUNCTION_ARGUMENT)
 
 
 def _check_numbers(sockfd: object, ev_bitmask: object) -> None:
