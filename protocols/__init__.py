@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         POLL_OUT,
         POLL_REMOVE,
         SOCKET_TIMEOUT,
+        EngineError,
+        EngineTypeError,
         Handle,
         Multi,
     )
@@ -43,6 +45,8 @@ __all__ = [
     "POLL_OUT",
     "POLL_REMOVE",
     "SOCKET_TIMEOUT",
+    "EngineError",
+    "EngineTypeError",
     "Handle",
     "Multi",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import EngineError, EngineTypeError
 from .constants import (
     CSELECT_ERR,
     CSELECT_IN,
@@ -40,6 +41,8 @@ __all__ = [
     "SOCKET_TIMEOUT",
     "WRITE",
     "Base",
+    "EngineError",
+    "EngineTypeError",
     "Handle",
     "Multi",
     "Platform",

@@ -152,7 +152,7 @@ class Dispatcher:
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> ArmedCall:
         """Call once, `delay` seconds from now."""
-        return self.own_call(None, self.time() + delay, callback, args)
+        return self.own_call(None, self.deadline_after(delay), callback, args)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> ArmedCall:
         """Call once, when `time()` has reached `when`."""
@@ -182,6 +182,15 @@ class Dispatcher:
     def own_watch(self, owner: Handle, fd: int, mask: int, callback: Callable[[int], object]) -> EngineWatch:
         """A watch whose exceptions fail `owner`."""
         return self._sockets.open(fd, mask, callback, owner)
+
+    def deadline_after(self, delay: float) -> float:
+        """`delay` seconds from now."""
+        now = self._now if ACTING <= self._state <= TELLING else self._clock()
+        try:
+            return now + delay
+        except TypeError:
+            text = f"a delay is a number, not {delay!r}"
+            raise EngineTypeError(text, c.E_MULTI_BAD_FUNCTION_ARGUMENT) from None
 
     def own_call(
         self, owner: Handle | None, when: float | None, callback: Callable[..., object], args: tuple[Any, ...]

@@ -87,7 +87,7 @@ class Handle:
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
         """As `Base.call_later`, on behalf of this handle."""
         engine = self._running()
-        return self._keep(engine.own_call(self, engine.time() + delay, callback, args))
+        return self._keep(engine.own_call(self, engine.deadline_after(delay), callback, args))
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
         """As `Base.call_at`, on behalf of this handle."""

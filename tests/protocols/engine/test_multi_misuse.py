@@ -47,6 +47,7 @@ def test_arguments_of_the_wrong_type_leave_nothing_behind(multi: Multi, host: Ho
         "None cannot be called": lambda: multi.watch(7, READ, None),  # type: ignore[arg-type]
         "5 cannot be called": lambda: multi.call_soon(5),  # type: ignore[arg-type]
         "6 cannot be called": lambda: multi.call_later(1.0, 6),  # type: ignore[arg-type]
+        "a delay is a number, not '1'": lambda: multi.call_later("1", print),  # type: ignore[arg-type]
         "7 cannot be called": lambda: multi.call_at(1.0, 7),  # type: ignore[arg-type]
         "8 cannot be called": lambda: multi.call_soon_threadsafe(8),  # type: ignore[arg-type]
         "sockfd must be an int": lambda: multi.assign("7", 1),
