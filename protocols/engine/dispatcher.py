@@ -10,7 +10,7 @@ States, of which only `_call_host`, `socket_action` and `Multi.close` write:
     IDLE      nothing runs; everything may be called
     ACTING    inside an action; no other action may begin
     TELLING   inside a socket or timer function of the host, called from an action.  Only assign, unassign, info_read,
-              get_handles, call_soon_threadsafe, wakeup and time may be called (curl `lib/api.c`); anything else raises
+              get_handles, notify_*, call_soon_threadsafe, wakeup and time may be called (curl `lib/api.c`); anything else raises
     ASKING    the same, called from outside an action
     DEAD      a host function failed.  The next action ends every handle with ABORTED_BY_CALLBACK; nothing runs until all
               handles are removed and one is added

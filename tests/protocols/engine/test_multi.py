@@ -663,6 +663,10 @@ def test_c38_c31_what_is_allowed_inside_a_host_function(
     def allowed(what: int, fd: int, data: Any) -> None:
         multi.assign(fd, "x")
         multi.unassign(fd)
+        multi.notify_enable(multi.M_NOTIFY_INFO_READ)
+        multi.notify_disable(multi.M_NOTIFY_INFO_READ)
+        assert handle in multi
+        assert not multi.closed
         seen.append((multi.info_read(), multi.get_handles(), multi.time()))
         multi.call_soon_threadsafe(seen.append, "posted")
         multi.wakeup()
