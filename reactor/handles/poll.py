@@ -5,7 +5,8 @@ dead, so the next error of, say, a UDP socket would go unseen.  asyncio proper k
 and writers are told through their callbacks (fetch the error from the descriptor), and polling is resumed.
 
 uvloop says nothing when it drops a callback that way; but nobody else holds the object it was given, so its death is
-the notice, at no cost for the wake-ups in between.
+the notice, at no cost for the wake-ups in between.  That object is a bound method whose "self" is READ or WRITE: it can be
+referred to weakly, and is called with fewer steps than a `partial` (5 % of an echo round trip).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
-from functools import partial
+from types import MethodType
 from typing import Any
 
 from ..errors import ReactorBusy
@@ -95,7 +96,7 @@ class Poll:
         had = self._reader is not None
         self._reader = None
         if wanted:
-            call = partial(callback, self._read)
+            call = MethodType(callback, self._read)
             self._loop.add_reader(self.fd, call)
             self._reader = weakref.ref(call, self._on_lost)
         elif had:
@@ -105,7 +106,7 @@ class Poll:
         had = self._writer is not None
         self._writer = None
         if wanted:
-            call = partial(callback, self._write)
+            call = MethodType(callback, self._write)
             self._loop.add_writer(self.fd, call)
             self._writer = weakref.ref(call, self._on_lost)
         elif had:
