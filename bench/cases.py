@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from .accept_servers import SERVERS as ACCEPTORS
 from .adding import prepare_add
 from .bare import BARE
 from .echo import CONNECTIONS, MESSAGE, prepare_echo
@@ -14,6 +15,7 @@ from .figures import Figures
 from .full_check import CONTENDERS as CHECKERS
 from .full_check import prepare_check
 from .idle import prepare_idle
+from .listener_accept import CPU, RATE, TITLES, prepare_accept
 from .multi_events import CONTENDERS as ENGINES
 from .multi_events import prepare_multi
 from .options import Options, format_size
@@ -81,6 +83,10 @@ def _title_of_add(options: Options) -> str:
     return f"adding {options.torrents:,} paused torrents of {PIECES_OF_ADDED:,} pieces"
 
 
+def _title_of_accept(options: Options) -> str:
+    return TITLES["queued"].format(f"{options.connections // 5:,}")
+
+
 def _title_of_idle(options: Options) -> str:
     return f"{options.connections:,} idle connections and one that talks"
 
@@ -144,7 +150,7 @@ _LOOPS: Final = (
         ("µs an event", "engine's µs", "µs a stray event"),
         prepare_multi,
     ),
-    # The listener's case, `accept`, belongs here: listener_accept.py.
+    Case("accept", _title_of_accept, tuple(ACCEPTORS), "uvloop", (RATE, CPU), prepare_accept),
 )
 
 CASES: Final = {case.name: case for case in (*_DOWNLOADS, *_LOOPS)}

@@ -6,14 +6,14 @@ memory is not counted: it is the same for all.
 
 from __future__ import annotations
 
-import resource
 import socket
 import struct
 import time
 from collections.abc import Callable
 from typing import Final
 
-from .children import BenchFailure, Children
+from .children import Children
+from .ends import allow_descriptors
 from .figures import Figures
 from .options import KIB, Options
 from .roles import Order, Parent, Role
@@ -29,11 +29,7 @@ RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 def prepare_idle(options: Options) -> Callable[[str], Figures]:
     """The result measures one round of a contender.  BenchFailure where so many descriptors are not to be had."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard != resource.RLIM_INFINITY and hard < options.connections + SPARE:
-        raise BenchFailure(f"{options.connections} connections, but at most {hard} descriptors (ulimit -Hn)")
-    # Children inherit the limit.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_descriptors(options.connections + SPARE)
 
     def measure(contender: str) -> Figures:
         with Children(options.timeout) as children:

@@ -18,6 +18,7 @@ import argparse
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import cycle
@@ -28,6 +29,7 @@ from .accept_servers import SERVERS
 from .children import BenchFailure
 from .ends import TIMEOUT, End, allow_descriptors
 from .figures import Figures, Result
+from .options import Options
 from .table import format_table
 
 QUEUE: Final = 4096
@@ -74,6 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
             result.failure, status = str(error), 1
         print(format_table(result), flush=True)
     return status
+
+
+def prepare_accept(options: Options) -> Callable[[str], Figures]:
+    """The case `accept` of `make bench`: `queued`, one round of a contender at a time."""
+    count = min(options.connections // 5, _longest_queue())
+    allow_descriptors(count + SPARE)
+    return lambda contender: measure(contender, "queued", count, 5)
 
 
 def measure(contender: str, case: str, count: int, num_batches: int) -> Figures:

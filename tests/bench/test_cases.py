@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-BASELINES = {"echo": "uvloop", "timers": "uvloop", "idle": "uvloop", "multi": "pycurl"}
+BASELINES = {"echo": "uvloop", "timers": "uvloop", "idle": "uvloop", "accept": "uvloop", "multi": "pycurl"}
 
 
 @pytest.mark.slow
