@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _SOURCES = {
-    "reactor": ("EventFlags", "Reactor", "RunMode"),
-    "reactor.adapters": ("drive", "drive_asyncio", "drive_selectors"),
+    "reactor": ("EventFlags", "Reactor", "RunMode", "SteppedLoop"),
+    "reactor.adapters": (
+        "drive",
+        "drive_asyncio",
+        "drive_gevent",
+        "drive_glib",
+        "drive_pyuv",
+        "drive_qt",
+        "drive_selectors",
+        "drive_trio",
+        "embed",
+    ),
     "listener": ("Listener", "ListenerFlag"),
     "protocols.engine": ("Handle", "Multi"),
     "session": (
@@ -43,9 +53,16 @@ if TYPE_CHECKING:
     from .reactor import EventFlags as EventFlags
     from .reactor import Reactor as Reactor
     from .reactor import RunMode as RunMode
+    from .reactor import SteppedLoop as SteppedLoop
     from .reactor.adapters import drive as drive
     from .reactor.adapters import drive_asyncio as drive_asyncio
+    from .reactor.adapters import drive_gevent as drive_gevent
+    from .reactor.adapters import drive_glib as drive_glib
+    from .reactor.adapters import drive_pyuv as drive_pyuv
+    from .reactor.adapters import drive_qt as drive_qt
     from .reactor.adapters import drive_selectors as drive_selectors
+    from .reactor.adapters import drive_trio as drive_trio
+    from .reactor.adapters import embed as embed
     from .session import AddTorrentParams as AddTorrentParams
     from .session import Alert as Alert
     from .session import AlertCategory as AlertCategory

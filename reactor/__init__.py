@@ -12,12 +12,19 @@ from .drive import drive
 
 if TYPE_CHECKING:
     from .adapters.asyncio import drive_asyncio
+    from .adapters.embed import embed
+    from .adapters.gevent import drive_gevent
+    from .adapters.glib import drive_glib
+    from .adapters.pyuv import drive_pyuv
+    from .adapters.qt import drive_qt
     from .adapters.selectors import drive_selectors
+    from .adapters.trio import drive_trio
     from .errors import ReactorBusy, ReactorClosed, ReactorError, ReactorUsageError
     from .event import Event
     from .flags import READ, WRITE, EventFlags, RunMode
     from .loop import Reactor
     from .net import SystemPlatform
+    from .stepped import SteppedLoop
     from .threadpool import ThreadPool
 
 __all__ = [
@@ -31,20 +38,34 @@ __all__ = [
     "ReactorError",
     "ReactorUsageError",
     "RunMode",
+    "SteppedLoop",
     "SystemPlatform",
     "ThreadPool",
     "drive",
     "drive_asyncio",
+    "drive_gevent",
+    "drive_glib",
+    "drive_pyuv",
+    "drive_qt",
     "drive_selectors",
+    "drive_trio",
+    "embed",
 ]
 
 _HOMES = {
     "Event": ".event",
     "Reactor": ".loop",
+    "SteppedLoop": ".stepped",
     "SystemPlatform": ".net",
     "ThreadPool": ".threadpool",
     "drive_asyncio": ".adapters.asyncio",
+    "drive_gevent": ".adapters.gevent",
+    "drive_glib": ".adapters.glib",
+    "drive_pyuv": ".adapters.pyuv",
+    "drive_qt": ".adapters.qt",
     "drive_selectors": ".adapters.selectors",
+    "drive_trio": ".adapters.trio",
+    "embed": ".adapters.embed",
     **dict.fromkeys(("READ", "WRITE", "EventFlags", "RunMode"), ".flags"),
     **dict.fromkeys(("ReactorBusy", "ReactorClosed", "ReactorError", "ReactorUsageError"), ".errors"),
 }

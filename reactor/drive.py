@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .numbers import M_SOCKETFUNCTION, M_TIMERFUNCTION, POLL_REMOVE, SOCKET_TIMEOUT
 from .ports import Loop, Timer, Watch
 
 __all__ = ["ReactorDriver", "drive"]
@@ -23,8 +24,8 @@ class ReactorDriver:
         self._reactor = reactor
         self._watches: dict[int, Watch] = {}
         self._timer: Timer | None = None
-        multi.setopt(multi.M_SOCKETFUNCTION, self._on_socket)
-        multi.setopt(multi.M_TIMERFUNCTION, self._on_timer)
+        multi.setopt(M_SOCKETFUNCTION, self._on_socket)
+        multi.setopt(M_TIMERFUNCTION, self._on_timer)
         self._on_timer(0)  # the first action announces what the engine already has
 
     def close(self) -> None:
@@ -32,15 +33,15 @@ class ReactorDriver:
         if (multi := self.multi) is None:
             return
         self.multi = None
-        multi.setopt(multi.M_SOCKETFUNCTION, None)
-        multi.setopt(multi.M_TIMERFUNCTION, None)
+        multi.setopt(M_SOCKETFUNCTION, None)
+        multi.setopt(M_TIMERFUNCTION, None)
         self._on_timer(-1)
         while self._watches:
             self._watches.popitem()[1].close()
 
     def _on_socket(self, what: int, fd: int, multi: Any, data: object) -> None:
         mask = what << 1  # POLL_IN 1, POLL_OUT 2 → READ 2, WRITE 4
-        if what == multi.POLL_REMOVE:
+        if what == POLL_REMOVE:
             if (watch := self._watches.pop(fd, None)) is not None:
                 watch.close()
         elif fd in self._watches:
@@ -67,7 +68,7 @@ class ReactorDriver:
 
     def _on_timeout(self) -> None:
         self._timer = None
-        self.multi.socket_action(self.multi.SOCKET_TIMEOUT, 0)
+        self.multi.socket_action(SOCKET_TIMEOUT, 0)
         if self.on_messages is not None:
             self.on_messages()
 

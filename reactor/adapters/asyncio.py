@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ReactorUsageError
 from ..handles.poll import Poll
+from ..numbers import CSELECT_IN, CSELECT_OUT, M_SOCKETFUNCTION, M_TIMERFUNCTION, POLL_REMOVE, SOCKET_TIMEOUT
 
 __all__ = ["AsyncioDriver", "drive_asyncio"]
 
@@ -24,8 +25,8 @@ class AsyncioDriver:
         self._polls: dict[int, Poll] = {}
         self._timer: asyncio.Handle | None = None
         self._socket_action = multi.socket_action
-        multi.setopt(multi.M_SOCKETFUNCTION, self._on_socket)
-        multi.setopt(multi.M_TIMERFUNCTION, self._on_timer)
+        multi.setopt(M_SOCKETFUNCTION, self._on_socket)
+        multi.setopt(M_TIMERFUNCTION, self._on_timer)
         self._on_timer(0)  # the first action announces what the engine already has
 
     def close(self) -> None:
@@ -33,21 +34,21 @@ class AsyncioDriver:
         if (multi := self.multi) is None:
             return
         self.multi = None
-        multi.setopt(multi.M_SOCKETFUNCTION, None)
-        multi.setopt(multi.M_TIMERFUNCTION, None)
+        multi.setopt(M_SOCKETFUNCTION, None)
+        multi.setopt(M_TIMERFUNCTION, None)
         self._on_timer(-1)
         while self._polls:
             self._polls.popitem()[1].close()
 
     def _on_socket(self, what: int, fd: int, multi: Any, data: object) -> None:
         mask = what << 1  # POLL_IN 1, POLL_OUT 2 → READ 2, WRITE 4
-        if what == multi.POLL_REMOVE:
+        if what == POLL_REMOVE:
             if (poll := self._polls.pop(fd, None)) is not None:
                 poll.close()
         elif fd in self._polls:
             self._polls[fd].modify(mask)
         else:
-            poll = Poll(self._loop, fd, read=multi.CSELECT_IN, write=multi.CSELECT_OUT)
+            poll = Poll(self._loop, fd, read=CSELECT_IN, write=CSELECT_OUT)
             poll.start(mask, partial(self._act, fd))
             self._polls[fd] = poll
 
@@ -60,7 +61,7 @@ class AsyncioDriver:
 
     def _on_timeout(self) -> None:
         self._timer = None
-        self._act(self.multi.SOCKET_TIMEOUT, 0)
+        self._act(SOCKET_TIMEOUT, 0)
 
     def _act(self, fd: int, events: int) -> None:
         self._socket_action(fd, events)

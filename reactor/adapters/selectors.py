@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..numbers import M_SOCKETFUNCTION, M_TIMERFUNCTION, POLL_REMOVE, SOCKET_TIMEOUT
+
 __all__ = ["SelectorsDriver", "drive_selectors"]
 
 
@@ -23,8 +25,8 @@ class SelectorsDriver:
         self._is_own = selector is None
         self._fds: dict[int, object] = {}
         self._deadline: float | None = time.monotonic()  # the first action announces what the engine has
-        multi.setopt(multi.M_SOCKETFUNCTION, self._on_socket)
-        multi.setopt(multi.M_TIMERFUNCTION, self._on_timer)
+        multi.setopt(M_SOCKETFUNCTION, self._on_socket)
+        multi.setopt(M_TIMERFUNCTION, self._on_timer)
 
     def run(self, until: Callable[[], object] | None = None) -> None:
         """Loop until `until()` is true, by default until no handle is running."""
@@ -42,22 +44,22 @@ class SelectorsDriver:
                 self._act(key.fd, events)  # EVENT_READ 1, EVENT_WRITE 2 are CSELECT_IN, CSELECT_OUT
         if self._deadline is not None and self._deadline <= time.monotonic():
             self._deadline = None
-            self._act(self.multi.SOCKET_TIMEOUT, 0)
+            self._act(SOCKET_TIMEOUT, 0)
 
     def close(self) -> None:
         """Let go of engine and selector; both live on.  Before the engine is closed; repeatable."""
         if (multi := self.multi) is None:
             return
         self.multi = self._deadline = None
-        multi.setopt(multi.M_SOCKETFUNCTION, None)
-        multi.setopt(multi.M_TIMERFUNCTION, None)
+        multi.setopt(M_SOCKETFUNCTION, None)
+        multi.setopt(M_TIMERFUNCTION, None)
         while self._fds:
             self._selector.unregister(self._fds.popitem()[0])
         if self._is_own:
             self._selector.close()
 
     def _on_socket(self, what: int, fd: int, multi: Any, data: object) -> None:
-        if what == multi.POLL_REMOVE:
+        if what == POLL_REMOVE:
             if self._fds.pop(fd, None) is not None:
                 self._selector.unregister(fd)
         elif fd in self._fds:  # POLL_IN 1, POLL_OUT 2 are EVENT_READ, EVENT_WRITE

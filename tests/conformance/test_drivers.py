@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
-import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from evtorrent.protocols.engine import Handle, Multi
 from evtorrent.reactor import READ, WRITE
 from support.driver_hosts import HOSTS, ScriptedMulti
+from support.http_server import HttpServer
 
 pytestmark = pytest.mark.usefixtures("no_fd_survives")
+
+STORM = 1000
+"""Descriptors that are ready at once."""
 
 
 @pytest.fixture(params=HOSTS)
@@ -24,17 +29,15 @@ def host(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def multi() -> Iterator[Multi]:
-    multi = Multi()
+def multi(host: Any) -> Iterator[Multi]:
+    multi = host.multi()
     yield multi
     multi.close()
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
+def pair(host: Any) -> Iterator[tuple[Any, Any]]:
+    left, right = host.socketpair()
     yield left, right
     left.close()
     right.close()
@@ -81,7 +84,7 @@ def test_interest_is_changed_and_withdrawn(host: Any, multi: Multi, pair: Any) -
 
 def test_reused_number_belongs_to_its_new_watch(host: Any, multi: Multi, pair: Any) -> None:
     driver = host.drive(multi)
-    old, old_peer = socket.socketpair()
+    old, old_peer = host.socketpair()
     seen: list[str] = []
     number = old.fileno()
 
@@ -89,12 +92,12 @@ def test_reused_number_belongs_to_its_new_watch(host: Any, multi: Multi, pair: A
         seen.append("old")
         first.close()
         old.close()
-        new, new_peer = socket.socketpair()
+        new, new_peer = host.socketpair()
         sockets.extend((new, new_peer))
         second.append(multi.watch(new.fileno(), READ, lambda ready: seen.append(f"new {new.recv(9)!r}")))
         new_peer.send(b"x")
 
-    sockets: list[socket.socket] = [old_peer]
+    sockets: list[Any] = [old_peer]
     second: list[Any] = []
     first = multi.watch(number, READ, replace)
     old_peer.send(b"go")
@@ -110,9 +113,9 @@ def test_reused_number_belongs_to_its_new_watch(host: Any, multi: Multi, pair: A
 def test_timers_fire_in_order_and_not_early(host: Any, multi: Multi) -> None:
     fired: list[tuple[str, float]] = []
     driver = host.drive(multi)
-    start = time.monotonic()
+    start = host.time()
     for name, delay in (("late", 0.02), ("early", 0.005), ("soon", 0.0)):
-        multi.call_later(delay, lambda name=name: fired.append((name, time.monotonic() - start)))
+        multi.call_later(delay, lambda name=name: fired.append((name, host.time() - start)))
     host.run_until(lambda: len(fired) == 3)
     assert [name for name, _ in fired] == ["soon", "early", "late"]
     assert fired[1][1] >= 0.005 - 1e-5
@@ -135,6 +138,7 @@ def test_other_thread_wakes_the_loop(host: Any, multi: Multi) -> None:
 
 def test_errors_of_a_datagram_socket_are_told_every_time(host: Any, multi: Multi) -> None:
     """uvloop-poll-dies-after-error: the second refused datagram went unseen."""
+    needs_system_sockets(host)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
@@ -164,6 +168,7 @@ def test_errors_of_a_datagram_socket_are_told_every_time(host: Any, multi: Multi
 
 
 def test_refused_connection_is_told_as_ready(host: Any, multi: Multi) -> None:
+    needs_system_sockets(host)
     with socket.socket() as free, socket.socket() as sock:
         free.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         sock.setblocking(False)
@@ -273,6 +278,178 @@ def test_timer_of_zero_does_not_act_from_inside_the_call(host: Any) -> None:
     driver.close()
 
 
+@pytest.mark.parametrize("days", [20, 25, 50, 3650])
+def test_deadline_of_days_neither_overflows_nor_comes_early(host: Any, days: int) -> None:
+    """Milliseconds in 31 or 32 bits end after 24.8 and 49.7 days."""
+    multi = ScriptedMulti()
+    driver = host.drive(multi)
+    host.run_until(lambda: multi.actions)
+    multi.tell_timer(days * 24 * 3600 * 1000)
+    wait_a_little(host)
+    assert len(multi.actions) == 1
+    multi.tell_timer(1)
+    host.run_until(lambda: len(multi.actions) == 2)
+    driver.close()
+
+
+def test_calls_of_an_engine_days_ahead_do_not_hold_up_the_near_ones(host: Any, multi: Multi) -> None:
+    fired: list[str] = []
+    driver = host.drive(multi)
+    far = multi.call_later(40 * 24 * 3600.0, fired.append, "far")
+    host.run_until(lambda: True)
+    multi.call_later(0.002, fired.append, "near")
+    host.run_until(lambda: fired)
+    wait_a_little(host)
+    assert fired == ["near"]
+    far.cancel()
+    driver.close()
+
+
+def test_storm_of_a_thousand_descriptors(host: Any, multi: Multi) -> None:
+    """All ready at once, each heard, each withdrawn from its own callback and closed at once."""
+    pairs = [host.socketpair() for _ in range(STORM // 2)]
+    heard: list[int] = []
+    watches: dict[int, Any] = {}
+
+    def hear(sock: Any, ready: int) -> None:
+        number = sock.fileno()
+        heard.append(number)
+        watches.pop(number).close()
+        sock.close()
+
+    driver = host.drive(multi)
+    sockets = [sock for pair in pairs for sock in pair]
+    for sock in sockets:
+        sock.send(b"x")
+        watches[sock.fileno()] = multi.watch(sock.fileno(), READ, partial(hear, sock))
+    numbers = sorted(watches)
+    host.run_until(lambda: not watches)
+    assert sorted(heard) == numbers
+    assert host.errors == []
+    driver.close()
+
+
+def test_watch_withdrawn_by_another_of_the_same_batch_is_not_called(host: Any, multi: Multi) -> None:
+    """Both are ready; whichever is first closes the other and its descriptor."""
+    (first, first_peer), (second, second_peer) = host.socketpair(), host.socketpair()
+    called: list[Any] = []
+    watches: dict[Any, Any] = {}
+
+    def close_the_other(mine: Any, ready: int) -> None:
+        called.append(mine)
+        other = second if mine is first else first
+        watches[other].close()
+        other.close()
+        mine.recv(10)
+
+    driver = host.drive(multi)
+    for sock, peer in ((first, first_peer), (second, second_peer)):
+        peer.send(b"x")
+        watches[sock] = multi.watch(sock.fileno(), READ, partial(close_the_other, sock))
+    host.run_until(lambda: called)
+    fence(host, multi)
+    assert len(called) == 1
+    assert host.errors == []
+    for watch in watches.values():
+        watch.close()
+    driver.close()
+    for sock in (first, first_peer, second, second_peer):
+        sock.close()
+
+
+def test_driver_closed_from_inside_an_action_acts_no_more(host: Any, pair: Any) -> None:
+    multi = ScriptedMulti()
+    driver = host.drive(multi)
+    host.run_until(lambda: multi.actions)
+    for sock in pair:
+        multi.tell_socket(multi.POLL_OUT, sock.fileno())
+    multi.tell_timer(1)
+    multi.on_action = lambda fd, events: driver.close()
+    host.run_until(lambda: len(multi.actions) == 2)
+    wait_a_little(host)
+    assert len(multi.actions) == 2
+    assert set(multi.options.values()) == {None}
+    assert host.errors == []
+
+
+def test_driver_closed_from_its_message_callback(host: Any, multi: Multi) -> None:
+    driver = host.drive(multi)
+    driver.on_messages = driver.close
+    fired: list[str] = []
+    multi.call_later(0.002, fired.append, "late")
+    host.run_until(lambda: driver.multi is None)
+    wait_a_little(host)
+    assert fired == []
+    assert host.errors == []
+    driver = host.drive(multi)
+    host.run_until(lambda: fired)
+    driver.close()
+
+
+def test_failing_message_callback_goes_to_the_loops_own_error_path(host: Any, multi: Multi) -> None:
+    def fail() -> None:
+        raise LookupError("the host's own")
+
+    driver = host.drive(multi)
+    host.run_until(lambda: True)
+    driver.on_messages = fail
+    multi.call_later(0.001, lambda: None)
+    host.run_until(lambda: host.errors)
+    driver.on_messages = None
+    fence(host, multi)
+    assert {type(error) for error in host.errors} == {LookupError}
+    driver.close()
+
+
+def test_failing_watch_of_an_engine_ends_nothing_else(host: Any, multi: Multi, pair: Any) -> None:
+    left, right = pair
+    reported: list[BaseException] = []
+    seen: list[bytes] = []
+    multi.on_error = lambda context, error: reported.append(error)
+
+    def fail_once(ready: int) -> None:
+        seen.append(left.recv(10))
+        if len(seen) == 1:
+            raise LookupError("once")
+
+    driver = host.drive(multi)
+    watch = multi.watch(left.fileno(), READ, fail_once)
+    right.send(b"one")
+    host.run_until(lambda: reported)
+    right.send(b"two")
+    host.run_until(lambda: len(seen) == 2)
+    assert (seen, host.errors) == ([b"one", b"two"], [])
+    watch.close()
+    driver.close()
+
+
+def test_curls_own_engine_is_driven_by_the_same_driver(host: Any) -> None:
+    """The shape is pycurl's: a transfer of libcurl runs on every one of these loops."""
+    needs_system_sockets(host)
+    pycurl = pytest.importorskip("pycurl")
+    body = bytes(range(256)) * 800
+    with HttpServer(body) as server:
+        curl_multi, easy, received = pycurl.CurlMulti(), pycurl.Curl(), io.BytesIO()
+        easy.setopt(pycurl.URL, server.url)
+        easy.setopt(pycurl.WRITEDATA, received)
+        ended: list[Any] = []
+
+        def drain() -> None:
+            _, succeeded, failed = curl_multi.info_read()
+            ended.extend([*succeeded, *failed])
+
+        driver = host.drive(curl_multi)
+        driver.on_messages = drain
+        curl_multi.add_handle(easy)
+        host.run_until(lambda: ended)
+        assert ended == [easy]
+        assert received.getvalue() == body
+        curl_multi.remove_handle(easy)
+        driver.close()
+        curl_multi.close()
+        easy.close()
+
+
 def fence(host: Any, multi: Multi) -> None:
     """Everything asked of the engine before this has reached the loop and been polled since."""
     passed: list[bool] = []
@@ -281,5 +458,10 @@ def fence(host: Any, multi: Multi) -> None:
 
 
 def wait_a_little(host: Any) -> None:
-    end = time.monotonic() + 0.005
-    host.run_until(lambda: time.monotonic() > end)
+    end = host.time() + 0.005
+    host.run_until(lambda: host.time() > end)
+
+
+def needs_system_sockets(host: Any) -> None:
+    if not host.has_system_sockets:
+        pytest.skip("about sockets of the system")

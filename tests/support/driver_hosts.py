@@ -12,13 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import uvloop
-from evtorrent.reactor import Reactor, drive, drive_asyncio, drive_selectors
+from evtorrent.reactor import Reactor, SteppedLoop, drive, drive_asyncio, drive_selectors, embed
+
+from .fake_glib import FakeGlib
+from .fake_pyuv import FakePyuv
+from .foreign_hosts import GeventHost, GlibHost, PyuvHost, QtHost, TrioHost
+from .loop_host import GIVE_UP_AFTER, Host
 
 # libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
 uvloop.new_event_loop().close()
-
-GIVE_UP_AFTER = 10.0
-"""Seconds after which a condition that never comes true fails its test instead of hanging it."""
 
 
 class ScriptedMulti:
@@ -54,11 +56,11 @@ class ScriptedMulti:
         return [events for acted, events in self.actions if acted == fd]
 
 
-class ReactorHost:
+class ReactorHost(Host):
     """`drive` on a `Reactor`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.errors: list[BaseException] = []
+        super().__init__()
         self.reactor = Reactor(loop=loop)
         self.reactor.on_error = lambda context, error: self.errors.append(error)
 
@@ -84,11 +86,11 @@ class ReactorHost:
         self.reactor.close()
 
 
-class AsyncioHost:
+class AsyncioHost(Host):
     """`drive_asyncio` on a loop of asyncio's kind."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.errors: list[BaseException] = []
+        super().__init__()
         self.loop = loop
         loop.set_exception_handler(lambda loop, context: self.errors.append(context["exception"]))
 
@@ -108,29 +110,49 @@ class AsyncioHost:
         self.loop.close()
 
 
-class SelectorsHost:
+class SelectorsHost(Host):
     """`drive_selectors`, whose errors leave the loop; kept as the others keep them."""
 
     def __init__(self) -> None:
-        self.errors: list[BaseException] = []
-        self._drivers: list[Any] = []
+        super().__init__()
+        self._driver: Any = None
 
     def drive(self, multi: Any) -> Any:
-        driver = drive_selectors(multi)
-        self._drivers = [driver]
-        return driver
+        self._driver = drive_selectors(multi)
+        return self._driver
 
     def run_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + GIVE_UP_AFTER
         while not condition() and time.monotonic() < deadline:
             try:
-                self._drivers[0].run_once(0.001)
+                if self._driver.multi is not None:
+                    self._driver.run_once(0.001)
             except Exception as exc:
                 self.errors.append(exc)
         assert condition(), "it never came true"
 
+
+class EmbeddedHost(Host):
+    """Our reactor inside another loop: `drive` on a `Reactor` that is itself driven by that loop's driver."""
+
+    def __init__(self, outer: Host) -> None:
+        super().__init__()
+        self.outer = outer
+        self.reactor = Reactor(loop=SteppedLoop())
+        self.reactor.on_error = lambda context, error: self.errors.append(error)
+        self._outer_driver = outer.drive(embed(self.reactor))
+
+    def drive(self, multi: Any) -> Any:
+        return drive(multi, self.reactor)
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        self.outer.run_until(condition)
+
     def close(self) -> None:
-        pass
+        self._outer_driver.close()
+        self.reactor.close()
+        self.outer.close()
+        assert self.outer.errors == []
 
 
 HOSTS: dict[str, Callable[[], Any]] = {
@@ -139,5 +161,15 @@ HOSTS: dict[str, Callable[[], Any]] = {
     "asyncio": lambda: AsyncioHost(asyncio.SelectorEventLoop()),
     "uvloop": lambda: AsyncioHost(uvloop.new_event_loop()),
     "selectors": SelectorsHost,
+    "trio": TrioHost,
+    "gevent": GeventHost,
+    "qt": QtHost,
+    "glib": GlibHost,
+    "glib-shape": lambda: GlibHost(FakeGlib()),
+    "pyuv-shape": lambda: PyuvHost(FakePyuv()),
+    "reactor-in-selectors": lambda: EmbeddedHost(SelectorsHost()),
+    "reactor-in-asyncio": lambda: EmbeddedHost(AsyncioHost(asyncio.SelectorEventLoop())),
+    "reactor-in-uvloop": lambda: EmbeddedHost(AsyncioHost(uvloop.new_event_loop())),
+    "reactor-in-trio": lambda: EmbeddedHost(TrioHost()),
 }
-"""Add a loop here and every test of the kit runs on it."""
+"""Add a loop here and every test of the kit runs on it.  A host whose library is missing skips its tests visibly."""
