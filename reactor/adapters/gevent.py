@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..numbers import M_SOCKETFUNCTION, M_TIMERFUNCTION, POLL_INOUT, POLL_REMOVE, SOCKET_TIMEOUT
+from ..numbers import CSELECT_ERR, M_SOCKETFUNCTION, M_TIMERFUNCTION, POLL_INOUT, POLL_REMOVE, SOCKET_TIMEOUT
 
 __all__ = ["GeventDriver", "drive_gevent"]
 
@@ -67,7 +67,11 @@ class GeventDriver:
 
     def _on_ready(self, events: int, fd: int, watcher: Any) -> None:
         if self._watchers.get(fd) is watcher:
-            self._act(fd, events & POLL_INOUT)  # READ, WRITE are CSELECT_IN, CSELECT_OUT
+            self._act(
+                fd, events & POLL_INOUT if events > 0 else CSELECT_ERR
+            )  # READ, WRITE are CSELECT_IN, OUT
+            if events < 0 and self._watchers.get(fd) is watcher:  # gevent on libuv: an error ends its polling
+                self._on_socket(watcher.events, fd, self.multi, None)
 
     def _act(self, fd: int, events: int) -> None:
         try:

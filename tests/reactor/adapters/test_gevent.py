@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -28,6 +29,36 @@ driver.close(); multi.close(); left.close(); right.close()
 print("heard")
 """
 
+ON_LIBUV = """
+import gevent, socket
+from evtorrent import Multi, drive_gevent
+from evtorrent.reactor import READ
+assert "libuv" in type(gevent.get_hub().loop).__module__
+multi, refused = Multi(), []
+driver = drive_gevent(multi)
+free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+free.bind(("127.0.0.1", 0))
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.connect(free.getsockname())
+sock.setblocking(False)
+free.close()
+def take(ready):
+    try:
+        sock.recv(10)
+    except BlockingIOError:
+        pass
+    except ConnectionRefusedError:
+        refused.append(1)
+multi.watch(sock.fileno(), READ, take)
+with gevent.Timeout(10):
+    for count in 1, 2, 3:
+        sock.send(b"anybody?")
+        while len(refused) < count:
+            gevent.sleep(0.001)
+driver.close(); multi.close(); sock.close()
+print("heard")
+"""
+
 
 def test_thread_of_the_caller_lends_its_hub() -> None:
     multi = ScriptedMulti()
@@ -49,8 +80,17 @@ def test_greenlet_waits_for_what_the_engine_tells() -> None:
 
 
 @pytest.mark.slow
-def test_program_that_is_monkey_patched(tmp_path: Any) -> None:
+@pytest.mark.parametrize(
+    ("program", "loop"), [(PATCHED, "libev-cext"), (ON_LIBUV, "libuv-cffi")], ids=["patched", "libuv"]
+)
+def test_program_of_its_own(program: str, loop: str, tmp_path: Any) -> None:
+    """Monkey patched; and on libuv, whose polls end with the first error."""
     done = subprocess.run(
-        [sys.executable, "-c", PATCHED], capture_output=True, text=True, timeout=60, cwd=tmp_path
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "GEVENT_LOOP": loop},
     )
     assert (done.stdout.strip(), done.returncode) == ("heard", 0), done.stderr

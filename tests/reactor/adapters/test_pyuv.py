@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ from support.driver_hosts import ScriptedMulti
 from support.fake_pyuv import FakePyuv
 from support.foreign_hosts import PyuvHost
 from support.http_server import HttpServer
+from support.old_python import python_of_pyuv
 from support.sources import ROOT
 
 ADAPTER = ROOT / "reactor" / "adapters" / "pyuv.py"
-OLD_PYTHONS = ("python3.9", "python3.8", "python3.7")
-"""Looked for on PATH when EVTORRENT_PYUV_PYTHON names none."""
-
 PROGRAM = """
 import hashlib, importlib.util, io, sys, threading
 import pycurl, pyuv
@@ -59,24 +55,12 @@ print("handles left:", len(loop.handles))
 """
 
 
-@pytest.fixture
-def old_python() -> str:
-    """An interpreter that has pyuv and pycurl, or a visible skip."""
-    named = os.environ.get("EVTORRENT_PYUV_PYTHON")
-    found = [named] if named else [path for name in OLD_PYTHONS if (path := shutil.which(name))]
-    for path in found:
-        ask = [path, "-c", "import pyuv, pycurl"]
-        if subprocess.run(ask, capture_output=True, timeout=60).returncode == 0:
-            return path
-    pytest.skip("no old Python with pyuv and pycurl: name one in EVTORRENT_PYUV_PYTHON")
-
-
 @pytest.mark.slow
-def test_pyuv_itself_drives_libcurl(old_python: str, tmp_path: Path) -> None:
+def test_pyuv_itself_drives_libcurl(tmp_path: Path) -> None:
     """The file stands alone: it is loaded by its path, by a Python that cannot import this package."""
     with HttpServer(bytes(range(256)) * 4096) as server:
         done = subprocess.run(
-            [old_python, "-c", PROGRAM, str(ADAPTER), server.url, "3"],
+            [python_of_pyuv(), "-c", PROGRAM, str(ADAPTER), server.url, "3"],
             capture_output=True,
             text=True,
             timeout=60,
