@@ -61,17 +61,16 @@ class GeventDriver:
             self._timer = None
         if timeout_ms >= 0:  # never from inside this call, not even 0
             self._timer = self._hub.loop.timer(timeout_ms / 1000)
-            self._timer.start(
-                self._act, SOCKET_TIMEOUT, 0, update=True
-            )  # libev's clock is that of its last poll
+            # libev's clock is that of its last poll.
+            self._timer.start(self._act, SOCKET_TIMEOUT, 0, update=True)
 
     def _on_ready(self, events: int, fd: int, watcher: Any) -> None:
-        if self._watchers.get(fd) is watcher:
-            self._act(
-                fd, events & POLL_INOUT if events > 0 else CSELECT_ERR
-            )  # READ, WRITE are CSELECT_IN, OUT
-            if events < 0 and self._watchers.get(fd) is watcher:  # gevent on libuv: an error ends its polling
-                self._on_socket(watcher.events, fd, self.multi, None)
+        wanted: int = watcher.events
+        if self._watchers.get(fd) is not watcher:
+            return
+        self._act(fd, events & POLL_INOUT if events > 0 else CSELECT_ERR)  # READ, WRITE are CSELECT_IN, OUT
+        if events < 0 and watcher is self._watchers.get(fd):  # gevent on libuv: an error ends its polling
+            self._on_socket(wanted, fd, self.multi, None)
 
     def _act(self, fd: int, events: int) -> None:
         try:
