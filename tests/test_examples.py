@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +18,8 @@ TIMEOUT = 60
 NEEDS = {
     "embed_trio.py": "trio",
     "embed_gevent.py": "gevent",
-    "embed_qt.py": "PySide6",
-    "embed_glib.py": "gi",
+    "embed_qt.py": "PySide6.QtCore",
+    "embed_glib.py": "gi.repository.GLib",
     "host_loop_curl_or_multi.py": "pycurl",
 }
 """What an example imports that is no dependency of ours; without it the test skips."""
@@ -30,9 +29,8 @@ def interpreter_of(path: Path) -> str:
     """The Python an example runs under, or a visible skip."""
     if path.name == "embed_pyuv.py":
         return python_of_pyuv()
-    library = NEEDS.get(path.name)
-    if library is not None and importlib.util.find_spec(library) is None:
-        pytest.skip(f"{library} is not installed")
+    if path.name in NEEDS:
+        pytest.importorskip(NEEDS[path.name], exc_type=ImportError)
     return sys.executable
 
 
