@@ -61,7 +61,7 @@ def test_host_waits_until_the_reactor_is_empty(inner: Reactor, pair: Any) -> Non
 
     def take(ready: int) -> None:
         seen.append(left.recv(10))
-        if len(seen) == 2:
+        if b"".join(seen) == b"onetwo":
             watch.close()
 
     watch = inner.watch(left.fileno(), READ, take)
