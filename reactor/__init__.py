@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from .errors import ReactorBusy, ReactorClosed, ReactorError, ReactorUsageError
     from .event import Event
     from .flags import READ, WRITE, EventFlags, RunMode
-    from .loop import Reactor
+    from .hooks import Hook
+    from .loop import Reactor, open_reactors
     from .net import SystemPlatform
+    from .statistics import ReactorStatistics
     from .stepped import SteppedLoop
     from .threadpool import ThreadPool
 
@@ -32,10 +34,12 @@ __all__ = [
     "WRITE",
     "Event",
     "EventFlags",
+    "Hook",
     "Reactor",
     "ReactorBusy",
     "ReactorClosed",
     "ReactorError",
+    "ReactorStatistics",
     "ReactorUsageError",
     "RunMode",
     "SteppedLoop",
@@ -50,11 +54,14 @@ __all__ = [
     "drive_selectors",
     "drive_trio",
     "embed",
+    "open_reactors",
 ]
 
 _HOMES = {
     "Event": ".event",
+    "Hook": ".hooks",
     "Reactor": ".loop",
+    "ReactorStatistics": ".statistics",
     "SteppedLoop": ".stepped",
     "SystemPlatform": ".net",
     "ThreadPool": ".threadpool",
@@ -66,6 +73,7 @@ _HOMES = {
     "drive_selectors": ".adapters.selectors",
     "drive_trio": ".adapters.trio",
     "embed": ".adapters.embed",
+    "open_reactors": ".loop",
     **dict.fromkeys(("READ", "WRITE", "EventFlags", "RunMode"), ".flags"),
     **dict.fromkeys(("ReactorBusy", "ReactorClosed", "ReactorError", "ReactorUsageError"), ".errors"),
 }

@@ -8,68 +8,47 @@ uvloop runs callbacks of ready descriptors inside its poll, and its timers aroun
   became due is run.  Timers expire after the poll, so a descriptor and a deadline due together give one callback.
 * ONCE is rounds until something ran; between them the loop waits with the gate on probe, where the first thing that is
   ready ends the wait without being run.  Wake-ups of the loop itself therefore never count.
+* With hooks around the poll every mode is rounds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, SupportsIndex
 
 from .active import ActiveItem, ActiveQueues
-from .errors import ReactorBusy, ReactorClosed
+from .arguments import descriptor_of, is_integer
+from .call import Call
+from .clock import RoundClock
+from .errors import ReactorBusy, ReactorClosed, ReactorUsageError
 from .flags import RunMode
+from .fork import forget_forkable, register_forkable, sever
 from .handles.descriptor import DescriptorTable, Gate, Watch
-from .handles.signals import listen_signal, unlisten_signal
-from .handles.timer import Deadline, TimerQueue
+from .handles.signal_table import SignalTable
+from .handles.timer import TimerQueue
+from .hooks import PollHooks
+from .orders import Orders
+from .passive import PassiveEvents
+from .statistics import Gauge
 
 if TYPE_CHECKING:
     from .event import Event
 
-__all__ = ["Call", "LoopCore"]
+__all__ = ["LoopCore"]
 
 ErrorHook = Callable[[str, BaseException], object]
 
+_abandoned: list[asyncio.AbstractEventLoop] = []
+"""Loops a vanished thread was running when the process was forked: they can be neither closed nor let go of."""
 
-class Call(Deadline):
-    """One call to come, by time or as soon as possible."""
-
-    __slots__ = ("_args", "_callback", "_core")
-
-    def __init__(self, core: LoopCore, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        super().__init__()
-        self._core = core
-        self._callback: Callable[..., object] | None = callback
-        self._args = args
-
-    def cancel(self) -> None:
-        """The call will not happen.  Repeatable, and harmless after it happened."""
-        self._callback = None
-        self._args = ()
-        if self._ticket:
-            self._core.timers.disarm(self)
-            self._core.on_withdrawn()
-
-    def expire(self) -> None:
-        """For the timer queue: the moment has come."""
-        self._core.activate(self, self._core.default_priority)
-
-    def fire(self) -> None:
-        """For the active queue: make the call."""
-        callback, args = self._callback, self._args
-        if callback is not None:
-            self._callback, self._args = None, ()
-            callback(*args)
-
-    def __repr__(self) -> str:
-        state = "armed" if self.is_armed else "done" if self._callback is None else "due"
-        return f"<Call {state}>"
+_MODES = int(RunMode.ONCE | RunMode.NOWAIT | RunMode.NO_EXIT_ON_EMPTY)
 
 
 class LoopCore:
-    """The machinery of one `Reactor`.  Only the thread that runs it may touch it, except `post` and `end`."""
+    """The machinery of one `Reactor`.  Only the thread that runs it may touch it, except `orders` and `end`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, priorities: int, report: ErrorHook) -> None:
         self.loop = loop
@@ -77,89 +56,161 @@ class LoopCore:
         self.active = ActiveQueues(priorities)
         self.timers = TimerQueue(loop, self._on_timers_due)
         self.descriptors = DescriptorTable(loop, self)
-        self.num_unpolled = 0
-        """Events without a descriptor that somebody may activate."""
-        self.num_jobs = 0
+        self.orders = Orders(self)
+        self.signals = SignalTable(self.orders.post)
+        self.passive = PassiveEvents()
+        self.hooks = PollHooks(self._on_hooks_changed)
+        self.clock = RoundClock(self._before_next_poll)
+        self.jobs = Gauge()
         """Jobs on the pool whose result has not been told."""
+        self.running_event: Event | None = None
+        """Whose callback is under way."""
         self.is_ending = False
         """Nothing more is to run in the run under way."""
         self.has_stopped = False
-        """`stop` was called in this run, or the last one."""
+        """`stop` was called since the last run began."""
         self.has_exited = False
-        """`exit_later` came due in this run, or the last one."""
+        """`exit_later` came due since the last run began."""
+        self.is_closed = False
+        self.is_forked = False
+        """This is a child's copy that has no loop of its own yet."""
         self.report: ErrorHook = report
-        self._lowest = priorities - 1
-        self._signals: dict[int, list[Event]] = {}
-        self._posted: deque[Deadline] = deque()
-        self._is_posted = False
         self._is_scheduled = False
         self._is_checking = False
         self._is_turning_rounds = False
+        self._is_repolling = False
         self._has_run = False
         self._is_knocked = False
         self._is_halting = False
         self._keeps_on = False
         self._thread: int | None = None
-        self._is_closed = False
+        self._num_runs = 0
+        register_forkable(self)
 
     # -- running
 
     def run(self, mode: int) -> bool:
         """See `Reactor.run`."""
-        if self._is_closed:
-            raise ReactorClosed("the reactor is closed")
-        if self._thread is not None:
-            raise ReactorBusy("the reactor is running; run cannot be called from inside it")
-        if asyncio._get_running_loop() is not None:
-            raise ReactorBusy("another loop is running in this thread")
-        self._thread = threading.get_ident()
-        self.has_stopped = self.has_exited = False
+        if not is_integer(mode) or mode & ~_MODES:
+            raise ReactorUsageError(f"mode is made of RunMode, not {mode!r}")
+        self._begin()
         try:
+            self._keeps_on = bool(mode & RunMode.NO_EXIT_ON_EMPTY)
             if mode & (RunMode.ONCE | RunMode.NOWAIT):
-                return self._run_rounds(waits=not mode & RunMode.NOWAIT)
-            return self._run_on(keeps_on=bool(mode & RunMode.NO_EXIT_ON_EMPTY))
+                is_empty = self._run_rounds(waits=not mode & RunMode.NOWAIT)
+            else:
+                is_empty = self._run_on()
+            self._check_not_forked()
+            return is_empty
         finally:
-            self._thread = None
-            self.is_ending = self._is_turning_rounds = self._keeps_on = False
-            self.timers.ensure_alarm()
-            if self.descriptors.gate is not Gate.DIRECT:
-                self.descriptors.set_gate(Gate.OPEN)
+            with self.orders.lock:  # whoever comes later acts by itself
+                self._thread = None
+                self.is_ending = self._is_turning_rounds = self._keeps_on = self._is_repolling = False
+                self.clock.forget()
+                self.timers.ensure_alarm()
+                if self.descriptors.gate is not Gate.DIRECT:
+                    self.descriptors.set_gate(Gate.OPEN)
+                self.orders.take()
 
     def end(self) -> None:
         """End the run under way before another callback starts.  Any thread; without effect between runs."""
-        if self._thread is None:
+        if self.is_closed:
             return
-        if self.is_foreign_thread():
-            self.post(Call(self, self.end, ()))
+        if self.is_elsewhere():
+            self.orders.post(Call(self, self._end_run, (self._num_runs,)))
             return
-        self.is_ending = self.has_stopped = True
-        self.descriptors.set_gate(Gate.SHUT)
-        self._halt()
+        self.has_stopped = True
+        if self._thread is not None:
+            self.is_ending = True
+            self.descriptors.set_gate(Gate.SHUT)
+            self._halt()
 
     def exit(self) -> None:
         """End the run after what is due now."""
         self.has_exited = True
 
-    def check_idle(self) -> None:
-        """ReactorBusy while running."""
-        if self._thread is not None or self.loop.is_running():
-            raise ReactorBusy("the reactor is running")
-
-    def is_foreign_thread(self) -> bool:
-        """Another thread runs the loop now."""
-        return self._thread is not None and self._thread != threading.get_ident()
+    def repoll(self) -> None:
+        """Leave the rest of this pass for after another poll."""
+        self._is_repolling = True
 
     def close(self) -> None:
         """Withdraw everything and close the loop."""
-        self._is_closed = True
-        for events in list(self._signals.values()):
-            for event in list(events):
-                event.close()
+        self.active.clear()
+        self.is_closed = True
+        forget_forkable(self)
         self.descriptors.close()
         self.timers.clear()
-        self.active.clear()
-        self._posted.clear()
+        self.hooks.clear()
+        self.orders.close()
         self.loop.close()
+
+    # -- which thread
+
+    def check_idle(self) -> None:
+        """ReactorBusy while running."""
+        if self.is_running():
+            raise ReactorBusy("the reactor is running")
+
+    def is_running(self) -> bool:
+        """Some thread runs the loop."""
+        return self._thread is not None or self.loop.is_running()
+
+    def is_here(self) -> bool:
+        """This thread runs the loop now."""
+        if self._thread is not None:
+            return self._thread == threading.get_ident()
+        return asyncio._get_running_loop() is self.loop
+
+    def is_elsewhere(self) -> bool:
+        """Another thread runs the loop now."""
+        if self._thread is not None:
+            return self._thread != threading.get_ident()
+        return self.loop.is_running() and asyncio._get_running_loop() is not self.loop
+
+    def check_open(self) -> None:
+        """ReactorClosed."""
+        if self.is_closed:
+            raise ReactorClosed("the reactor is closed")
+
+    def check_thread(self) -> None:
+        """ReactorClosed, or ReactorUsageError when another thread runs the loop."""
+        if self.is_closed:
+            raise ReactorClosed("the reactor is closed")
+        if self._thread is not None and self._thread != threading.get_ident():
+            raise ReactorUsageError("another thread runs the reactor; use call_soon_threadsafe")
+
+    # -- fork
+
+    def on_forked(self) -> None:
+        """In the child: share nothing with the parent.  The thread that forked is the only one here."""
+        self.is_forked = True
+        sever(self.loop)
+        self.orders.mute()
+        if self._thread == threading.get_ident():
+            self.is_ending = True  # until `move`: the run must not go on in the void
+            self._halt()
+        else:  # the thread that ran it, if any, exists in the parent only
+            self._thread = None
+            self.is_ending = self._is_turning_rounds = self._keeps_on = False
+
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on with another loop; the old one is closed, after the callback under way if there is one."""
+        old, self.loop = self.loop, loop
+        self.is_forked = False
+        self.jobs.value = 0  # their threads, and so their results, are the parent's
+        self.descriptors.move(loop)
+        self.timers.move(loop)
+        self.orders.resume()
+        self._is_checking = False
+        self._is_scheduled = False
+        self._is_knocked = True
+        self.is_ending = self._thread is not None and self.has_stopped
+        if self.active and not self._is_turning_rounds:
+            self._schedule()
+        if not old.is_running():
+            old.close()
+        elif self._thread is None:
+            _abandoned.append(old)
 
     # -- what becomes due
 
@@ -172,44 +223,21 @@ class LoopCore:
             self._is_scheduled = True
             self.loop.call_soon(self._run_active)
 
-    def post(self, item: Deadline) -> None:
-        """Expire `item` on the loop; any thread."""
-        if self._is_closed:
-            raise ReactorClosed("the reactor is closed")
-        self._posted.append(item)
-        if not self._is_posted:
-            self._is_posted = True
-            try:
-                self.loop.call_soon_threadsafe(self._take_posted)
-            except RuntimeError as exc:
-                raise ReactorClosed("the reactor is closed") from exc
-
-    def insert_signal(self, event: Event) -> None:
-        """An event waits for its signal."""
-        events = self._signals.get(event.fd)
-        if events is None:
-            listen_signal(event.fd, self._on_signal)
-            events = self._signals[event.fd] = []
-        events.append(event)
-
-    def withdraw_signal(self, event: Event) -> None:
-        """It no longer does."""
-        events = self._signals[event.fd]
-        events.remove(event)
-        if not events:
-            del self._signals[event.fd]
-            unlisten_signal(event.fd, self._on_signal)
+    def check_priority(self, priority: int) -> int:
+        """ReactorUsageError when there is no such queue."""
+        if not is_integer(priority) or not 0 <= priority < self.active.priorities:
+            raise ReactorUsageError(f"priority {priority!r} of {self.active.priorities}")
+        return priority
 
     # -- what the descriptors tell
 
-    def watch(self, fd: int, mask: int, callback: Callable[[int], object]) -> Watch:
+    def watch(self, fd: SupportsIndex, mask: int, callback: Callable[[int], object]) -> Watch:
         """See `Reactor.watch`."""
-        if self._is_closed:
-            raise ReactorClosed("the reactor is closed")
-        return self.descriptors.watch(fd, mask, callback)
+        self.check_thread()
+        return self.descriptors.watch(descriptor_of(fd), mask, callback)
 
     def on_knock(self) -> None:
-        """Something is ready: a wait of ONCE is over."""
+        """Something is ready: a wait is over."""
         self._is_knocked = True
         self._halt()
 
@@ -226,53 +254,106 @@ class LoopCore:
     def has_pending(self) -> bool:
         """There is something to wait for or to run."""
         return bool(
-            self.descriptors.num_watching
-            or self.timers
-            or self.active
-            or self._posted
-            or self._signals
-            or self.num_jobs
-            or self.num_unpolled
+            self.descriptors.gauge.value
+            or self.timers.gauge.value
+            or self.active.gauge.value
+            or self.orders.queue
+            or self.signals.gauge.value
+            or self.jobs.value
+            or self.passive.gauge.value
         )
 
     # -- private
 
-    def _run_on(self, *, keeps_on: bool) -> bool:
-        self._keeps_on = keeps_on
-        self.descriptors.set_gate(Gate.DIRECT)
-        while keeps_on or self.has_pending():
-            if self.active and not self._is_scheduled:
-                self._is_scheduled = True
-                self.loop.call_soon(self._run_active)
-            self._spin()
-            if self.is_ending or self.has_exited or not self._is_knocked:
-                return False  # the last: somebody stopped the loop underneath
+    def _begin(self) -> None:
+        self.check_open()
+        self._check_not_forked()
+        with self.orders.lock:
+            if self._thread is not None:
+                raise ReactorBusy("the reactor is running; run cannot be called from inside it")
+            if asyncio._get_running_loop() is not None:
+                raise ReactorBusy("another loop is running in this thread")
+            if self.loop.is_running():
+                raise ReactorBusy("another thread runs the loop underneath")
+            self._thread = threading.get_ident()
+            self._num_runs += 1
+            self.has_stopped = self.has_exited = False
+
+    def _check_not_forked(self) -> None:
+        if self.is_forked:
+            raise ReactorUsageError(
+                "the process was forked; call reinit before the reactor runs in the child"
+            )
+
+    def _end_run(self, number: int) -> None:
+        """A stop asked for by another thread: it ends the run it was meant for and no other."""
+        if number == self._num_runs:
+            self.end()
+
+    def _is_stopped(self) -> bool:
+        return self.is_ending
+
+    def _is_over(self) -> bool:
+        return self.is_ending or self.has_exited
+
+    def _has_reason(self) -> bool:
+        return self._keeps_on or self.has_pending()
+
+    def _run_on(self) -> bool:
+        while self._has_reason():
+            if self.hooks:
+                self._is_turning_rounds = True
+                goes_on = self._turn_round(waits=True, lowest=None)
+            else:
+                goes_on = self._run_directly()
+            if not goes_on or self._is_over():
+                return False
         return True
+
+    def _run_directly(self) -> bool:
+        """False: somebody stopped the loop underneath."""
+        self._is_turning_rounds = False
+        self.descriptors.set_gate(Gate.DIRECT)
+        if self.active and not self._is_scheduled:
+            self._schedule()
+        self._spin()
+        return self._is_knocked or self.is_ending or self.has_exited
 
     def _run_rounds(self, *, waits: bool) -> bool:
         self._is_turning_rounds = True
-        while self.has_pending():
-            self._turn_round()
-            if not waits or self._has_run or self.is_ending or self.has_exited:
+        while self._has_reason():
+            if not self._turn_round(waits=waits and bool(self.hooks), lowest=self.active.priorities - 1):
                 return False
-            if not self._wait_for_knock():
+            if not waits or self._is_over() or (self._has_run and not self.active.was_cut):
+                return False
+            if not self._has_run and not self.hooks and not self._wait_for_knock():
                 return False
         return True
 
-    def _turn_round(self) -> None:
+    def _turn_round(self, *, waits: bool, lowest: int | None) -> bool:
+        """One poll and what comes of it.  False: somebody stopped the loop underneath while it waited."""
         self._has_run = False
+        if self.hooks:
+            self.hooks.run_before(self.report)
+        if waits and not self._is_over() and not self._wait_for_knock():
+            return False
+        if self._is_stopped():
+            return True
         self.descriptors.set_gate(Gate.OPEN)
         self._spin(once=True)
-        if self.is_ending:
-            return
+        if self._is_stopped():
+            return True
         self.descriptors.set_gate(Gate.SHUT)
+        if self.hooks:
+            self.hooks.run_after(self.report)
         self.timers.expire_due()
-        if self.active:
-            self.loop.call_soon(self._run_active_of_round)
+        if self.active and not self._is_stopped():
+            self.loop.call_soon(self._run_active_of_round, lowest)
             self._spin(once=True)
+        return True
 
     def _wait_for_knock(self) -> bool:
-        if self.active or not self.has_pending():
+        if self.active or not self._has_reason():
             return True
         self.timers.ensure_alarm()
         self.descriptors.set_gate(Gate.PROBE)
@@ -281,10 +362,13 @@ class LoopCore:
 
     def _spin(self, *, once: bool = False) -> None:
         """Run the loop until `_halt`, or for a single poll."""
+        loop = self.loop
         self._is_knocked = self._is_halting = False
         if once:
             self._halt()
-        self.loop.run_forever()
+        loop.run_forever()
+        if loop is not self.loop:  # `move` in a callback: what the child inherited has ended here
+            loop.close()
 
     def _halt(self) -> None:
         # uvloop queues each stop; one too many would end the next run.
@@ -292,34 +376,72 @@ class LoopCore:
             self._is_halting = True
             self.loop.stop()
 
+    def _schedule(self) -> None:
+        self._is_scheduled = True
+        self.loop.call_soon(self._run_active)
+
+    def _schedule_after_poll(self) -> None:
+        self._is_scheduled = True
+        if isinstance(self.loop, asyncio.BaseEventLoop):
+            # The stock loop queues what its poll found behind what was queued before.
+            self.loop.call_soon(self.loop.call_soon, self._run_active)
+        else:
+            self.loop.call_soon(self._run_active)
+
     def _run_active(self) -> None:
-        self._is_scheduled = False
-        if self._is_turning_rounds or not self.active:
+        active = self.active
+        if self._is_turning_rounds or not active.gauge.value:
+            self._is_scheduled = False
             return
-        lowest = self.active.most_urgent()
-        self.active.run(lowest, self._should_stop, self.report)
+        try:
+            self._run_pass(active.most_urgent())
+        finally:
+            self._is_scheduled = False
         if self.is_ending:
             return
         if self.has_exited:
             self.descriptors.set_gate(Gate.SHUT)
             self._halt()
-        elif self.active:
-            if not self._is_scheduled:
-                self._is_scheduled = True
-                self.loop.call_soon(self._run_active)
+        elif active.gauge.value:
+            self._schedule_after_poll()
         else:
             self.on_withdrawn()
 
-    def _run_active_of_round(self) -> None:
-        """Every priority; an exit lets its own and more urgent ones finish."""
+    def _run_active_of_round(self, lowest: int | None) -> None:
+        """Up to priority `lowest`, by default the most urgent; an exit lets its own and more urgent ones finish."""
+        if not self.active:
+            return
         self._has_run = True
-        for lowest in range(self._lowest + 1):
-            self.active.run(lowest, self._should_stop, self.report)
-            if self.is_ending or self.has_exited:
-                return
+        first = self.active.most_urgent()
+        was_cut = False
+        for priority in range(first, first + 1 if lowest is None else lowest + 1):
+            is_repolling = self._run_pass(priority)
+            was_cut = was_cut or self.active.was_cut
+            if is_repolling or self.is_ending or self.has_exited:
+                break
+        self.active.was_cut = was_cut
+
+    def _run_pass(self, lowest: int) -> bool:
+        """True: `repoll` was called."""
+        self._is_repolling = False
+        self.clock.value = time.monotonic()
+        self.active.run(lowest, self._should_stop, self.report)
+        self.clock.value = None
+        is_repolling, self._is_repolling = self._is_repolling, False
+        return is_repolling
 
     def _should_stop(self) -> bool:
-        return self.is_ending
+        return self.is_ending or self._is_repolling
+
+    def _before_next_poll(self, function: Callable[[], object]) -> None:
+        if self.is_here():
+            self.loop.call_soon(function)
+        else:
+            function()
+
+    def _on_hooks_changed(self) -> None:
+        if self._thread is not None and bool(self.hooks) != self._is_turning_rounds:
+            self.on_knock()
 
     def _on_timers_due(self) -> None:
         if self._is_turning_rounds:
@@ -332,32 +454,7 @@ class LoopCore:
         if is_first:
             self.loop.call_soon(self.loop.call_soon, self._run_active)
 
-    def _take_posted(self) -> None:
-        # Cleared before taking: what is appended after the last look is followed by a new post.
-        self._is_posted = False
-        while self._posted:
-            self._posted.popleft().expire()
-
     def _check_empty(self) -> None:
         self._is_checking = False
         if not self._keeps_on and not self.has_pending():
             self.on_knock()
-
-    def _on_signal(self, signum: int) -> None:
-        """In the handler: only append and post."""
-        if not self._is_closed:
-            self.post(_SignalNote(self._signals.get(signum, [])))
-
-
-class _SignalNote(Deadline):
-    """A signal on its way from the handler to the events."""
-
-    __slots__ = ("_events",)
-
-    def __init__(self, events: list[Event]) -> None:
-        super().__init__()
-        self._events = events
-
-    def expire(self) -> None:
-        for event in tuple(self._events):
-            event.on_signal()

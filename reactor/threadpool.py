@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from .errors import ReactorBusy, ReactorClosed, ReactorUsageError
+from .fork import register_forkable
 from .ports import Poster
 
 __all__ = ["MAX_QUEUED_JOBS", "OnDone", "ThreadPool"]
@@ -54,6 +55,7 @@ class ThreadPool:
         self._mailboxes: dict[int, _Mailbox] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+        register_forkable(self)
         if not daemon:
             _open_pools.add(self)
 
@@ -98,6 +100,14 @@ class ThreadPool:
         for thread in threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
+
+    def on_forked(self) -> None:
+        """In a forked child: threads, and the jobs they had or waited for, are the parent's.  New jobs get new threads."""
+        self._lock = threading.Lock()
+        self._jobs = SimpleQueue()
+        self._unfinished = self._live = 0
+        self._threads = set()
+        self._mailboxes = {}
 
     @property
     def num_threads(self) -> int:

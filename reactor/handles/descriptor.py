@@ -7,14 +7,18 @@ back callbacks (rounds, and after `stop`) every descriptor goes through a gate i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Protocol
 
+from ..arguments import check_mask
 from ..flags import READ, WRITE
+from ..statistics import Gauge
 from .poll import Poll
 
 __all__ = ["Descriptor", "DescriptorTable", "Gate", "GateKeeper", "Watch"]
+
+_NO_INTEREST = ~(READ | WRITE)
 
 
 class Gate(Enum):
@@ -65,6 +69,8 @@ class Watch:
 
     def modify(self, mask: int) -> None:
         """Replace the interest; 0 keeps the registration and watches nothing.  Without effect once closed."""
+        if mask & _NO_INTEREST:
+            check_mask(mask)
         if self._descriptor is not None and mask != self.mask:
             self._descriptor.set_mask(self, mask)
 
@@ -93,7 +99,7 @@ class Descriptor:
 
     def set_mask(self, watch: Watch, mask: int) -> None:
         """Change what one watch asks for.  OSError and ReactorBusy leave everything as it was."""
-        old, watch.mask = watch.mask, mask & (READ | WRITE)
+        old, watch.mask = watch.mask, mask
         try:
             self.apply()
         except BaseException:
@@ -118,6 +124,18 @@ class Descriptor:
             mask |= watch.mask
         is_direct = self._table.gate is Gate.DIRECT and len(self.watches) == 1
         self._poll.start(mask, self.watches[0].callback if is_direct else self._deliver)
+
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be polled by another loop.  OSError when it cannot be; nothing is asked for then."""
+        self._poll.close()
+        self._poll = Poll(loop, self.fd)
+        try:
+            self.apply()
+        except BaseException:
+            for watch in self.watches:
+                self._table.count(-bool(watch.mask))
+                watch.mask = 0
+            raise
 
     def close(self) -> None:
         """End polling."""
@@ -147,7 +165,7 @@ class DescriptorTable:
         self.loop = loop
         self.keeper = keeper
         self.gate = Gate.DIRECT
-        self.num_watching = 0
+        self.gauge = Gauge()
         """Watches that ask for something."""
         self._descriptors: dict[int, Descriptor] = {}
 
@@ -179,14 +197,32 @@ class DescriptorTable:
 
     def count(self, change: int) -> None:
         """Keep `num_watching`."""
-        self.num_watching += change
-        if change < 0 and not self.num_watching:
+        self.gauge.add(change)
+        if change < 0 and not self.gauge.value:
             self.keeper.on_withdrawn()
 
     def forget(self, descriptor: Descriptor) -> None:
         """End a descriptor without watches."""
         del self._descriptors[descriptor.fd]
         descriptor.close()
+
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Poll everything on another loop; what cannot be is reported and watched no more."""
+        self.loop = loop
+        for descriptor in list(self._descriptors.values()):
+            try:
+                descriptor.move(loop)
+            except Exception as exc:  # one descriptor's failure is its own
+                self.keeper.report(f"descriptor {descriptor.fd} cannot be polled on", exc)
+
+    def of(self, fd: int) -> tuple[Watch, ...]:
+        """The watches of one number."""
+        descriptor = self._descriptors.get(fd)
+        return () if descriptor is None else tuple(descriptor.watches)
+
+    def __iter__(self) -> Iterator[Watch]:
+        for descriptor in self._descriptors.values():
+            yield from descriptor.watches
 
     def close(self) -> None:
         """Close every watch."""

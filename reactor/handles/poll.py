@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from types import MethodType
 from typing import Any
 
@@ -57,18 +58,18 @@ class Poll:
 
     def start(self, mask: int, callback: Callable[[int], object]) -> None:
         """Watch for `mask`, replacing interest and callback.  OSError; ReactorBusy if a transport owns the number."""
-        if self._is_lost:
-            self._withdraw()  # a dead handle refuses to be started again before it is removed
-        is_same = callback is self._callback
-        self._callback = callback
+        old_mask, old_callback = self.mask, self._callback
         try:
-            if not is_same or mask & READ != self.mask & READ:
-                self._set_reader(mask & READ, callback)
-            if not is_same or mask & WRITE != self.mask & WRITE:
-                self._set_writer(mask & WRITE, callback)
-        except RuntimeError as exc:
+            self._set(mask, callback)
+        except (OSError, RuntimeError) as exc:
+            # Neither half of it may stay: what there was comes back, unless the descriptor itself is gone.
+            self._withdraw()
+            if old_callback is not None and old_mask:
+                with suppress(OSError, RuntimeError):
+                    self._set(old_mask, old_callback)
+            if isinstance(exc, OSError):
+                raise
             raise ReactorBusy(f"descriptor {self.fd}: {exc}") from exc
-        self.mask = mask & (READ | WRITE)
 
     def modify(self, mask: int) -> None:
         """Replace the interest.  0 watches nothing.  Nothing happens once closed."""
@@ -79,6 +80,17 @@ class Poll:
         """Stop; the descriptor may be closed at once and no callback runs for it any more.  Repeatable."""
         if self._callback is not None:
             self._withdraw()
+
+    def _set(self, mask: int, callback: Callable[[int], object]) -> None:
+        if self._is_lost:
+            self._withdraw()  # a dead handle refuses to be started again before it is removed
+        is_same = callback is self._callback
+        self._callback = callback
+        if not is_same or mask & READ != self.mask & READ:
+            self._set_reader(mask & READ, callback)
+        if not is_same or mask & WRITE != self.mask & WRITE:
+            self._set_writer(mask & WRITE, callback)
+        self.mask = mask & (READ | WRITE)
 
     def _withdraw(self) -> None:
         had_reader, had_writer = self._reader is not None, self._writer is not None

@@ -11,8 +11,10 @@ import asyncio
 import heapq
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
+
+from ..statistics import Gauge
 
 __all__ = ["COMPACT_ABOVE", "Deadline", "TimerQueue"]
 
@@ -50,27 +52,31 @@ class TimerQueue:
         self._on_due = on_due
         self._heap: list[tuple[float, int, Deadline]] = []
         self._tickets = count(1)
-        self._num_armed = 0
+        self.gauge = Gauge()
+        """Armed deadlines."""
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_when = math.inf
 
     def arm(self, deadline: Deadline, when: float) -> None:
         """Set or move a deadline."""
         if deadline._ticket == 0:
-            self._num_armed += 1
+            gauge = self.gauge  # `Gauge.add`, without the call
+            gauge.value += 1
+            if gauge.value > gauge.maximum:
+                gauge.maximum = gauge.value
         deadline.when = when
         deadline._ticket = ticket = next(self._tickets)
         heapq.heappush(self._heap, (when, ticket, deadline))
         if when < self._alarm_when:
             self._set_alarm(when)
-        if len(self._heap) > 2 * self._num_armed + COMPACT_ABOVE:
+        if len(self._heap) > 2 * self.gauge.value + COMPACT_ABOVE:
             self._compact()
 
     def disarm(self, deadline: Deadline) -> None:
         """The moment will not come.  Repeatable."""
         if deadline._ticket:
             deadline._ticket = 0
-            self._num_armed -= 1
+            self.gauge.value -= 1
 
     def expire_due(self) -> None:
         """Expire every deadline up to now, the clock read once, and arm the loop for the next."""
@@ -79,29 +85,44 @@ class TimerQueue:
             _, ticket, deadline = heapq.heappop(self._heap)
             if deadline._ticket == ticket:
                 deadline._ticket = 0
-                self._num_armed -= 1
+                self.gauge.value -= 1
                 deadline.expire()
         self._drop_alarm()
         self.ensure_alarm()
 
     def ensure_alarm(self) -> None:
         """Arm the loop for the earliest deadline unless it is."""
-        heap = self._heap
-        while heap and heap[0][2]._ticket != heap[0][1]:
-            heapq.heappop(heap)
-        if heap and heap[0][0] < self._alarm_when:
-            self._set_alarm(heap[0][0])
+        when = self.next_when()
+        if when is not None and when < self._alarm_when:
+            self._set_alarm(when)
 
     def clear(self) -> None:
         """Disarm everything."""
         for _, _, deadline in self._heap:
             deadline._ticket = 0
         self._heap.clear()
-        self._num_armed = 0
+        self.gauge.value = 0
         self._drop_alarm()
 
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait on another loop from now on."""
+        self._drop_alarm()
+        self._loop = loop
+        self.ensure_alarm()
+
+    def next_when(self) -> float | None:
+        """The earliest deadline, None when nothing is armed."""
+        heap = self._heap
+        while heap and heap[0][2]._ticket != heap[0][1]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def __iter__(self) -> Iterator[Deadline]:
+        """What is armed, in no order."""
+        return iter([deadline for _, ticket, deadline in self._heap if deadline._ticket == ticket])
+
     def __len__(self) -> int:
-        return self._num_armed
+        return self.gauge.value
 
     def _compact(self) -> None:
         self._heap = [entry for entry in self._heap if entry[2]._ticket == entry[1]]

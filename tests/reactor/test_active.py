@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from evtorrent.reactor.active import ActiveQueues
+from evtorrent.reactor.active import ActiveQueues, DispatchLimit
 
 
 class Item:
@@ -15,6 +15,9 @@ class Item:
     def fire(self) -> None:
         self.log.append(self.name)
         self.then()
+
+    def drop(self) -> None:
+        self.log.append(f"{self.name} dropped")
 
 
 def never() -> bool:
@@ -107,3 +110,41 @@ def test_items_that_vanish_leave_no_budget_to_wait_for() -> None:
     queues.push(Item([], "b"), 0)
     queues.run(0, never, no_report)
     assert not queues
+
+
+def test_what_is_dropped_is_told_and_counted() -> None:
+    log: list[str] = []
+    queues = ActiveQueues(2)
+    for name in ("a", "b"):
+        queues.push(Item(log, name), 1)
+    assert len(list(queues)) == 2
+    queues.clear()
+    assert log == ["a dropped", "b dropped"]
+    assert (queues.gauge.value, queues.gauge.maximum) == (0, 2)
+
+
+def test_number_of_queues_changes_while_nothing_is_due() -> None:
+    log: list[str] = []
+    queues = ActiveQueues(1)
+    queues.resize(3)
+    assert queues.priorities == 3
+    queues.push(Item(log, "far"), 7)
+    assert queues.most_urgent() == 2
+    with pytest.raises(AssertionError):
+        queues.resize(1)
+
+
+def test_limit_cuts_a_pass() -> None:
+    log: list[str] = []
+    queues = ActiveQueues(2)
+    queues.limit = DispatchLimit(max_callbacks=1, max_interval=None, min_priority=1)
+    for name, priority in (("a", 0), ("b", 0), ("c", 1), ("d", 1)):
+        queues.push(Item(log, name), priority)
+    queues.run(0, never, no_report)
+    assert (log, queues.was_cut) == (["a", "b"], False)
+    queues.run(1, never, no_report)
+    assert (log, queues.was_cut) == (["a", "b", "c"], True)
+    queues.limit = DispatchLimit(max_callbacks=None, max_interval=0.0, min_priority=0)
+    queues.push(Item(log, "e"), 1)
+    queues.run(1, never, no_report)
+    assert (log, queues.was_cut) == (["a", "b", "c", "d"], True)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -399,7 +400,7 @@ def usr1() -> Iterator[Any]:
 
 
 def raise_usr1() -> None:
-    os.kill(os.getpid(), signal.SIGUSR1)
+    signal.raise_signal(signal.SIGUSR1)
 
 
 def test_signal_raised_before_the_first_round(reactor: Reactor, record: Recorder, usr1: Any) -> None:
@@ -501,3 +502,243 @@ def test_every_reactor_that_watches_gets_it(usr1: Any) -> None:
         one.run(RunMode.NOWAIT)
         other.run(RunMode.NOWAIT)
     assert first.flags == second.flags == [SIGNAL]
+
+
+# -- more of libevent's rows
+
+
+def test_level_triggering_tells_again_what_was_not_taken(
+    reactor: Reactor, pair: Any, record: Recorder
+) -> None:
+    left, right = pair
+    right.send(b"abc")
+    event = reactor.event(left.fileno(), READ | PERSIST, lambda fd, what: (record(fd, what), left.recv(1)))
+    event.add()
+    for _ in range(4):
+        reactor.run(RunMode.NOWAIT)
+    assert record.flags == [EventFlags.READ] * 3
+    event.close()
+
+
+def test_edge_beside_level_is_refused_and_the_first_stays(
+    reactor: Reactor, pair: Any, record: Recorder
+) -> None:
+    """et-mix-error."""
+    left, right = pair
+    event = reactor.event(left.fileno(), READ, record)
+    event.add()
+    with pytest.raises(ReactorUsageError, match="ET"):
+        reactor.event(left.fileno(), READ | EventFlags.ET, print)
+    right.send(b"x")
+    assert reactor.run() is True
+    assert record.flags == [EventFlags.READ]
+
+
+@pytest.mark.parametrize("asked", [READ, WRITE, READ | WRITE])
+def test_reset_connection_reports_everything_asked_for(
+    reactor: Reactor, record: Recorder, asked: int
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as sock,
+    ):
+        peer, _ = server.accept()
+        # Full, so that only the error makes it writable.
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                sock.send(bytes(65536))
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        event = reactor.event(sock.fileno(), asked, record)
+        event.add(10.0)
+        assert reactor.run() is True
+    assert record.flags == [EventFlags(asked)]
+
+
+def test_hang_up_of_both_directions_reports_everything_asked_for(
+    reactor: Reactor, pair: Any, record: Recorder
+) -> None:
+    left, right = pair
+    right.close()
+    event = reactor.event(left.fileno(), READ | WRITE, record)
+    event.add(10.0)
+    assert reactor.run() is True
+    assert record.flags == [EventFlags.READ | EventFlags.WRITE]
+
+
+def test_duplicate_closed_after_its_removal_and_the_number_used_again(reactor: Reactor, pair: Any) -> None:
+    """dup-fd: what the kernel keeps for the same open file must not come up under the number."""
+    left, right = pair
+    log: list[tuple[str, int]] = []
+    number = os.dup(left.fileno())
+    event = reactor.event(number, READ | PERSIST, lambda fd, what: log.append(("duplicate", fd)))
+    event.add()
+    reactor.run(RunMode.NOWAIT)
+    other, peer = socket.socketpair()
+    event.close()
+    os.close(number)
+    os.dup2(other.fileno(), number)
+    again = reactor.event(number, READ, lambda fd, what: log.append(("new", fd)))
+    first = reactor.event(left.fileno(), READ, lambda fd, what: log.append(("original", fd)))
+    again.add()
+    first.add()
+    right.send(b"x")
+    reactor.run(RunMode.ONCE)
+    reactor.run(RunMode.NOWAIT)
+    assert log == [("original", left.fileno())]
+    peer.send(b"y")
+    assert reactor.run() is True
+    assert log == [("original", left.fileno()), ("new", number)]
+    os.close(number)
+    other.close()
+    peer.close()
+
+
+def test_events_activating_each_other_do_not_starve_descriptors(reactor: Reactor, pair: Any) -> None:
+    """active-later: what is activated in a callback waits for the next poll."""
+    counts = {"chain": 0, "io": 0}
+
+    def pass_on(other: int) -> None:
+        counts["chain"] += 1
+        if counts["io"] < 50:
+            events[other].activate(READ)
+
+    def on_io(fd: int, what: EventFlags) -> None:
+        counts["io"] += 1
+        if counts["io"] == 50:
+            io.close()
+
+    events = [reactor.event(-1, 0, lambda fd, what, o=1 - n: pass_on(o)) for n in range(2)]
+    io = reactor.event(pair[0].fileno(), WRITE | PERSIST, on_io)
+    io.add()
+    events[0].activate(READ)
+    assert reactor.run() is True
+    assert counts["io"] == 50
+    assert 25 <= counts["chain"] <= 110
+
+
+def test_deadline_is_known(reactor: Reactor) -> None:
+    event = reactor.event(-1, 0, print)
+    before = time.monotonic()
+    event.add(5.0)
+    assert before + 5.0 <= event.when <= time.monotonic() + 5.0
+    event.close()
+
+
+# -- finalizers
+
+
+@pytest.mark.parametrize("state", ["idle", "pending", "active"])
+def test_only_the_finalizer_runs(reactor: Reactor, pair: Any, record: Recorder, state: str) -> None:
+    final: list[Any] = []
+    event = reactor.event(pair[0].fileno(), WRITE | PERSIST, record)
+    if state != "idle":
+        event.add(5.0)
+    if state == "active":
+        event.activate(READ)
+    event.finalize(final.append)
+    event.finalize(lambda event: final.append("second"))
+    assert final == []
+    event.add(1.0)
+    event.activate(READ)
+    event.close()
+    assert reactor.run() is True
+    assert (final, record.flags, event.pending) == ([event], [], EventFlags(0))
+    event.add(1.0)
+    event.activate(READ)
+    assert reactor.run() is True
+    assert (final, record.flags) == ([event], [])
+
+
+def test_finalized_in_its_own_callback(reactor: Reactor, pair: Any) -> None:
+    log: list[str] = []
+
+    def callback(fd: int, what: EventFlags) -> None:
+        log.append("callback")
+        event.finalize(lambda event: log.append("finalizer"))
+        event.add()
+        log.append("end of callback")
+
+    event = reactor.event(pair[0].fileno(), WRITE | PERSIST, callback)
+    event.add()
+    assert reactor.run() is True
+    assert log == ["callback", "end of callback", "finalizer"]
+
+
+def test_finalizer_runs_at_the_events_priority(loop: asyncio.AbstractEventLoop) -> None:
+    with Reactor(priorities=3, loop=loop) as reactor:
+        log: list[str] = []
+        reactor.event(-1, 0, print, priority=2).finalize(lambda event: log.append("low"))
+        reactor.event(-1, 0, print, priority=0).finalize(lambda event: log.append("high"))
+        reactor.call_soon(log.append, "middle")
+        assert reactor.run() is True
+        assert log == ["high", "middle", "low"]
+
+
+def test_finalizer_runs_when_the_reactor_closes_first(reactor: Reactor) -> None:
+    told: list[str] = []
+    log: list[str] = []
+    reactor.on_error = lambda context, error: told.append(context)
+    reactor.event(-1, 0, print).finalize(lambda event: int("x"))
+    reactor.event(-1, 0, print).finalize(lambda event: log.append("finalizer"))
+    reactor.close()
+    assert (log, told) == (["finalizer"], ["exception in a finalizer"])
+
+
+# -- errors in callbacks
+
+
+def test_error_in_one_of_several_signals_loses_none(reactor: Reactor, usr1: Any) -> None:
+    told: list[int] = []
+    errors: list[str] = []
+    reactor.on_error = lambda context, error: errors.append(context)
+
+    def callback(number: int, what: EventFlags) -> None:
+        told.append(number)
+        if len(told) == 1:
+            raise ValueError("first")
+
+    event = reactor.signal(signal.SIGUSR1, callback)
+    for _ in range(3):
+        raise_usr1()
+    reactor.run(RunMode.NOWAIT)
+    assert told == [signal.SIGUSR1] * 3
+    assert errors == ["exception in a callback of the reactor"]
+    event.close()
+
+
+def test_persistent_event_whose_callback_raises_stays(reactor: Reactor, pair: Any) -> None:
+    errors: list[BaseException] = []
+    reactor.on_error = lambda context, error: errors.append(error)
+    event = reactor.event(pair[0].fileno(), WRITE | PERSIST, lambda fd, what: int("x"))
+    event.add(60.0)
+    for _ in range(2):
+        reactor.run(RunMode.NOWAIT)
+    assert len(errors) == 2
+    assert event.pending == EventFlags.WRITE | TIMEOUT
+    event.close()
+
+
+def test_signal_event_alone_keeps_the_loop_and_leaves_nothing(
+    loop: asyncio.AbstractEventLoop, record: Recorder, usr1: Any
+) -> None:
+    """signal-pipeloss; the descriptors are counted by the fixture every test has."""
+    with Reactor(loop=loop) as reactor:
+        event = reactor.signal(signal.SIGUSR1, record)
+        reactor.asyncio_loop.call_later(0.003, event.close)
+        assert reactor.run(RunMode.NOWAIT) is False
+        assert reactor.run() is True
+
+
+def test_one_shot_signal_on_a_thread_of_its_own(reactor: Reactor, record: Recorder, usr1: Any) -> None:
+    """Handlers are the main thread's; the one from before is back with the next signal at the latest."""
+    event = reactor.event(signal.SIGUSR1, SIGNAL, record)
+    event.add()
+    thread = threading.Thread(target=reactor.run)
+    raise_usr1()
+    thread.start()
+    thread.join()
+    assert record.flags == [SIGNAL]
+    raise_usr1()
+    assert usr1 == [signal.SIGUSR1]

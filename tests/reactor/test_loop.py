@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 import time
 from typing import Any
@@ -19,7 +18,7 @@ from evtorrent.reactor import (
     ReactorUsageError,
     RunMode,
 )
-from evtorrent.reactor.loop import MAX_PRIORITIES, new_loop
+from evtorrent.reactor.event_base import MAX_PRIORITIES
 
 
 def test_calls_run_in_order_with_their_arguments(reactor: Reactor) -> None:
@@ -274,14 +273,3 @@ def test_context_manager_closes() -> None:
     with Reactor() as reactor:
         reactor.run(RunMode.NOWAIT)
     assert reactor.asyncio_loop.is_closed()
-
-
-def test_uvloop_is_used_when_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = new_loop()
-    assert type(loop).__module__.startswith("uvloop")
-    loop.close()
-    monkeypatch.setitem(sys.modules, "uvloop", None)
-    monkeypatch.setitem(sys.modules, "winloop", None)
-    loop = new_loop()
-    assert isinstance(loop, asyncio.SelectorEventLoop)
-    loop.close()

@@ -49,11 +49,11 @@ def test_union_of_interest_is_polled_and_each_gets_its_part(table: DescriptorTab
     writes: list[int] = []
     reader = table.watch(fd, READ, reads.append)
     writer = table.watch(fd, WRITE, writes.append)
-    assert table.num_watching == 2
+    assert table.gauge.value == 2
     spin(table)
     assert (reads, writes) == ([], [WRITE])
     writer.modify(0)
-    assert table.num_watching == 1
+    assert table.gauge.value == 1
     right.send(b"x")
     spin(table)
     assert (reads, writes) == ([READ], [WRITE])
@@ -63,7 +63,7 @@ def test_union_of_interest_is_polled_and_each_gets_its_part(table: DescriptorTab
     assert (reads, writes) == ([READ, READ], [WRITE])
     reader.close()
     reader.close()
-    assert table.num_watching == 0
+    assert table.gauge.value == 0
     spin(table)
     assert len(reads) == 2
 
@@ -107,7 +107,7 @@ def test_one_that_raises_does_not_cost_the_others(table: DescriptorTable, keeper
     assert seen == [WRITE]
     assert f"IndexError in exception in a watch of descriptor {fd}" in keeper.told
     table.close()
-    assert table.num_watching == 0
+    assert table.gauge.value == 0
 
 
 def test_gates(table: DescriptorTable, keeper: Keeper, pair: Any) -> None:
@@ -136,7 +136,7 @@ def test_refused_descriptor_leaves_nothing_behind(table: DescriptorTable, tmp_pa
         for _ in range(2):
             with pytest.raises(PermissionError):
                 table.watch(file.fileno(), READ, print)
-    assert table.num_watching == 0
+    assert table.gauge.value == 0
     assert table._descriptors == {}
 
 
@@ -154,3 +154,34 @@ def test_watch_that_asks_for_nothing_does_not_keep_the_loop(reactor: Reactor, pa
     watch.modify(READ)
     assert reactor.run(RunMode.NOWAIT) is False
     watch.close()
+
+
+def test_watches_move_to_another_loop(table: DescriptorTable, pair: Any) -> None:
+    left, right = pair
+    fd = left.fileno()
+    seen: list[str] = []
+    watches = [
+        table.watch(fd, READ, lambda ready: seen.append("reader")),
+        table.watch(fd, WRITE, lambda ready: seen.append("writer")),
+    ]
+    assert (table.of(fd), list(table), table.of(fd + 1000)) == (tuple(watches), watches, ())
+    right.send(b"x")
+    old, other = table.loop, asyncio.SelectorEventLoop()
+    table.move(other)
+    spin(table)
+    assert sorted(seen) == ["reader", "writer"]
+    table.move(old)
+    other.close()
+    spin(table)
+    assert sorted(seen) == ["reader", "reader", "writer", "writer"]
+    table.close()
+
+
+def test_change_of_interest_that_fails_leaves_what_there_was(table: DescriptorTable, tmp_path: Any) -> None:
+    with open(tmp_path / "file", "w") as file:
+        watch = table.watch(file.fileno(), 0, print)
+        with pytest.raises(PermissionError):
+            watch.modify(READ | WRITE)
+        assert (watch.mask, table.gauge.value) == (0, 0)
+        watch.close()
+    assert list(table) == []

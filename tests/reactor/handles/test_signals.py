@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -13,7 +12,7 @@ from evtorrent.reactor.handles.signals import listen_signal, unlisten_signal
 
 
 def raise_usr2() -> None:
-    os.kill(os.getpid(), signal.SIGUSR2)
+    signal.raise_signal(signal.SIGUSR2)
 
 
 @pytest.mark.parametrize("previous", [signal.SIG_DFL, signal.SIG_IGN, lambda signum, frame: None])
@@ -54,6 +53,37 @@ def test_only_the_main_thread_may_ask() -> None:
     thread.start()
     thread.join()
     assert caught == [ReactorUsageError]
+
+
+def test_last_listener_gone_on_another_thread_passes_the_signal_on() -> None:
+    """Only the main thread may set handlers, and the next signal brings it here."""
+    seen: list[int] = []
+
+    def previous(signum: int, frame: object) -> None:
+        seen.append(signum)
+
+    before = signal.signal(signal.SIGUSR2, previous)
+    listen_signal(signal.SIGUSR2, print)
+    thread = threading.Thread(target=unlisten_signal, args=(signal.SIGUSR2, print))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGUSR2) is not previous
+    raise_usr2()
+    assert seen == [signal.SIGUSR2]
+    assert signal.getsignal(signal.SIGUSR2) is previous
+    signal.signal(signal.SIGUSR2, before)
+
+
+def test_handler_left_by_another_thread_goes_with_the_next_call_from_the_main_thread() -> None:
+    before = signal.getsignal(signal.SIGUSR2)
+    listen_signal(signal.SIGUSR2, print)
+    thread = threading.Thread(target=unlisten_signal, args=(signal.SIGUSR2, print))
+    thread.start()
+    thread.join()
+    listen_signal(signal.SIGUSR1, print)
+    assert signal.getsignal(signal.SIGUSR2) is before
+    unlisten_signal(signal.SIGUSR1, print)
+    assert not signals._slots
 
 
 def test_handler_not_set_by_python_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,3 +130,32 @@ def test_many_moves_of_one_deadline_stay_bounded(host: Host) -> None:
 def test_base_class_must_say_what_expires() -> None:
     with pytest.raises(NotImplementedError):
         Deadline().expire()
+
+
+def test_what_is_armed_moves_to_another_loop(host: Host) -> None:
+    log: list[str] = []
+    gone = Noted(log, "gone")
+    host.queue.arm(Noted(log, "kept"), time.monotonic() + 0.001)
+    host.queue.arm(gone, time.monotonic())
+    host.queue.disarm(gone)
+    other = asyncio.SelectorEventLoop()
+    try:
+        host.queue.move(other)
+        host.loop = other
+        other.run_forever()
+    finally:
+        other.close()
+    assert log == ["kept"]
+
+
+def test_next_deadline_and_all_of_them(host: Host) -> None:
+    assert host.queue.next_when() is None
+    when = time.monotonic() + 60.0
+    early, late = Noted([], "early"), Noted([], "late")
+    host.queue.arm(late, when + 1.0)
+    host.queue.arm(early, when)
+    assert (host.queue.next_when(), set(host.queue)) == (when, {early, late})
+    host.queue.disarm(early)
+    assert (host.queue.next_when(), list(host.queue)) == (when + 1.0, [late])
+    host.queue.clear()
+    assert (host.queue.next_when(), list(host.queue)) == (None, [])
