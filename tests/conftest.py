@@ -1,4 +1,4 @@
-"""What every test gets: the `support` package, the thread check, and real peers on request."""
+"""What every test gets: the `support` package, an account of what it left behind, and real peers on request."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import importlib.util
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 TESTS = Path(__file__).resolve().parent
 
@@ -21,8 +21,10 @@ if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 pytest.register_assert_rewrite("support")
 
-THREAD_END_TIMEOUT = 2.0
-"""Seconds a thread that a test has told to end may still take."""
+from support.accounting import Ledger  # noqa: E402 - after the path
+
+# libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
+uvloop.new_event_loop().close()
 
 PEER_MODULES = {"libtorrent": "libtorrent"}
 """Peers that are Python modules: `require_peer` returns the module."""
@@ -32,37 +34,17 @@ PEER_PROGRAMS = {"aria2": "aria2c", "opentracker": "opentracker"}
 
 
 @pytest.fixture(autouse=True)
-def no_thread_survives() -> Iterator[None]:
-    """Fail a test that leaves a thread behind; threads of wider fixtures exist before it and do not count."""
-    before = set(threading.enumerate())
+def nothing_survives() -> Iterator[None]:
+    """Fail a test that leaves something behind; what fixtures of a wider scope hold exists before it."""
+    ledger = Ledger()
     yield
-    left = []
-    for thread in threading.enumerate():
-        # A _DummyThread stands for a thread Python did not start (a C library's): nobody can join it.
-        if thread in before or isinstance(thread, threading._DummyThread):
-            continue
-        thread.join(THREAD_END_TIMEOUT)
-        if thread.is_alive():
-            left.append(thread.name)
-    assert not left, f"threads left running: {left}"
+    left = ledger.differences()
+    assert not left, f"left behind: {'; '.join(left)}"
 
 
 @pytest.fixture
-def no_fd_survives() -> Iterator[None]:
-    """Fail a test that leaves a descriptor open (where the system can list them)."""
-    listing = Path("/proc/self/fd")
-    if not listing.is_dir():
-        yield
-        return
-    before = set(os.listdir(listing))
-    yield
-    left = {}
-    for fd in set(os.listdir(listing)) - before:
-        try:
-            left[fd] = os.readlink(listing / fd)
-        except OSError:
-            continue  # the descriptor of the listing itself
-    assert not left, f"descriptors left open: {left}"
+def no_fd_survives(nothing_survives: None) -> None:
+    """For fixtures that say so: they are set up after the count begins, and torn down before it ends."""
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,6 @@ import pytest
 import uvloop
 from evtorrent.reactor import Reactor
 
-# libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
-uvloop.new_event_loop().close()
-
 
 @pytest.fixture(params=["uvloop", "stock"])
 def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:

@@ -19,9 +19,6 @@ from .fake_pyuv import FakePyuv
 from .foreign_hosts import GeventHost, GlibHost, PyuvHost, QtHost, TrioHost
 from .loop_host import GIVE_UP_AFTER, Host
 
-# libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
-uvloop.new_event_loop().close()
-
 
 class ScriptedMulti:
     """Has an engine's constants and entry points; a test plays the engine."""

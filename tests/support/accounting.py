@@ -1,0 +1,104 @@
+"""What a test may not leave behind: threads, descriptors, child processes, and whatever a reactor still waits for.
+
+A `Ledger` is opened before a test's own fixtures and closed after them.  Fixtures of a wider scope exist before it, so
+what they hold is in the opening balance; what they add while a test runs must be gone when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from dataclasses import asdict
+from pathlib import Path
+
+from evtorrent.reactor import Reactor, open_reactors
+
+__all__ = ["THREAD_END_TIMEOUT", "Ledger"]
+
+THREAD_END_TIMEOUT = 2.0
+"""Seconds a thread that a test has told to end may still take."""
+
+_DESCRIPTORS = Path("/proc/self/fd")
+_TASKS = Path("/proc/self/task")
+
+
+class Ledger:
+    """What the process had when this was made."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._descriptors = _descriptors()
+        self._children = _children()
+        self._reactors: weakref.WeakKeyDictionary[Reactor, dict[str, int]] = weakref.WeakKeyDictionary(
+            (reactor, _waiting_for(reactor)) for reactor in open_reactors()
+        )
+
+    def differences(self) -> list[str]:
+        """What is there now and was not then, in words; threads that are ending are waited for."""
+        found = self._new_threads()
+        found += [
+            f"child process {child} is neither ended nor waited for" for child in _children() - self._children
+        ]
+        for reactor in open_reactors():
+            found += self._new_in(reactor)
+        found += [
+            f"descriptor {fd} is open: {target}"
+            for fd in sorted(_descriptors() - self._descriptors, key=int)
+            if (target := _target_of(fd))
+        ]
+        return found
+
+    def _new_threads(self) -> list[str]:
+        left = []
+        for thread in threading.enumerate():
+            # A _DummyThread stands for a thread Python did not start (a C library's): nobody can join it.
+            if thread in self._threads or isinstance(thread, threading._DummyThread):
+                continue
+            thread.join(THREAD_END_TIMEOUT)
+            if thread.is_alive():
+                left.append(f"thread {thread.name} is running")
+        return left
+
+    def _new_in(self, reactor: Reactor) -> list[str]:
+        before = self._reactors.get(reactor)
+        if before is None:
+            return [f"{reactor!r} is not closed"]
+        now = _waiting_for(reactor)
+        return [
+            f"{reactor!r} has {now[name]} {name}, had {before[name]}"
+            for name in now
+            if now[name] > before[name]
+        ]
+
+
+def _waiting_for(reactor: Reactor) -> dict[str, int]:
+    counts = asdict(reactor.statistics())
+    return {name: value for name, value in counts.items() if name.startswith("num_")}
+
+
+def _descriptors() -> set[str]:
+    """The numbers open now, the one of the listing itself included; empty where the system does not list them."""
+    return set(os.listdir(_DESCRIPTORS)) if _DESCRIPTORS.is_dir() else set()
+
+
+def _target_of(fd: str) -> str:
+    try:
+        return os.readlink(_DESCRIPTORS / fd)
+    except OSError:
+        return ""  # the descriptor of the listing itself
+
+
+def _children() -> frozenset[int]:
+    """Child processes, ended ones nobody waited for included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return frozenset()  # the common case, at the price of one system call
+    found: set[int] = set()
+    for task in _TASKS.glob("*/children"):
+        try:
+            found.update(map(int, task.read_text().split()))
+        except OSError:
+            continue  # the thread ended meanwhile
+    return frozenset(found)
