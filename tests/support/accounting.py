@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from dataclasses import asdict
 from pathlib import Path
 
 from evtorrent.reactor import Reactor, open_reactors
 
-__all__ = ["THREAD_END_TIMEOUT", "Ledger"]
+__all__ = ["Ledger"]
 
-THREAD_END_TIMEOUT = 2.0
-"""Seconds a thread that a test has told to end may still take."""
+END_TIMEOUT = 2.0
+"""Seconds that what a test has told to end may still take."""
+LOOK_UP = 0.005
+"""Seconds between looks while other threads are closing things."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _TASKS = Path("/proc/self/task")
@@ -35,17 +38,27 @@ class Ledger:
         )
 
     def differences(self) -> list[str]:
-        """What is there now and was not then, in words; threads that are ending are waited for."""
-        found = self._new_threads()
+        """What is there now and was not then, in words.
+
+        Threads that are ending are waited for, and so is what other threads, a wider fixture's, have yet to close.
+        """
+        threads = self._new_threads()
+        found = self._new_things()
+        deadline = time.monotonic() + END_TIMEOUT
+        while found and _num_threads() > 1 and time.monotonic() < deadline:
+            time.sleep(LOOK_UP)
+            found = self._new_things()
+        return threads + found
+
+    def _new_things(self) -> list[str]:
+        found: list[str] = []
         found += [
             f"child process {child} is neither ended nor waited for" for child in _children() - self._children
         ]
         for reactor in open_reactors():
             found += self._new_in(reactor)
         found += [
-            f"descriptor {fd} is open: {target}"
-            for fd in sorted(_descriptors() - self._descriptors, key=int)
-            if (target := _target_of(fd))
+            f"descriptor {fd} is open: {_target_of(fd)}" for fd in sorted(_descriptors() - self._descriptors)
         ]
         return found
 
@@ -55,7 +68,7 @@ class Ledger:
             # A _DummyThread stands for a thread Python did not start (a C library's): nobody can join it.
             if thread in self._threads or isinstance(thread, threading._DummyThread):
                 continue
-            thread.join(THREAD_END_TIMEOUT)
+            thread.join(END_TIMEOUT)
             if thread.is_alive():
                 left.append(f"thread {thread.name} is running")
         return left
@@ -66,10 +79,15 @@ class Ledger:
             return [f"{reactor!r} is not closed"]
         now = _waiting_for(reactor)
         return [
-            f"{reactor!r} has {now[name]} {name}, had {before[name]}"
+            f"{reactor!r} has {now[name] - before[name]} {name.removeprefix('num_')} more, {now[name]} in all"
             for name in now
             if now[name] > before[name]
         ]
+
+
+def _num_threads() -> int:
+    """Those of C libraries included, where the system tells."""
+    return len(os.listdir(_TASKS)) if _TASKS.is_dir() else threading.active_count()
 
 
 def _waiting_for(reactor: Reactor) -> dict[str, int]:
@@ -77,16 +95,27 @@ def _waiting_for(reactor: Reactor) -> dict[str, int]:
     return {name: value for name, value in counts.items() if name.startswith("num_")}
 
 
-def _descriptors() -> set[str]:
-    """The numbers open now, the one of the listing itself included; empty where the system does not list them."""
-    return set(os.listdir(_DESCRIPTORS)) if _DESCRIPTORS.is_dir() else set()
+def _descriptors() -> set[int]:
+    """The numbers open now; empty where the system does not list them."""
+    if not _DESCRIPTORS.is_dir():
+        return set()
+    return {fd for fd in map(int, os.listdir(_DESCRIPTORS)) if _is_open(fd)}
 
 
-def _target_of(fd: str) -> str:
+def _is_open(fd: int) -> bool:
+    """False for the descriptor of the listing itself: left in, it would hide whatever gets its number next."""
     try:
-        return os.readlink(_DESCRIPTORS / fd)
+        os.get_inheritable(fd)
     except OSError:
-        return ""  # the descriptor of the listing itself
+        return False
+    return True
+
+
+def _target_of(fd: int) -> str:
+    try:
+        return os.readlink(_DESCRIPTORS / str(fd))
+    except OSError:
+        return "closed meanwhile"
 
 
 def _children() -> frozenset[int]:

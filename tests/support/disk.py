@@ -97,6 +97,15 @@ class ManualPool:
             self.run_one()
 
 
+_open_disks: list[Disk] = []
+
+
+def close_disks() -> None:
+    """Close the files of every `Disk` made since the last call: a fixture of the tests that make them."""
+    while _open_disks:
+        _open_disks.pop().io.close()
+
+
 class Disk:
     """A `DiskIo` on a `ManualPool` with one torrent, whose operations wait for their result."""
 
@@ -113,6 +122,7 @@ class Disk:
         extra = {} if make_backend is None else {"backend": make_backend}
         self.io = DiskIo(self.pool, self.pool.submit, settings=settings, **extra)  # type: ignore[arg-type]
         self.info = info
+        _open_disks.append(self)
         self.storage: Storage = self.io.open(StorageParams(info, str(save_path), **params))
 
     def job(self, content: bytes, piece: int, expected: bytes | None = None) -> PieceJob:
