@@ -34,9 +34,16 @@ def tracker(require_peer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def libtorrent(tracker: OpenTracker, require_peer: Any) -> Iterator[LibtorrentPeer]:
+def running(tracker: OpenTracker, require_peer: Any) -> Iterator[LibtorrentPeer]:
     with LibtorrentPeer(require_peer("libtorrent")) as peer:
         yield peer
+
+
+@pytest.fixture
+def libtorrent(running: LibtorrentPeer) -> Iterator[LibtorrentPeer]:
+    """One session for all tests, without torrents."""
+    yield running
+    running.clear()
 
 
 @pytest.fixture

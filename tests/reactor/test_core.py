@@ -261,9 +261,9 @@ def test_exit_in_a_round_leaves_less_urgent_ones(loop: asyncio.AbstractEventLoop
 
 def test_later_of_two_exits_ends_a_later_run(reactor: Reactor) -> None:
     """loopexit-multiple."""
+    start = time.monotonic()
     reactor.exit_later(0.002)
     reactor.exit_later(0.02)
-    start = time.monotonic()
     assert reactor.run() is False
     assert time.monotonic() - start >= 0.002
     assert reactor.got_exit

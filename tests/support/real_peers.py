@@ -78,6 +78,8 @@ class LibtorrentPeer:
         )
 
     def __enter__(self) -> Self:
+        wait_for(self.session.listen_port)
+        self.session.get_settings()  # answered by its thread once all its sockets are open
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,14 @@ class TestSlices:
     """Ten slices of one piece, two workers."""
 
     @pytest.fixture
-    def disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    def disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
         monkeypatch.setattr(checking, "SLICE_BYTES", 100)
         info, content = make_torrent(1000, 100)
         put_files(info, content, tmp_path)
         self.found: list[tuple[int, bool]] = []
         self.errors: list[StorageError | None] = []
-        return Disk(info, tmp_path, settings=DiskSettings(hashing_threads=2))
+        yield Disk(info, tmp_path, settings=DiskSettings(hashing_threads=2))
+        self.errors.clear()  # an error's traceback holds what its frames had open
 
     def start(self, disk: Disk) -> checking.Check:
         return disk.io.submit_check(disk.storage, None, self.found.extend, self.errors.append)

@@ -339,6 +339,7 @@ class TestInterchange:
         for session, handle in sessions:
             if handle.is_valid():
                 session.remove_torrent(handle)
+        sessions.clear()  # pytest holds on to `add`, and a session ends with its last reference
 
     @staticmethod
     def wait_for(session: Any, name: str, count: int = 1) -> None:
