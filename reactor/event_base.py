@@ -152,12 +152,15 @@ class EventBase:
         return event
 
     def activate_descriptor(self, fd: int, flags: int) -> None:
-        """Make the added events of a descriptor due, with what they wait for of `flags`.  None there: nothing."""
-        activate_descriptor(self._core, fd, flags)
+        """Make the added events of a descriptor due, with what they wait for of `flags`.  None there: nothing.
+
+        Any thread.
+        """
+        self._carry_out(activate_descriptor, fd, flags)
 
     def activate_signal(self, signum: int) -> None:
-        """Make the added events of a signal due, as if it had come.  None there: nothing."""
-        activate_signal(self._core, signum)
+        """Make the added events of a signal due, as if it had come.  None there: nothing.  Any thread."""
+        self._carry_out(activate_signal, signum)
 
     def foreach_event(self, visit: Callable[[Event], T]) -> T | None:
         """Visit every event pending or due, idle ones not, until `visit` returns something true, and return that.
@@ -218,8 +221,16 @@ class EventBase:
         return self._core.clock.refresh()
 
     def statistics(self, *, reset: bool = False) -> ReactorStatistics:
-        """What is waited for, due and under way, now and at most; `reset` starts the maxima again from now."""
+        """What is waited for, due and under way, now and at most; `reset` starts the maxima again from now.  Any thread."""
         return statistics_of(self._core, reset=reset)
+
+    def _carry_out(self, function: Callable[..., object], *args: object) -> None:
+        core = self._core
+        core.check_open()
+        if core.is_here():
+            function(core, *args)
+        else:
+            core.orders.carry_out(function, core, *args, waits=False)
 
 
 def check_priorities(priorities: int) -> None:

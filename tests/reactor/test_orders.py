@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -173,6 +174,22 @@ def test_everything_of_an_event_from_another_thread(reactor: Reactor, pair: Any)
         assert {ident for _, ident in told} == {thread.ident}
         assert [what for what, _ in told] == [WRITE, READ]
     assert not event.pending
+
+
+def test_activation_by_number_from_another_thread(reactor: Reactor, pair: Any) -> None:
+    told = threading.Event()
+    event = reactor.event(pair[0].fileno(), READ, lambda fd, what: told.set())
+    event.add()
+    with running(reactor):
+        reactor.activate_descriptor(pair[0].fileno(), READ)
+        assert told.wait(LONG)
+    signalled: list[EventFlags] = []
+    handler = reactor.signal(signal.SIGUSR2, lambda signum, what: signalled.append(what))
+    with running(reactor):
+        reactor.activate_signal(signal.SIGUSR2)
+    reactor.run(RunMode.NOWAIT)
+    assert signalled == [EventFlags.SIGNAL]
+    handler.close()
 
 
 def test_refused_descriptor_is_told_to_the_thread_that_asked(reactor: Reactor, tmp_path: Any) -> None:
