@@ -244,3 +244,16 @@ def test_interest_changed_between_an_error_and_the_resumption(loop: asyncio.Abst
     for poll, each in zip(polls, echoless, strict=True):
         poll.close()
         each.sock.close()
+
+
+def test_change_on_a_descriptor_closed_underneath_leaves_nothing_registered(pair: Any) -> None:
+    """The stock loop notices at once; uvloop when it polls."""
+    loop = asyncio.SelectorEventLoop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        poll = Poll(loop, sock.fileno())
+        poll.start(READ, [].append)
+    with pytest.raises(OSError):
+        poll.start(READ | WRITE, [].append)
+    assert poll.mask == 0
+    poll.close()
+    loop.close()
