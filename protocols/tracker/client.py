@@ -151,7 +151,7 @@ class TrackerClient:
         self._udp = UdpTrackerService(engine, self._machine, open_socket)
         self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
         self._num_fetching = 0
-        self._calls: set[TrackerCall] = set()
+        self._calls: dict[TrackerCall, None] = {}
         self._is_closed = False
         self.settings = settings or TrackerClientSettings()
 
@@ -232,9 +232,12 @@ class TrackerClient:
     def _new_call(self) -> TrackerCall:
         if self._is_closed:
             raise LocalProtocolError("the tracker client is closed")
-        call = TrackerCall(self._calls.discard)
-        self._calls.add(call)
+        call = TrackerCall(self._call_over)
+        self._calls[call] = None
         return call
+
+    def _call_over(self, call: TrackerCall) -> None:
+        self._calls.pop(call, None)
 
     def _start(
         self,

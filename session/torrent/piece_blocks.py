@@ -76,7 +76,7 @@ class PieceBlocks:
         self.left = size
         self.busy: dict[int, list[Hashable]] = {}
         self.reserved_for: Hashable | None = None
-        self.pickers: list[set[PieceBlocks]] = []
+        self.pickers: list[dict[PieceBlocks, None]] = []
         """The sets, one for each peer that took blocks, this object is in.  The picker keeps them."""
         self.pickable = 0
         """Which of the picker's bit fields this piece is in.  The picker keeps it."""

@@ -82,8 +82,8 @@ class _Picker:
         self.peer = peer
         self.current: PieceBlocks | None = None
         """The piece its last blocks were of."""
-        self.begun: set[PieceBlocks] = set()
-        """The pieces it was given blocks of."""
+        self.begun: dict[PieceBlocks, None] = {}
+        """The pieces it was given blocks of, in that order."""
         self.reserve: list[int] = []
         """Untouched pieces drawn ahead, the next one last."""
         self.last_begun = -1
@@ -276,7 +276,7 @@ class PiecePicker(PieceTable):
         if picker.current is not blocks:
             picker.current = blocks
             if blocks not in picker.begun:
-                picker.begun.add(blocks)
+                picker.begun[blocks] = None
                 blocks.pickers.append(picker.begun)
         return blocks.take(want, picker.peer, runs)
 
@@ -308,7 +308,7 @@ class PiecePicker(PieceTable):
         for _, blocks, block in found[:want]:
             blocks.take_busy(block, peer)
             if blocks not in picker.begun:
-                picker.begun.add(blocks)
+                picker.begun[blocks] = None
                 blocks.pickers.append(picker.begun)
             runs.append(BlockRun(blocks.index, block, 1))
 

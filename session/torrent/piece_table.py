@@ -249,7 +249,7 @@ class PieceTable:
         if blocks is not None:
             self._move(blocks, CLOSED)
             for begun in blocks.pickers:
-                begun.discard(blocks)
+                begun.pop(blocks, None)
         return blocks
 
     def _rebuild(self) -> None:

@@ -54,7 +54,8 @@ class Swarm(LinkOwner):
         self._torrent = torrent
         self._core = core
         self.peers = peers
-        self.links: set[PeerLink] = set()
+        self.links: dict[PeerLink, None] = {}
+        """In order of arrival: a set would be gone through in the order of addresses in memory."""
         """Connected and connecting."""
         self.num_half_open = 0
         """Of these, still connecting."""
@@ -106,7 +107,7 @@ class Swarm(LinkOwner):
         link.peer = self.peers.find(address)
         link.source = link.peer.source if link.peer is not None else 0
         self._prepare(link)
-        self.links.add(link)
+        self.links[link] = None
         core.link_opened(link)
         self.num_half_open += 1
         core.counters.values["peer.connection_attempts"] += 1
@@ -119,7 +120,7 @@ class Swarm(LinkOwner):
         link.owner = self
         link.torrent = torrent
         link.source = PeerSource.incoming
-        self.links.add(link)
+        self.links[link] = None
         core.link_opened(link)
         local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES)
         if handshake.peer_id == core.peer_id:
@@ -256,7 +257,7 @@ class Swarm(LinkOwner):
         core, torrent = self._core, self._torrent
         if link not in self.links:
             return
-        self.links.discard(link)
+        self.links.pop(link, None)
         handshaken = link.peer_id is not None
         if link.outgoing and not handshaken:
             self.num_half_open -= 1

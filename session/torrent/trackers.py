@@ -180,8 +180,8 @@ class TorrentTrackers:
         self._on_event = on_event
         self._timer: Timer | None = None
         self._calls: dict[str, TrackerCall] = {}
-        self._scrapes: set[TrackerCall] = set()
-        self._lookups: set[Timer] = set()
+        self._scrapes: dict[TrackerCall, None] = {}
+        self._lookups: dict[Timer, None] = {}
         self._leaves: dict[str, TrackerCall] = {}
         self._leave_timer: Timer | None = None
         self._on_told: Callable[[], object] | None = None
@@ -260,7 +260,7 @@ class TorrentTrackers:
         target, info_hash = entry.url, bytes(self._make_request(AnnounceEvent.NONE).info_hash)
 
         def on_scraped(response: ScrapeResponse | None, error: TrackerError | None) -> None:
-            self._scrapes.discard(call)
+            self._scrapes.pop(call, None)
             found = None if response is None else response.get(info_hash)
             if found is not None:
                 self.list.on_scrape(target, found)
@@ -270,7 +270,7 @@ class TorrentTrackers:
                 self._on_event(ScrapeFailed(target, error or missing))
 
         call = self._client.scrape(target, [info_hash], on_scraped)
-        self._scrapes.add(call)
+        self._scrapes[call] = None
         return True
 
     def add(self, url: str, tier: int = 0, source: TrackerSource = TrackerSource.CLIENT) -> bool:
@@ -366,13 +366,13 @@ class TorrentTrackers:
 
     def _look_up(self, peer: TrackerPeer) -> None:
         def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
-            self._lookups.discard(lookup)
+            self._lookups.pop(lookup, None)
             if not isinstance(answer, OSError) and answer:
                 found = dict.fromkeys((str(address[0]), int(address[1])) for _, address in answer)
                 self._on_peers([TrackerPeer(host, port, peer.peer_id) for host, port in found])
 
         lookup = self._base.platform.resolve(self._base, peer.host, peer.port, on_resolved)
-        self._lookups.add(lookup)
+        self._lookups[lookup] = None
 
     def _cancel_lookups(self) -> None:
         for lookup in self._lookups:
