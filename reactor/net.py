@@ -49,6 +49,10 @@ class SystemPlatform:
         """A monotonic clock, seconds."""
         return time.monotonic()
 
+    def wall_time(self) -> float:
+        """POSIX time, seconds."""
+        return time.time()
+
     def random_bytes(self, count: int) -> bytes:
         """Unpredictable bytes from the system."""
         return os.urandom(count)
@@ -56,6 +60,10 @@ class SystemPlatform:
     def wakeup(self) -> Wakeup:
         """A new descriptor that any thread can make readable."""
         return open_wakeup()
+
+    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> socket.socket:
+        """A socket as it comes, blocking; with `fileno` the one that has this number (then -1 for the rest).  OSError."""
+        return socket.socket(family, kind, -1, fileno)
 
     def stream_socket(self, family: int, *, source: tuple[str, int] | None = None) -> socket.socket:
         """A non-blocking TCP socket with TCP_NODELAY, bound to `source` if given.  OSError."""

@@ -120,11 +120,19 @@ class Platform(Protocol):
         """A monotonic clock, seconds."""
         ...
 
+    def wall_time(self) -> float:
+        """POSIX time, seconds."""
+        ...
+
     def random_bytes(self, count: int) -> bytes:
         """Unpredictable bytes."""
         ...
 
     def wakeup(self) -> Wakeup: ...
+
+    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
+        """A socket as it comes, for listeners; with `fileno` the one that has this number.  OSError."""
+        ...
 
     def stream_socket(self, family: int, *, source: tuple[str, int] | None = None) -> StreamSocket:
         """A non-blocking TCP socket with TCP_NODELAY, bound to `source` if given.  OSError."""

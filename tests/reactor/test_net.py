@@ -171,3 +171,17 @@ def test_poll_does_not_return_before_its_timeout(poll: Any, pair: Any) -> None:
     start = time.monotonic()
     assert poll([(pair[0].fileno(), READ)], 0.0034) == []
     assert time.monotonic() - start >= 0.0034
+
+
+def test_socket_as_it_comes_or_by_number(no_fd_survives: None) -> None:
+    platform = SystemPlatform()
+    with platform.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        assert sock.getblocking() and sock.type == socket.SOCK_DGRAM
+        again = platform.open_socket(-1, -1, fileno=sock.fileno())
+        assert (again.fileno(), again.family) == (sock.fileno(), socket.AF_INET)
+        again.detach()
+
+
+def test_wall_time_is_posix_time() -> None:
+    before = time.time()
+    assert before <= SystemPlatform().wall_time() <= time.time()

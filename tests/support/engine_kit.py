@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,8 +65,14 @@ class FakePlatform:
         self.num_clock_reads += 1
         return self.now
 
+    def wall_time(self) -> float:
+        return 1_000_000_000.0 + self.now
+
     def random_bytes(self, count: int) -> bytes:
         return bytes(count)
+
+    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
+        return socket.socket(family, kind, -1, fileno)
 
     def wakeup(self) -> FakeWakeup:
         self.wakeups.append(FakeWakeup(self.WAKEUP_FD + len(self.wakeups)))

@@ -210,8 +210,14 @@ class WorldPlatform:
     def time(self) -> float:
         return self.world.now
 
+    def wall_time(self) -> float:
+        return 1_000_000_000.0 + self.world.now
+
     def random_bytes(self, count: int) -> bytes:
         return self.rng.randbytes(count)
+
+    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
+        return socket.socket(family, kind, -1, fileno)
 
     def wakeup(self) -> FakeWakeup:
         return FakeWakeup(1_000_000)
