@@ -16,7 +16,15 @@ from .errors import ReactorBusy
 from .ports import Poster
 from .threadpool import ThreadPool
 
-__all__ = ["MAX_ADDRESSES", "MAX_HOST_LENGTH", "MAX_QUEUED_LOOKUPS", "Lookup", "ResolveCallback", "Resolver"]
+__all__ = [
+    "MAX_ADDRESSES",
+    "MAX_HOST_LENGTH",
+    "MAX_QUEUED_LOOKUPS",
+    "Lookup",
+    "ResolveCallback",
+    "Resolver",
+    "answer_at_once",
+]
 
 MAX_ADDRESSES = 32
 """Addresses kept of one answer; nobody tries more."""
@@ -70,7 +78,7 @@ class Resolver:
     ) -> Lookup:
         """Look `host` up for `family` (0: any); `callback` runs on `base` unless the result is cancelled."""
         lookup = Lookup(callback)
-        answer = _answer_at_once(host, port, family)
+        answer = answer_at_once(host, port, family)
         if answer is not None:
             base.call_soon(lookup.finish, answer)
             return lookup
@@ -85,7 +93,7 @@ class Resolver:
         return self._pool.close(timeout)
 
 
-def _answer_at_once(host: str, port: int, family: int) -> list[tuple[int, Any]] | OSError | None:
+def answer_at_once(host: str, port: int, family: int) -> list[tuple[int, Any]] | OSError | None:
     """Everything that needs no name server; None when one must be asked."""
     if not 0 <= port <= 0xFFFF:
         return OSError(errno.EINVAL, f"port {port} is out of range")
