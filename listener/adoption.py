@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +48,22 @@ class UnownedSocket(socket.socket):
         self.detach()
 
 
-def adopt_socket(sock_or_fd: socket.socket | int, backlog: int, *, owns: bool = False) -> Adopted:
+def adopt_socket(
+    sock_or_fd: socket.socket | int,
+    backlog: int,
+    *,
+    owns: bool = False,
+    find: Callable[[int], Any] | None = None,
+) -> Adopted:
     """Take over a bound socket: it becomes non-blocking, and listens unless `backlog` is 0.
 
     A number is closed with the object made around it only if `owns`.  Whether it is inherited by other programs stays as it is.  OSError, or ValueError for what is no socket at all.
     """
     check_backlog(backlog)
+    if find is not None and isinstance(sock_or_fd, int) and not isinstance(sock_or_fd, bool):
+        sock_or_fd = find(
+            sock_or_fd
+        )  # the number of a simulated host: its own object, which goes on being its own
     adopted = _open(sock_or_fd, owns)
     try:
         _check_kind(adopted.sock)

@@ -15,6 +15,7 @@ from typing import Any
 
 from .arguments import check_backlog, check_flags
 from .flags import ListenerFlag
+from .origin import SocketMaker
 
 __all__ = [
     "DEFAULT_BACKLOG",
@@ -35,7 +36,9 @@ _DEFER_SECONDS = 1
 """The kernel rounds it to retransmissions; a client that stays silent is delivered after about a second."""
 
 
-def bind_socket(address: BindAddress, flags: ListenerFlag, backlog: int) -> socket.socket:
+def bind_socket(
+    address: BindAddress, flags: ListenerFlag, backlog: int, *, make: SocketMaker | None = None
+) -> socket.socket:
     """A non-blocking socket listening at `address`.  OSError, or ValueError for what can never work."""
     check_backlog(backlog)
     if backlog == 0:
@@ -47,7 +50,7 @@ def bind_socket(address: BindAddress, flags: ListenerFlag, backlog: int) -> sock
     ):
         # Linux accepts SO_REUSEADDR on a unix socket and ignores it, which would mislead.
         raise ValueError("flags: a unix address can be neither REUSEABLE nor REUSEABLE_PORT")
-    sock = open_socket(family, flags)
+    sock = open_socket(family, flags, make=make)
     try:
         _bind(sock, bind_to)
     except BaseException:
@@ -71,10 +74,14 @@ def undo_bind(sock: socket.socket) -> None:
 
 
 def open_socket(
-    family: int, flags: ListenerFlag, kind: socket.SocketKind = socket.SOCK_STREAM
+    family: int,
+    flags: ListenerFlag,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+    *,
+    make: SocketMaker | None = None,
 ) -> socket.socket:
     """A non-blocking socket with its options set, not yet bound.  OSError where the family refuses an option."""
-    sock = socket.socket(family, kind)
+    sock: socket.socket = (make or socket.socket)(family, kind)
     try:
         sock.setblocking(False)
         _set_options(sock, flags)

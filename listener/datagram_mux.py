@@ -17,6 +17,7 @@ from ..protocols.errors import TransportBroken, TransportBusy, TransportClosed
 from ..protocols.types import Buffer
 from .binding import BindAddress, open_socket, resolve_numeric
 from .flags import NO_FLAGS, ListenerFlag
+from .origin import socket_maker
 
 __all__ = ["DatagramMux", "Route"]
 
@@ -112,7 +113,7 @@ class DatagramMux:
     ) -> DatagramMux:
         """A socket of its own at a numeric (host, port).  Raises OSError or ValueError, and leaves nothing open then."""
         family, bind_to = resolve_numeric(address)
-        sock = open_socket(family, flags, socket.SOCK_DGRAM)
+        sock = open_socket(family, flags, socket.SOCK_DGRAM, make=socket_maker(base))
         try:
             sock.bind(bind_to)
             return cls(base, sock, on_error=on_error)

@@ -20,8 +20,9 @@ from .datagram_mux import DatagramMux
 from .endpoint import Endpoint, expand_interface
 from .flags import ListenerFlag
 from .gate import Gate, Verdict
-from .interfaces import Interface, list_interfaces
+from .interfaces import Interface
 from .listener import DEFAULT_ACCEPT_LIMIT, Listener
+from .origin import SocketMaker, interfaces_of, socket_maker
 from .spec import parse_interfaces
 
 __all__ = ["GroupSettings", "ListenFailure", "ListenSuccess", "ListenerGroup", "OpenEndpoint"]
@@ -111,7 +112,7 @@ class ListenerGroup:
         gate: Gate | None = None,
         on_refused: Callable[[OpenEndpoint, Any, Verdict | None], object] | None = None,
         on_error: Callable[[Endpoint, OSError], object] | None = None,
-        interfaces: Callable[[], list[Interface]] = list_interfaces,
+        interfaces: Callable[[], list[Interface]] | None = None,
     ) -> None:
         self._base = base
         self._on_accept = on_accept
@@ -119,7 +120,8 @@ class ListenerGroup:
         self._gate = gate
         self._on_refused = on_refused
         self._on_error = on_error
-        self._interfaces = interfaces
+        self._interfaces = interfaces or interfaces_of(base)
+        self._make = socket_maker(base)
         self._open: dict[Endpoint, OpenEndpoint] = {}
 
     def apply(self, text: str) -> list[ListenSuccess | ListenFailure]:
@@ -216,7 +218,7 @@ class ListenerGroup:
         operation = "sock_open"
         with contextlib.ExitStack() as undo:
             try:
-                sock, bind_to = _open(endpoint, port, socket.SOCK_STREAM)
+                sock, bind_to = _open(endpoint, port, socket.SOCK_STREAM, self._make)
                 undo.callback(sock.close)
                 operation = "sock_bind"
                 sock.bind(bind_to)
@@ -226,7 +228,7 @@ class ListenerGroup:
                 datagrams = None
                 if self._settings.with_datagrams:
                     kind, operation = "udp", "sock_open"
-                    udp, bind_to = _open(endpoint, port, socket.SOCK_DGRAM)
+                    udp, bind_to = _open(endpoint, port, socket.SOCK_DGRAM, self._make)
                     undo.callback(udp.close)
                     operation = "sock_bind"
                     udp.bind(bind_to)
@@ -278,12 +280,14 @@ class ListenerGroup:
             opened.datagrams.close()
 
 
-def _open(endpoint: Endpoint, port: int, kind: socket.SocketKind) -> tuple[socket.socket, Any]:
+def _open(
+    endpoint: Endpoint, port: int, kind: socket.SocketKind, make: SocketMaker
+) -> tuple[socket.socket, Any]:
     family, bind_to = resolve_numeric((endpoint.host, port))
     flags = ListenerFlag.BIND_IPV6ONLY if family == socket.AF_INET6 else ListenerFlag(0)
     if kind == socket.SOCK_STREAM:
         flags |= ListenerFlag.REUSEABLE
-    sock = open_socket(family, flags, kind)
+    sock = open_socket(family, flags, kind, make=make)
     if endpoint.device and hasattr(socket, "SO_BINDTODEVICE"):
         # Keeps traffic on the device where we are allowed to ask for it; the address alone does nearly the same.
         with contextlib.suppress(OSError):

@@ -28,6 +28,7 @@ from .adoption import adopt_socket
 from .arguments import check_base, check_callback, check_flags, check_limit
 from .binding import BindAddress, bind_socket, undo_bind
 from .flags import NO_FLAGS, ListenerFlag
+from .origin import socket_finder, socket_maker
 
 __all__ = ["DEFAULT_ACCEPT_LIMIT", "AcceptCallback", "ErrorCallback", "Listener"]
 
@@ -116,7 +117,7 @@ class Listener:
         """
         _check(base, on_accept, on_error, accept_limit)
         flags = check_flags(flags)
-        sock = bind_socket(address, flags, backlog)
+        sock = bind_socket(address, flags, backlog, make=socket_maker(base))
         try:
             return cls(base, sock, on_accept, flags=flags, on_error=on_error, accept_limit=accept_limit)
         except BaseException:
@@ -143,7 +144,8 @@ class Listener:
         """
         _check(base, on_accept, on_error, accept_limit)
         flags = check_flags(flags)
-        adopted = adopt_socket(sock_or_fd, backlog, owns=bool(flags & ListenerFlag.CLOSE_ON_FREE))
+        owns = bool(flags & ListenerFlag.CLOSE_ON_FREE)
+        adopted = adopt_socket(sock_or_fd, backlog, owns=owns, find=socket_finder(base))
         try:
             return cls(
                 base,

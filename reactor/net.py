@@ -61,9 +61,9 @@ class SystemPlatform:
         """A new descriptor that any thread can make readable."""
         return open_wakeup()
 
-    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> socket.socket:
-        """A socket as it comes, blocking; with `fileno` the one that has this number (then -1 for the rest).  OSError."""
-        return socket.socket(family, kind, -1, fileno)
+    def open_socket(self, family: int, kind: int) -> socket.socket:
+        """A socket as it comes, blocking and without options.  OSError."""
+        return socket.socket(family, kind)
 
     def stream_socket(self, family: int, *, source: tuple[str, int] | None = None) -> socket.socket:
         """A non-blocking TCP socket with TCP_NODELAY, bound to `source` if given.  OSError."""

@@ -130,8 +130,8 @@ class Platform(Protocol):
 
     def wakeup(self) -> Wakeup: ...
 
-    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
-        """A socket as it comes, for listeners; with `fileno` the one that has this number.  OSError."""
+    def open_socket(self, family: int, kind: int) -> Any:
+        """A socket as it comes, for listeners.  OSError."""
         ...
 
     def stream_socket(self, family: int, *, source: tuple[str, int] | None = None) -> StreamSocket:

@@ -54,10 +54,12 @@ class SimPlatform:
         """A new descriptor that any thread can make readable."""
         return SimWakeup(self._host)
 
-    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
-        """A socket as it comes, or the one that has this number.  Any: by shape, of either kind.  OSError."""
-        if fileno is None:
-            return self._host.socket(family, kind)
+    def open_socket(self, family: int, kind: int) -> Any:
+        """A socket as it comes.  Any: by shape, of either kind.  OSError."""
+        return self._host.socket(family, kind)
+
+    def socket_of(self, fileno: int) -> Any:
+        """The socket that has this number on the host.  Any: by shape, of either kind.  OSError."""
         found = self._host.descriptors.get(fileno)
         if found is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))

@@ -71,8 +71,8 @@ class FakePlatform:
     def random_bytes(self, count: int) -> bytes:
         return bytes(count)
 
-    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
-        return socket.socket(family, kind, -1, fileno)
+    def open_socket(self, family: int, kind: int) -> Any:
+        return socket.socket(family, kind)
 
     def wakeup(self) -> FakeWakeup:
         self.wakeups.append(FakeWakeup(self.WAKEUP_FD + len(self.wakeups)))

@@ -216,8 +216,8 @@ class WorldPlatform:
     def random_bytes(self, count: int) -> bytes:
         return self.rng.randbytes(count)
 
-    def open_socket(self, family: int, kind: int, *, fileno: int | None = None) -> Any:
-        return socket.socket(family, kind, -1, fileno)
+    def open_socket(self, family: int, kind: int) -> Any:
+        return socket.socket(family, kind)
 
     def wakeup(self) -> FakeWakeup:
         return FakeWakeup(1_000_000)

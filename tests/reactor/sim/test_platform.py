@@ -53,11 +53,11 @@ def test_sockets(world: SimWorld, alice: SimHost, bob: SimHost) -> None:
 def test_socket_by_number(alice: SimHost) -> None:
     platform = alice.platform
     sock = platform.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    assert platform.open_socket(-1, -1, fileno=sock.fileno()) is sock
+    assert platform.socket_of(sock.fileno()) is sock
     wakeup = platform.wakeup()
     for fd, code in ((wakeup.fileno(), errno.ENOTSOCK), (99, errno.EBADF)):
         with pytest.raises(OSError) as caught:
-            platform.open_socket(-1, -1, fileno=fd)
+            platform.socket_of(fd)
         assert caught.value.errno == code
 
 

@@ -1,0 +1,37 @@
+"""Where sockets come from: the base's platform, where it has one, else the system.
+
+The one place by which listeners are at home in a simulation.  An engine there has a simulated platform, which opens simulated sockets,
+knows them by number, and has addresses of its own; the real platform opens the system's sockets and has no say in the rest.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from .interfaces import Interface, list_interfaces
+
+__all__ = ["SocketMaker", "interfaces_of", "socket_finder", "socket_maker"]
+
+SocketMaker = Callable[[int, int], Any]
+"""Called as `socket.socket` is, with (family, kind)."""
+
+
+def socket_maker(base: object) -> SocketMaker:
+    """What opens the sockets of whatever lives on `base`."""
+    platform = getattr(base, "platform", None)
+    return socket.socket if platform is None else platform.open_socket
+
+
+def socket_finder(base: object) -> Callable[[int], Any] | None:
+    """What gives the socket that has a number, where numbers are not the system's; None where they are."""
+    return getattr(getattr(base, "platform", None), "socket_of", None)
+
+
+def interfaces_of(base: object) -> Callable[[], list[Interface]]:
+    """What lists the addresses of the machine `base` is on."""
+    listed = getattr(getattr(base, "platform", None), "interfaces", None)
+    if listed is None:
+        return list_interfaces
+    return lambda: [Interface(*each) for each in listed()]

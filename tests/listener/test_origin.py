@@ -1,0 +1,34 @@
+"""What a base with a simulated platform, one with the system's, and one without any are given."""
+
+from __future__ import annotations
+
+import socket
+
+from evtorrent.listener.interfaces import Interface, list_interfaces
+from evtorrent.listener.origin import interfaces_of, socket_finder, socket_maker
+from evtorrent.protocols.engine import Multi
+from evtorrent.reactor.sim import SimWorld
+
+
+def test_simulated_platform_has_the_say() -> None:
+    with SimWorld() as world:
+        host = world.host("host", "10.1.2.3")
+        for base in (host.loop, Multi(host.platform)):
+            sock = socket_maker(base)(socket.AF_INET, socket.SOCK_STREAM)
+            finder = socket_finder(base)
+            assert finder is not None and finder(sock.fileno()) is sock
+            assert interfaces_of(base)() == [
+                Interface("lo", "127.0.0.1", 8),
+                Interface("sim0", "10.1.2.3", 24),
+                Interface("lo", "::1", 128),
+            ]
+
+
+def test_system_otherwise(no_fd_survives: None) -> None:
+    multi = Multi()
+    for base in (multi, object()):
+        with socket_maker(base)(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            assert isinstance(sock, socket.socket)
+        assert socket_finder(base) is None
+        assert interfaces_of(base) is list_interfaces
+    multi.close()
