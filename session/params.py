@@ -20,6 +20,9 @@ from .settings import SettingsPack, SettingValue
 if TYPE_CHECKING:
     from ..protocols.metainfo import TorrentInfo
     from .core.ip_filter import IpFilter
+    from .disk.backend import Backend
+    from .disk.descriptors import FilePool
+    from .disk.params import StorageParams
 
 __all__ = ["AddTorrentParams", "SessionParams"]
 
@@ -195,7 +198,15 @@ ADD_TORRENT_FIELDS = frozenset(f.name for f in fields(AddTorrentParams))
 class SessionParams:
     """What a session starts with and `session_state()` returns; libtorrent `session_params`."""
 
-    __slots__ = ("dht_state", "ext_state", "extensions", "ip_filter", "settings", "unsupported_settings")
+    __slots__ = (
+        "dht_state",
+        "disk_backend",
+        "ext_state",
+        "extensions",
+        "ip_filter",
+        "settings",
+        "unsupported_settings",
+    )
 
     def __init__(
         self,
@@ -203,6 +214,7 @@ class SessionParams:
         *,
         ip_filter: IpFilter | None = None,
         extensions: Iterable[Any] = (),
+        disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
     ) -> None:
         self.settings = settings if isinstance(settings, SettingsPack) else SettingsPack(settings)
         """Settings to begin with."""
@@ -210,6 +222,8 @@ class SessionParams:
         """Who may connect; None lets everybody."""
         self.extensions = list(extensions)
         """Session plug-ins to start with."""
+        self.disk_backend = disk_backend
+        """Makes the storage of each torrent (libtorrent `disk_io_constructor`); None: files.  Not saved."""
         self.ext_state: dict[str, bytes] = {}
         """What plug-ins want to find again, by their name."""
         self.dht_state: dict[bytes, Any] | None = None

@@ -71,7 +71,7 @@ class Session:
             raise
 
     def _start(self, settings: SettingsPack) -> Core:
-        core = Core(self.runtime.multi, settings, self._alerts)
+        core = Core(self.runtime.multi, settings, self._alerts, disk_backend=self._params.disk_backend)
         core.ip_filter = self._params.ip_filter
         core.start()
         return core

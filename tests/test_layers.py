@@ -45,6 +45,11 @@ CLI_MODULES = {("protocols", "bencode"), ("session", "aio")}
 
 FILES = source_files()
 PURE = [path for path in FILES if module_of(path)[:1] == ("protocols",)]
+PLATFORM_ONLY = [
+    path
+    for path in FILES
+    if module_of(path)[:1] in (("session",), ("listener",)) and module_of(path)[:2] != ("session", "cli")
+]
 CLI = [path for path in FILES if module_of(path)[:2] == ("session", "cli")]
 
 
@@ -111,6 +116,19 @@ def test_protocols_import_nothing_by_name(path: Path) -> None:
         node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name) and node.id == "__import__"
     ]
     assert not calls
+
+
+@by_name(PLATFORM_ONLY)
+def test_sessions_and_listeners_get_clock_and_randomness(path: Path) -> None:
+    """From the engine's platform, so that a whole session runs in the simulator and does the same each time."""
+    assert not {
+        name for name, _ in absolute_imports(path) if name.split(".")[0] in ("time", "secrets", "uuid")
+    }
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            assert name != "os.urandom", f"line {node.lineno}: {name}"
+            assert node.value.id != "random" or node.attr == "Random", f"line {node.lineno}: {name}"
 
 
 @by_name(CLI)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import random
 import socket
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +25,12 @@ from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert
 from ..close_reason import CloseReason
+from ..disk.backend import Backend
 from ..disk.buffers import BufferPool
+from ..disk.descriptors import FilePool
 from ..disk.io import DiskIo
-from ..disk.params import DiskSettings
+from ..disk.params import DiskSettings, StorageParams
+from ..disk.posix import PosixBackend
 from ..errors import ErrorCode, Operation
 from ..flags import SocketType
 from ..settings import SettingsPack
@@ -63,7 +65,15 @@ _MAX_IDLE_BUFFERS = 24 * 1024 * 1024
 class Core:
     """One session on one loop."""
 
-    def __init__(self, multi: Multi, settings: SettingsPack, alerts: AlertQueue) -> None:
+    def __init__(
+        self,
+        multi: Multi,
+        settings: SettingsPack,
+        alerts: AlertQueue,
+        *,
+        disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
+    ) -> None:
+        """`disk_backend` makes the storage of each torrent; None: files."""
         self.base = multi
         self.platform = multi.platform
         self.settings = settings
@@ -92,7 +102,12 @@ class Core:
         self.receive_buffer = ReceiveBuffer()
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
-        self.disk = DiskIo(multi, self.platform.submit, settings=disk_settings(settings))
+        self.disk = DiskIo(
+            multi,
+            self.platform.submit,
+            settings=disk_settings(settings),
+            backend=disk_backend or PosixBackend,
+        )
         self.disk.on_low_watermark = self._disk_drained
         self.checks = CheckQueue()
         self.registry = ExtensionRegistry()
@@ -371,10 +386,9 @@ class Core:
         """At least one socket accepts."""
         return self._listeners is not None and self._listeners.is_listening
 
-    @staticmethod
-    def wall_time() -> int:
+    def wall_time(self) -> int:
         """POSIX time, seconds."""
-        return int(time.time())
+        return int(self.platform.wall_time())
 
     # --------------------------------------------------------------------------------------------------- the tick
 

@@ -8,6 +8,7 @@ from evtorrent.protocols.bits import Bitfield
 from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.protocols.types import InfoHashes, Sha1Hash
 from evtorrent.session.core.ip_filter import IpFilter
+from evtorrent.session.disk import MemoryBackend
 from evtorrent.session.errors import TorrentParamsError, UnknownSetting
 from evtorrent.session.flags import TorrentFlags
 from evtorrent.session.params import ADD_TORRENT_FIELDS, AddTorrentParams, SessionParams
@@ -101,9 +102,11 @@ def test_session_params_are_made_of_what_a_session_accepts():
     assert SessionParams.of({"num_want": 3}).settings["num_want"] == 3
     pack = SettingsPack({"num_want": 4})
     assert SessionParams.of(pack).settings is pack
-    given = SessionParams(pack, ip_filter=IpFilter(), extensions=("x",))
+    assert SessionParams.of(pack).disk_backend is None
+    given = SessionParams(pack, ip_filter=IpFilter(), extensions=("x",), disk_backend=MemoryBackend)
     assert SessionParams.of(given) is given
     assert given.extensions == ["x"]
+    assert given.disk_backend is MemoryBackend
     assert repr(given) == "SessionParams({'num_want': 4})"
     with pytest.raises(UnknownSetting):
         SessionParams({"colour": 3})
