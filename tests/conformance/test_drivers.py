@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from evtorrent.protocols.engine import Handle, Multi
 from evtorrent.reactor import READ, WRITE
-from support.driver_hosts import HOSTS, ScriptedMulti
+from support.driver_hosts import KIT, ScriptedMulti
 from support.http_server import HttpServer
 
 pytestmark = pytest.mark.usefixtures("no_fd_survives")
@@ -21,9 +21,9 @@ STORM = 1000
 """Descriptors that are ready at once."""
 
 
-@pytest.fixture(params=HOSTS)
+@pytest.fixture(params=KIT)
 def host(request: pytest.FixtureRequest) -> Iterator[Any]:
-    host = HOSTS[request.param]()
+    host = KIT[request.param]()
     yield host
     host.close()
 
@@ -138,10 +138,9 @@ def test_other_thread_wakes_the_loop(host: Any, multi: Multi) -> None:
 
 def test_errors_of_a_datagram_socket_are_told_every_time(host: Any, multi: Multi) -> None:
     """uvloop-poll-dies-after-error: the second refused datagram went unseen."""
-    needs_system_sockets(host)
     with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        host.socket(socket.AF_INET, socket.SOCK_DGRAM) as free,
+        host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
     ):
         free.bind(("127.0.0.1", 0))
         sock.connect(free.getsockname())
@@ -168,8 +167,7 @@ def test_errors_of_a_datagram_socket_are_told_every_time(host: Any, multi: Multi
 
 
 def test_refused_connection_is_told_as_ready(host: Any, multi: Multi) -> None:
-    needs_system_sockets(host)
-    with socket.socket() as free, socket.socket() as sock:
+    with host.socket() as free, host.socket() as sock:
         free.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         sock.setblocking(False)
         sock.connect_ex(free.getsockname())

@@ -18,6 +18,7 @@ from .fake_glib import FakeGlib
 from .fake_pyuv import FakePyuv
 from .foreign_hosts import GeventHost, GlibHost, PyuvHost, QtHost, TrioHost
 from .loop_host import GIVE_UP_AFTER, Host
+from .simulated_host import SimulatedHost
 
 
 class ScriptedMulti:
@@ -170,3 +171,6 @@ HOSTS: dict[str, Callable[[], Any]] = {
     "reactor-in-trio": lambda: EmbeddedHost(TrioHost()),
 }
 """Add a loop here and every test of the kit runs on it.  A host whose library is missing skips its tests visibly."""
+
+KIT: dict[str, Callable[[], Any]] = {**HOSTS, "simulator": SimulatedHost}
+"""What the kit runs on: the loops that watch the system's descriptors, and the simulator, which has its own."""

@@ -33,6 +33,10 @@ class Host:
         right.setblocking(False)
         return left, right
 
+    def socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> Any:
+        """A socket whose descriptor the loop can watch."""
+        return socket.socket(family, kind)
+
     def time(self) -> float:
         """The loop's clock."""
         return time.monotonic()
