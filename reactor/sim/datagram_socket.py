@@ -114,7 +114,9 @@ class SimDatagramSocket(SimSocket):
         self._num_queued += size
         self._queue.append(datagram)
         if not self.ready & READ:
-            self.set_ready(self.ready | READ)
+            self.ready |= READ
+            if self.watches:
+                self._host.loop.note_ready(self)
         return True
 
     def receive_error(self, code: int, about: Address | None) -> None:
@@ -157,16 +159,16 @@ class SimDatagramSocket(SimSocket):
         return self.local
 
     def _send(self, data: bytes | bytearray | memoryview, target: Address) -> int:
-        self._check_open()
+        if self._fd < 0:
+            self._check_open()
         if self.error and self._remote is not None:
             error = self._take_error()
             self.update()
             assert error is not None
             raise error
-        host = target[0]
+        host, machine = target[0], self._host
         local = self.local or self._bind_if_needed()
-        bound = self.bound_host
-        source = self._source_for(host) if bound in WILDCARDS or bound != local[0] else bound
+        source = machine.source_for(host) if self.bound_host in WILDCARDS else self._source_for(host)
         if is_multicast(host) or not target[1]:
             raise failure(errno.EINVAL if not target[1] else errno.ENETUNREACH)
         payload = bytes(data)
@@ -175,13 +177,12 @@ class SimDatagramSocket(SimSocket):
             raise failure(errno.EMSGSIZE)
         if self._dont_fragment:
             self._check_size(host, size)
-        full_until = self._host.network.time_of_room(self._host, host, self.send_limit)
-        if full_until is not None:
-            self._block(full_until)
-            raise BlockingIOError(errno.EAGAIN, "the line's queue is full")
-        self._host.network.send(
-            self._host, Datagram((source, local[1]), target, payload, not self._dont_fragment)
-        )
+        if machine.up.is_ordered or machine.lines is not None:
+            full_until = machine.network.time_of_room(machine, host, self.send_limit)
+            if full_until is not None:
+                self._block(full_until)
+                raise BlockingIOError(errno.EAGAIN, "the line's queue is full")
+        machine.network.send(machine, Datagram((source, local[1]), target, payload, not self._dont_fragment))
         return size
 
     def _check_size(self, host: str, size: int) -> None:

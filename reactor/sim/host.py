@@ -19,7 +19,7 @@ from .lane import Lane
 from .link import Link
 from .loop import SimLoop
 from .network import Network
-from .packet import RST, SYN, Datagram, Packet, Segments
+from .packet import RST, SYN, Datagram, Segments
 from .platform import SimPlatform
 from .port_table import PortTable
 from .sockets import failure
@@ -207,14 +207,8 @@ class SimHost:
         if self.descriptors.pop(fd, None) is not None:
             heapq.heappush(self._free_fds, fd)
 
-    def receive(self, packet: Packet) -> None:
-        """A packet came for one of its addresses."""
-        if packet.is_tcp:
-            self._receive_segments(packet)  # type: ignore[arg-type]
-        else:
-            self._receive_datagram(packet)  # type: ignore[arg-type]
-
-    def _receive_datagram(self, datagram: Datagram) -> None:
+    def receive_datagram(self, datagram: Datagram) -> None:
+        """A datagram, or the error about one, came for one of its addresses."""
         host, port = datagram.target
         sock = self.udp.find(host, port, datagram.source)
         if datagram.errno:
@@ -227,7 +221,8 @@ class SimHost:
         else:
             sock.receive(datagram)
 
-    def _receive_segments(self, packet: Segments) -> None:
+    def receive_segments(self, packet: Segments) -> None:
+        """Something of TCP came for one of its addresses."""
         key = (packet.target, packet.source)
         connection = self.connections.get(key)
         if connection is not None and connection.state == LINGERING and packet.code == SYN:

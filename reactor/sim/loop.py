@@ -217,15 +217,12 @@ class SimLoop:
     def _tell(self, descriptor: SimDescriptor) -> None:
         watches = descriptor.watches
         try:
-            if len(watches) == 1:
-                watch = watches[0]
+            for watch in tuple(watches):  # a callback may add and close some
                 ready = descriptor.ready & watch.mask
                 if ready and not self._is_closed:
-                    self._call("watch", watch.callback, (ready,))
-            else:
-                for watch in tuple(watches):
-                    ready = descriptor.ready & watch.mask
-                    if ready and not self._is_closed:
+                    if self.on_error is None:
+                        watch.callback(ready)
+                    else:
                         self._call("watch", watch.callback, (ready,))
         finally:
             # Level-triggered: what is ready still is looked at again in the next turn.

@@ -114,8 +114,6 @@ class Network:
 
     def time_of_room(self, host: SimHost, target: str, limit: int) -> float | None:
         """When a sender that may have `limit` bytes before the line can send again; None: now."""
-        if not host.up.is_ordered and host.lines is None:
-            return None
         lane = self.first_lane(host, target)
         if lane is None or lane.backlog(self._clock.now) <= limit:
             return None
@@ -187,7 +185,10 @@ class Network:
             self._trace.record(self._clock.now, LOST, packet)
             return
         self._trace.record(self._clock.now, DELIVERED, packet)
-        host.receive(packet)
+        if packet.is_tcp:
+            host.receive_segments(packet)  # type: ignore[arg-type]
+        else:
+            host.receive_datagram(packet)  # type: ignore[arg-type]
 
     def _tell_too_big(self, lane: Lane, packet: Packet) -> None:
         """A datagram that must not be fragmented met a smaller MTU: its sender learns of it (RFC 1191)."""

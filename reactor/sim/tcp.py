@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..flags import READ, WRITE
 from .address import Address
 from .packet import DATA, RST, SYN, SYN_ACK, Segments
 from .tcp_receiver import TcpReceiver
@@ -215,8 +216,9 @@ class TcpConnection:
         self._pump()
         if self._is_ack_due:
             self._acknowledge(packet, is_news)
-        if (is_news or moved) and self.sock is not None:
-            self.sock.update()
+        sock = self.sock
+        if sock is not None and ((is_news and not sock.ready & READ) or (moved and not sock.ready & WRITE)):
+            sock.update()
         if self.sock is None and self.state == OPEN:
             self._check_finished()
 

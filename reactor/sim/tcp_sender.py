@@ -137,6 +137,9 @@ class TcpSender:
 
     def next_run(self, limit: int, now: float) -> tuple[int, bytes, bool] | None:
         """(first byte, payload, is it the end) of what may leave now, at most `limit` bytes; None for nothing."""
+        if self._recover is None and self._end is None and self.nxt - self.una == len(self._buffer):
+            self._is_full = False
+            return None  # the usual case: all was sent
         room = self.cwnd - self._in_flight()
         if self._recover is not None and room > 0:
             hole = self._next_hole()

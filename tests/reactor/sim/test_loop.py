@@ -92,6 +92,24 @@ def test_several_watches_on_one_descriptor(world: SimWorld, alice: SimHost) -> N
     assert alice.loop.num_watches == 0
 
 
+def test_watch_added_by_a_callback_comes_in_the_next_turn(world: SimWorld, alice: SimHost) -> None:
+    left, _ = alice.pair()
+    times: list[float] = []
+    watches: list[Any] = []
+
+    def add(_ready: int) -> None:
+        times.append(world.time())
+        if len(watches) < 3:
+            watches.append(alice.loop.watch(left.fileno(), WRITE, add))
+        else:
+            for watch in watches:
+                watch.close()
+
+    watches.append(alice.loop.watch(left.fileno(), WRITE, add))
+    world.run_for(1)
+    assert times == pytest.approx([0, TURN, TURN])
+
+
 def test_errors_leave_the_world_and_nothing_is_lost(world: SimWorld, alice: SimHost) -> None:
     loop, done = alice.loop, []
     left, right = alice.pair()
