@@ -9,7 +9,7 @@ ARGS ?=
 SAVE ?= downloads
 TYPED := $(addprefix evtorrent/,__init__.py __main__.py reactor listener protocols session bench)
 
-.PHONY: help demo get test lint types format cov cov-protocols parity bench soak clean
+.PHONY: help demo get test lint types format cov cov-protocols docs parity bench soak clean
 
 help:
 	@echo "make demo            download a torrent from a swarm on this machine, and verify it"
@@ -19,6 +19,7 @@ help:
 	@echo "make format          let ruff rewrite the sources"
 	@echo "make cov             tests with branch coverage and its gates"
 	@echo "make cov-protocols   the strictest of these gates on its own, in a minute"
+	@echo "make docs            the API reference, into build/docs"
 	@echo "make parity          rewrite docs/libtorrent-parity.md from the code"
 	@echo "make bench           the figures of the README, against libtorrent in the same run"
 	@echo "make soak            the long tests"
@@ -71,6 +72,10 @@ cov: $(STAMP)
 cov-protocols: $(STAMP)
 	$(BIN)/python -m pytest -q -m 'not soak' tests/protocols tests/conformance --cov --cov-report= $(ARGS)
 	$(BIN)/python -m coverage report --include='protocols/*' --fail-under=100 --skip-covered --show-missing
+
+# The API reference, as pages.
+docs: $(STAMP)
+	$(BIN)/python docs/reference.py build/docs
 
 # What of libtorrent's interface is here, counted from the code.
 parity: $(STAMP)

@@ -31,6 +31,7 @@ class Endpoint:
 
     @property
     def is_ipv6(self) -> bool:
+        """The address is an IPv6 one."""
         return ":" in self.host
 
     def can_reach(self, host: str) -> bool:

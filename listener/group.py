@@ -62,6 +62,7 @@ class OpenEndpoint:
 
     @property
     def host(self) -> str:
+        """The address it is bound to."""
         return str(self.listener.address[0])
 
     @property
@@ -159,6 +160,7 @@ class ListenerGroup:
 
     @property
     def is_listening(self) -> bool:
+        """At least one endpoint is open."""
         return bool(self._open)
 
     @property

@@ -89,10 +89,12 @@ class InfoHashes:
 
     @property
     def has_v1(self) -> bool:
+        """There is a v1 info-hash."""
         return self.v1 is not None
 
     @property
     def has_v2(self) -> bool:
+        """There is a v2 info-hash."""
         return self.v2 is not None
 
     def best(self) -> Sha1Hash:

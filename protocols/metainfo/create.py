@@ -107,10 +107,12 @@ class CreateTorrent:
 
     @property
     def is_v1_only(self) -> bool:
+        """No v2 hashes are made (BEP 52)."""
         return bool(self.flags & CreateFlags.V1_ONLY)
 
     @property
     def is_v2_only(self) -> bool:
+        """No v1 hashes are made (BEP 52)."""
         return bool(self.flags & CreateFlags.V2_ONLY)
 
     @property
@@ -148,9 +150,11 @@ class CreateTorrent:
         self._collections.append(name)
 
     def set_comment(self, comment: str) -> None:
+        """Free text in the .torrent file."""
         self._texts[b"comment"] = comment
 
     def set_creator(self, creator: str) -> None:
+        """The program that made it ("created by")."""
         self._texts[b"created by"] = creator
 
     def set_creation_date(self, when: int) -> None:

@@ -109,6 +109,7 @@ class FileStorage:
 
     @property
     def num_files(self) -> int:
+        """Files, pad files included."""
         return len(self._paths)
 
     @property
@@ -124,6 +125,7 @@ class FileStorage:
 
     @property
     def has_padding(self) -> bool:
+        """There are pad files (BEP 47)."""
         return any(flags & FileFlags.PAD for flags in self._flags.values())
 
     def path(self, index: int) -> str:
@@ -139,6 +141,7 @@ class FileStorage:
         return self._paths[index].rpartition("/")[2]
 
     def size(self, index: int) -> int:
+        """Bytes of a file."""
         return self._offsets[index + 1] - self._offsets[index]
 
     def offset(self, index: int) -> int:
@@ -146,9 +149,11 @@ class FileStorage:
         return self._offsets[index]
 
     def flags(self, index: int) -> FileFlags:
+        """Attributes of a file (BEP 47)."""
         return self._flags.get(index, FileFlags(0))
 
     def is_pad(self, index: int) -> bool:
+        """The file is padding (BEP 47)."""
         return bool(self._flags and self._flags.get(index, 0) & 1)
 
     def mtime(self, index: int) -> int:
@@ -176,6 +181,7 @@ class FileStorage:
         return self._roots.get(index)
 
     def set_root(self, index: int, root: Sha256Hash) -> None:
+        """Set the root of a file's hash tree (BEP 52)."""
         self._roots[index] = root
 
     def map_range(self, offset: int, length: int) -> list[FileSlice]:

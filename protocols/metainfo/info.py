@@ -104,6 +104,7 @@ class TorrentInfo:
 
     @property
     def num_files(self) -> int:
+        """Files, pad files included."""
         return 1 if self._files is None else self._files.num_files
 
     def piece_size(self, index: int) -> int:

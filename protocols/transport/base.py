@@ -210,15 +210,19 @@ class Filter(Transport):
     # From below
 
     def on_connected(self, now: float) -> object:
+        """See `TransportUser.on_connected`."""
         return self.user.on_connected(now)
 
     def on_readable(self, now: float) -> object:
+        """See `TransportUser.on_readable`."""
         return self.user.on_readable(now)
 
     def on_writable(self, now: float) -> object:
+        """See `TransportUser.on_writable`."""
         return self.user.on_writable(now)
 
     def on_closed(self, error: TransportError, now: float) -> object:
+        """See `TransportUser.on_closed`."""
         return self.user.on_closed(error, now)
 
     # From above
