@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+from urllib.request import urlopen
 
 from evtorrent.protocols.engine import Multi
 from evtorrent.session.cli.demo_tracker import DemoTracker, Swarms, _Handler
@@ -149,7 +150,8 @@ class OpenTracker:
     def __init__(self, program: str, folder: Path, info_hashes: Iterable[bytes]) -> None:
         self._program = program
         self._folder = folder
-        (folder / "whitelist").write_text("".join(f"{bytes(h).hex()}\n" for h in info_hashes))
+        self._hashes = [bytes(info_hash) for info_hash in info_hashes]
+        (folder / "whitelist").write_text("".join(f"{info_hash.hex()}\n" for info_hash in self._hashes))
         folder.chmod(0o755)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -186,12 +188,22 @@ class OpenTracker:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
+                if self._knows_its_list():
+                    return self
             except OSError:
-                assert self._process.poll() is None, "opentracker ended by itself"
-                assert time.monotonic() < deadline, "opentracker does not listen"
-                time.sleep(0.01)
+                pass
+            assert self._process.poll() is None, "opentracker ended by itself"
+            assert time.monotonic() < deadline, "opentracker does not listen, or does not load its white list"
+            time.sleep(0.01)
+
+    def _knows_its_list(self) -> bool:
+        """It listens before a thread of its own has read the white list, and refuses everybody until then."""
+        for info_hash in self._hashes:
+            goodbye = {"info_hash": info_hash, "peer_id": b"-EV0100-nobodynobody", "port": 1, "event": "stopped"}
+            with urlopen(f"{self.http_url}?{urlencode(goodbye)}&uploaded=0&downloaded=0&left=0", timeout=1) as answer:
+                if b"not authorized" in answer.read():
+                    return False
+        return True
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
