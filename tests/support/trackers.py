@@ -199,8 +199,15 @@ class OpenTracker:
     def _knows_its_list(self) -> bool:
         """It listens before a thread of its own has read the white list, and refuses everybody until then."""
         for info_hash in self._hashes:
-            goodbye = {"info_hash": info_hash, "peer_id": b"-EV0100-nobodynobody", "port": 1, "event": "stopped"}
-            with urlopen(f"{self.http_url}?{urlencode(goodbye)}&uploaded=0&downloaded=0&left=0", timeout=1) as answer:
+            goodbye = {
+                "info_hash": info_hash,
+                "peer_id": b"-EV0100-nobodynobody",
+                "port": 1,
+                "event": "stopped",
+            }
+            with urlopen(
+                f"{self.http_url}?{urlencode(goodbye)}&uploaded=0&downloaded=0&left=0", timeout=1
+            ) as answer:
                 if b"not authorized" in answer.read():
                     return False
         return True
