@@ -88,6 +88,9 @@ HONOURED: dict[str, Honoured] = {
     ),
     "max_failcount": Honoured(3, "failures", "A peer that failed this often is given up.", 1, 255),
     "max_peerlist_size": Honoured(3000, "peers", "Known peers of one torrent; 0 is unlimited."),
+    "max_pex_peers": Honoured(
+        50, "peers", "Peers of each family that one peer may tell us of at a time (BEP 11)."
+    ),
     "max_paused_peerlist_size": Honoured(1000, "peers", "The same while it is paused; 0 is unlimited."),
     # Choking
     "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),

@@ -213,7 +213,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "enable_ip_notifier": False,
         "handshake_client_version": "",
         "max_peer_recv_buffer_size": 2097152,
-        "max_pex_peers": 50,
         "max_rejects": 50,
         "max_suggest_pieces": 16,
         "min_announce_interval": 300,

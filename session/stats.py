@@ -59,6 +59,9 @@ _COUNTERS = (
     "ses.num_piece_passed",
     "ses.num_piece_failed",
     "ses.num_total_pieces_added",
+    # Extensions
+    "ses.num_incoming_pex",
+    "ses.num_outgoing_pex",
     # Bytes
     "net.sent_bytes",
     "net.sent_payload_bytes",

@@ -35,18 +35,23 @@ from ..errors import ErrorCode, Operation
 from ..flags import SocketType
 from ..settings import SettingsPack
 from ..stats import Counters
+from ..torrent.dont_have import DontHave
+from ..torrent.holepunch import Holepunch
 from ..torrent.link_end import LinkEnded
 from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.peer_link import PeerLink, ReadBlock
 from ..torrent.peer_list import PeerList
+from ..torrent.pex import PeerExchange
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
+from ..torrent.upload_only import UploadOnly
 from ..torrent.uploader import SlabPool
 from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
-from .extensions import ExtensionHost
+from .extensions import Extension, ExtensionHost
+from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .presence import SessionPresence
@@ -89,8 +94,10 @@ class Core:
         self.meters = TransferMeters()
         self.counters = Counters()
         self.is_paused = False
-        self.external_host = ""
-        """Our address as others see it; empty while nobody said."""
+        self.external = ExternalAddresses()
+        """Our addresses as others see them."""
+        self.on_external_address: list[Callable[[str], object]] = []
+        """Called with an address of ours when it is another one than before."""
         self.closing = False
         self._num_leaving = 0
         """Torrents whose trackers are being told that they stopped."""
@@ -112,7 +119,15 @@ class Core:
         self.checks = CheckQueue()
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
-        self.extensions.add(MetadataExchange(self))
+        spoken: tuple[Extension, ...] = (
+            MetadataExchange(self),
+            PeerExchange(self),
+            DontHave(),
+            UploadOnly(self),
+            Holepunch(self),
+        )
+        for extension in spoken:
+            self.extensions.add(extension)
         self.tracker_client = TrackerClient(
             multi,
             user_agent=settings.get_str("user_agent"),
@@ -275,8 +290,8 @@ class Core:
             min_reconnect_time=settings.get_int("min_reconnect_time"),
             allow_multiple_connections_per_ip=settings.get_bool("allow_multiple_connections_per_ip"),
         )
-        if self.external_host:
-            peers.set_own_address((self.external_host, self.listen_port))
+        for host in self.external.known:
+            peers.set_own_address((host, self.listen_port))
         return peers
 
     def new_picker(self, info: TorrentInfo) -> PiecePicker:
@@ -351,14 +366,21 @@ class Core:
     def _may_ask_tracker(self, host: str) -> bool:
         return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))
 
-    def external_address(self, host: str) -> None:
-        """Somebody told us how the world sees us (BEP 24): posted when it is news."""
-        if host != self.external_host:
-            self.external_host = host
-            self.alerts.emplace(ExternalIpAlert, host)
-            for torrent in self.active:
-                if torrent.peers is not None:
-                    torrent.peers.set_own_address((host, self.listen_port))
+    def external_address(self, host: str, source: IpSource, voter: str) -> None:
+        """`voter` says the world sees us at `host` (BEP 24); when that settles our address, it is posted and used."""
+        own = self.external.cast_vote(host, source, voter, self.base.time())
+        if not own:
+            return
+        self.alerts.emplace(ExternalIpAlert, own)
+        for torrent in dict.fromkeys(self.torrents.values()):
+            if torrent.peers is not None:
+                torrent.peers.set_own_address((own, self.listen_port))
+        for callback in self.on_external_address:
+            callback(own)
+
+    def is_own_address(self, address: Address) -> bool:
+        """It leads to this session, as far as we know."""
+        return address[1] == self.listen_port and address[0] in self.external.known
 
     def dht_node_heard(self, address: Address) -> None:
         """A peer has a DHT node; without a DHT of ours it is of no use."""

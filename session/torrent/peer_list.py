@@ -274,6 +274,12 @@ class PeerList:
                 connected.append(peer)
         return connected
 
+    def forget_if(self, is_unwanted: Callable[[KnownPeer], object]) -> None:
+        """Forget the peers that are unwanted and not connected."""
+        for peer in list(self):
+            if peer.connection is None and not peer.banned and is_unwanted(peer):
+                self._erase(peer)
+
     # -- queries
 
     def find(self, address: Address) -> KnownPeer | None:

@@ -207,6 +207,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (link.optimistic, PeerFlags.optimistic_unchoke),
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
+        (link.is_punched, PeerFlags.holepunched),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:

@@ -18,7 +18,15 @@ from math import inf
 from ...types import Address, Buffer
 from .ut_pex_codec import PexError, PexFlags, PexPeer, pack_message, parse_message
 
-__all__ = ["MAX_ADDED", "MAX_DROPPED", "MAX_IN_A_ROW", "PEX_INTERVAL", "PexReceiver", "PexSender"]
+__all__ = [
+    "MAX_ADDED",
+    "MAX_DROPPED",
+    "MAX_IN_A_ROW",
+    "NEWS_INTERVAL",
+    "PEX_INTERVAL",
+    "PexReceiver",
+    "PexSender",
+]
 
 PEX_INTERVAL = 60.0
 """Seconds between two messages at least."""
@@ -28,6 +36,8 @@ MAX_DROPPED = 50
 """Peers said to be gone in one message."""
 MAX_IN_A_ROW = 6
 """Messages of a peer that may not come within `PEX_INTERVAL`."""
+NEWS_INTERVAL = 2.0
+"""Seconds after which it is looked again whether there is news."""
 
 
 class PexSender:
@@ -40,30 +50,34 @@ class PexSender:
         self._next_at = -inf
 
     def is_due(self, now: float) -> bool:
-        """A message may be sent."""
+        """A message may be sent, or it is time to look whether there is one."""
         return now >= self._next_at
 
-    def next_message(self, connected: Mapping[Address, PexFlags], now: float) -> bytes | None:
-        """What to say of the peers `connected` now (the listener itself is not among them); None when there is no news, or
-        it is too early.
+    def next_message(
+        self, connected: Mapping[Address, PexFlags], now: float, *, listener: Address | None = None
+    ) -> bytes | None:
+        """What to say of the peers `connected` now; None when there is no news, or it is too early.
+
+        `listener` is whom it is said to: if it is among them it is not told of itself.
         """
         if now < self._next_at:
             return None
         told = self._told
-        added = [PexPeer(address, flags) for address, flags in connected.items() if address not in told]
+        added = [
+            PexPeer(address, flags)
+            for address, flags in connected.items()
+            if address not in told and address != listener
+        ]
         dropped = [address for address in told if address not in connected]
         del added[MAX_ADDED:], dropped[MAX_DROPPED:]
         if not added and not dropped:
+            self._next_at = now + NEWS_INTERVAL
             return None
         self._next_at = now + PEX_INTERVAL
         told.update((peer.address, None) for peer in added)
         for address in dropped:
             del told[address]
         return pack_message(added, dropped)
-
-    def take_back(self, now: float) -> bytes | None:
-        """Say that all are gone, when peer exchange ends while the connection goes on; None when nothing was said."""
-        return self.next_message({}, now)
 
 
 class PexReceiver:
@@ -91,9 +105,9 @@ class PexReceiver:
             self._family(address).pop(address, None)
         return list(self._take(message.added))
 
-    def knows(self, address: Address) -> bool:
-        """It said it is connected to that peer, and nothing else since."""
-        return address in self._family(address)
+    def flags_of(self, address: Address) -> PexFlags | None:
+        """What it said of a peer it is connected to; None when it did not say it is, or has dropped it since."""
+        return self._family(address).get(address)
 
     def _take(self, added: Iterable[PexPeer]) -> Iterable[PexPeer]:
         for peer in added:

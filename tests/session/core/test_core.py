@@ -13,6 +13,7 @@ from evtorrent.session.alerts import (
 )
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.core import disk_settings, tracker_settings
+from evtorrent.session.core.external_ip import IpSource
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
 from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, torrent_of
@@ -244,8 +245,11 @@ def test_our_address_is_told_once_and_ranks_peers(world):
     node = world.node()
     torrent = node.add(torrent_of(2)[0])
     world.pump()
-    node.core.external_address("198.51.100.7")
-    node.core.external_address("198.51.100.7")
+    heard: list[str] = []
+    node.core.on_external_address.append(heard.append)
+    node.core.external_address("198.51.100.7", IpSource.TRACKER, "tracker.example")
+    node.core.external_address("198.51.100.7", IpSource.PEER, "203.0.113.5")
+    assert heard == ["198.51.100.7"]
     assert [alert.external_address for alert in node.alerts(ExternalIpAlert)] == ["198.51.100.7"]
     torrent.peers.add(("203.0.113.5", 1000), PeerSource.tracker, world.now)
     rank = torrent.peers.find(("203.0.113.5", 1000)).rank

@@ -8,6 +8,7 @@ from evtorrent.protocols.peer.extensions.ut_pex import (
     MAX_ADDED,
     MAX_DROPPED,
     MAX_IN_A_ROW,
+    NEWS_INTERVAL,
     PEX_INTERVAL,
     PexReceiver,
     PexSender,
@@ -38,14 +39,20 @@ def said(payload: bytes | None) -> tuple[set[tuple[str, int]], set[tuple[str, in
 
 def test_who_comes_and_goes_is_said_once_a_minute() -> None:
     sender, two = PexSender(), peers(2)
-    assert sender.next_message({}, 0.0) is None
+    assert sender.next_message({}, 5.0 - NEWS_INTERVAL) is None
+    assert sender.next_message(two, 4.9) is None
     assert said(sender.next_message(two, 5.0)) == (set(two), set())
     assert not sender.is_due(64.9) and sender.next_message(peers(9), 64.9) is None
     assert sender.is_due(65.0) and sender.next_message(two, 65.0) is None
     other = peers(2, 1)
     assert said(sender.next_message(other, 80.0)) == ({("1.2.0.2", 6881)}, {("1.2.0.0", 6881)})
-    assert said(sender.take_back(200.0)) == (set(), set(other))
-    assert sender.take_back(300.0) is None
+    assert said(sender.next_message({}, 200.0)) == (set(), set(other))
+    assert sender.next_message({}, 300.0) is None
+
+
+def test_nobody_is_told_of_itself() -> None:
+    sender, two = PexSender(), peers(2)
+    assert said(sender.next_message(two, 0.0, listener=("1.2.0.0", 6881))) == ({("1.2.0.1", 6881)}, set())
 
 
 def test_flags_are_said() -> None:
@@ -86,7 +93,7 @@ def test_a_listener_always_gets_to_know_the_truth(seed: int) -> None:
     while (payload := sender.next_message(connected, now)) is not None:
         receiver.receive_message(payload, now)
         now += PEX_INTERVAL
-    assert {address for address, _ in everybody if receiver.knows(address)} == set(connected)
+    assert {address for address, _ in everybody if receiver.flags_of(address) is not None} == set(connected)
 
 
 # ----------------------------------------------------------------------------------------------------------- receiver
@@ -96,10 +103,10 @@ def test_each_peer_is_new_once() -> None:
     receiver = PexReceiver(50)
     first = PexPeer(("1.2.3.4", 1), PexFlags.SEED)
     assert receiver.receive_message(pack_message([first], []), 0.0) == [first]
-    assert receiver.knows(first.address)
+    assert receiver.flags_of(first.address) is PexFlags.SEED
     assert receiver.receive_message(pack_message([first], []), 60.0) == []
     assert receiver.receive_message(pack_message([], [first.address, ("9.9.9.9", 9)]), 120.0) == []
-    assert not receiver.knows(first.address)
+    assert receiver.flags_of(first.address) is None
     assert receiver.receive_message(pack_message([first], []), 180.0) == [first]
 
 
