@@ -151,11 +151,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "out_enc_policy": 2,
         "prefer_rc4": False,
     },
-    "there is no local discovery in this version": {
-        "active_lsd_limit": 60,
-        "enable_lsd": False,
-        "local_service_announce_interval": 300,
-    },
     "there is no port mapping in this version": {
         "enable_natpmp": False,
         "enable_upnp": False,
@@ -168,6 +163,7 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "active_checking": 1,
         "active_downloads": 3,
         "active_limit": 500,
+        "active_lsd_limit": 60,
         "active_seeds": 5,
         "active_tracker_limit": 1600,
         "auto_manage_interval": 30,
@@ -209,7 +205,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "announce_port": 0,
         "auto_sequential": False,
         "connect_seed_every_n_download": 10,
-        "connections_slack": 10,
         "enable_ip_notifier": False,
         "handshake_client_version": "",
         "max_peer_recv_buffer_size": 2097152,

@@ -54,6 +54,7 @@ from .extensions import Extension, ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
 from .ip_filter import IpFilter
+from .local_discovery import LocalDiscoveryService
 from .presence import SessionPresence
 from .quotas import Quotas
 from .tuning import Tuning
@@ -142,6 +143,7 @@ class Core:
         self.ip_filter: IpFilter | None = None
         self.dirty: dict[Torrent, None] = {}
         """Torrents whose status changed since it was last posted."""
+        self.local_discovery = LocalDiscoveryService(self)
         self._listeners: ListenerGroup | None = None
         self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
@@ -186,6 +188,7 @@ class Core:
                     Operation[outcome.operation],
                     ErrorCode.from_exception(outcome.error),
                 )
+        self.local_discovery.update()
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -193,6 +196,8 @@ class Core:
         self.connection_speed = self.settings.get_int("connection_speed")
         if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
+        if changed & {"enable_lsd", "local_service_announce_interval"}:
+            self.local_discovery.update()
         if changed & {"alert_mask"}:
             self.alerts.set_mask(self.settings.get_int("alert_mask"))
         if changed & {"alert_queue_size"}:
@@ -207,6 +212,10 @@ class Core:
         for torrent in self.active:
             if torrent.tracking is not None:
                 torrent.tracking.settings_changed()
+        if changed & {"allow_multiple_connections_per_ip", "max_failcount", "min_reconnect_time"}:
+            for torrent in dict.fromkeys(self.torrents.values()):
+                if torrent.peers is not None:
+                    self._configure(torrent.peers)
 
     def close(self) -> None:
         """Stop listening and ticking, end every connection; once the disk has done what it was given, `closed` is true and
@@ -219,6 +228,7 @@ class Core:
             self._tick_timer.cancel()
         if self._listeners is not None:
             self._listeners.close()
+        self.local_discovery.close()
         self.lobby.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
@@ -264,10 +274,12 @@ class Core:
     def torrent_started(self, torrent: Torrent) -> None:
         """It is online."""
         self.active[torrent] = None
+        self.local_discovery.torrent_changed(torrent)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
         """It is offline."""
         self.active.pop(torrent, None)
+        self.local_discovery.torrent_changed(torrent)
         self.quotas.torrent_stopped(torrent)
         torrent.meters.drain(self.meters)
 
@@ -283,16 +295,17 @@ class Core:
     def new_peer_list(self, torrent: Torrent) -> PeerList:
         """An empty peer list with the session's limits."""
         settings = self.settings
-        peers = PeerList(
-            rng=self.rng,
-            max_size=settings.get_int("max_peerlist_size"),
-            max_failcount=settings.get_int("max_failcount"),
-            min_reconnect_time=settings.get_int("min_reconnect_time"),
-            allow_multiple_connections_per_ip=settings.get_bool("allow_multiple_connections_per_ip"),
-        )
+        peers = PeerList(rng=self.rng, max_size=settings.get_int("max_peerlist_size"))
+        self._configure(peers)
         for host in self.external.known:
             peers.set_own_address((host, self.listen_port))
         return peers
+
+    def _configure(self, peers: PeerList) -> None:
+        settings = self.settings
+        peers.max_failcount = settings.get_int("max_failcount")
+        peers.min_reconnect_time = settings.get_int("min_reconnect_time")
+        peers.allow_multiple_connections_per_ip = settings.get_bool("allow_multiple_connections_per_ip")
 
     def new_picker(self, info: TorrentInfo) -> PiecePicker:
         """A picker for a torrent nothing of which is here."""
@@ -402,6 +415,12 @@ class Core:
     def listen_port(self) -> int:
         """The port to tell others; 0 when nothing listens."""
         return self._listeners.port if self._listeners is not None else 0
+
+    @property
+    def listen_addresses(self) -> list[Address]:
+        """Where peers can connect to, without those that speak TLS."""
+        opened = self._listeners.endpoints if self._listeners is not None else []
+        return [(each.host, each.port) for each in opened if not each.endpoint.is_ssl]
 
     @property
     def is_listening(self) -> bool:

@@ -20,6 +20,7 @@ class Tuning:
         "allowed_fast_set_size",
         "close_redundant_connections",
         "connections_limit",
+        "connections_slack",
         "enable_incoming_tcp",
         "enable_outgoing_tcp",
         "handshake_timeout",
@@ -44,6 +45,7 @@ class Tuning:
     allowed_fast_set_size: int
     close_redundant_connections: bool
     connections_limit: int
+    connections_slack: int
     enable_incoming_tcp: bool
     enable_outgoing_tcp: bool
     handshake_timeout: int

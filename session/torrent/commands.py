@@ -58,6 +58,8 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
     torrent.flags ^= changed & ~paused
     if changed & TorrentFlags.sequential_download and torrent.download is not None:
         torrent.download.picker.sequential = bool(torrent.flags & TorrentFlags.sequential_download)
+    if changed & TorrentFlags.disable_lsd:
+        torrent.lsd_changed()
     if changed & TorrentFlags.upload_mode:
         torrent.priorities_changed()
     if paused:

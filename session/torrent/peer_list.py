@@ -293,6 +293,13 @@ class PeerList:
         host = str(where[0])
         return self._connected.get((host, where[1])) or self._find(host, where[1])
 
+    def rank_of(self, address: Address) -> int | None:
+        """Canonical priority of a connection with a peer, known or not; None while our own address is not."""
+        where = _canonical(address)
+        if where is None or where[0].version not in self._own:
+            return None
+        return self._rank(*where)
+
     def next_timeout(self) -> float | None:
         """When `next_candidate` may find somebody again after it found nobody; None when nothing but news helps."""
         return None if abs(self._nothing_before) == inf else self._nothing_before

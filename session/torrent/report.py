@@ -121,6 +121,7 @@ def _fill_transfer(torrent: Torrent, status: TorrentStatus) -> None:
 def _fill_peers(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) -> None:
     status.connections_limit = torrent.max_connections
     status.uploads_limit = torrent.max_uploads
+    status.announcing_to_lsd = torrent.is_announced_locally
     if torrent.tracking is not None:
         torrent.tracking.fill_status(status)
     if torrent.peers is not None:

@@ -289,6 +289,7 @@ class Torrent:
         self.post(MetadataReceivedAlert)
         self.need_save()
         discovery.forget_public_peers(self)
+        self.lsd_changed()
         if self.swarm is not None:
             self.check(from_resume=True)
 
@@ -609,6 +610,15 @@ class Torrent:
         upload_only.tell_upload_only(self, self.now())
         if not self._was_finished and self.is_finished:
             self._finish(self.now())
+
+    def lsd_changed(self) -> None:
+        """It may, or may not any more, be announced on the local network."""
+        self._core.local_discovery.torrent_changed(self)
+
+    @property
+    def is_announced_locally(self) -> bool:
+        """It is announced on the local network."""
+        return self._core.local_discovery.is_announced(self)
 
     def limits_changed(self) -> None:
         """Rate limits are others now."""

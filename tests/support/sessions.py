@@ -31,6 +31,7 @@ LOOPBACK: dict[str, Any] = {
     "min_reconnect_time": 1,
     "allow_multiple_connections_per_ip": True,
     "stop_tracker_timeout": 1,
+    "enable_lsd": False,
 }
 """Sessions that find each other on one machine, tell everything and do not dawdle."""
 
