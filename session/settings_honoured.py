@@ -90,6 +90,14 @@ HONOURED: dict[str, Honoured] = {
         60, "s", "A failed peer is tried again after this time times its failures.", 0
     ),
     "max_failcount": Honoured(3, "failures", "A peer that failed this often is given up.", 1, 255),
+    "no_connect_privileged_ports": Honoured(
+        False, "", "Connect to no port below 1024, whoever names it: services live there, not peers."
+    ),
+    "peer_turnover": Honoured(
+        4, "%", "Connections ended now and then when places are short, for peers not met yet.", 0, 100
+    ),
+    "peer_turnover_cutoff": Honoured(90, "%", "Places are short when so many are taken.", 0, 100),
+    "peer_turnover_interval": Honoured(300, "s", "How often that is.", 30, 86_400),
     "max_peerlist_size": Honoured(3000, "peers", "Known peers of one torrent; 0 is unlimited."),
     "max_pex_peers": Honoured(
         50, "peers", "Peers of each family that one peer may tell us of at a time (BEP 11)."

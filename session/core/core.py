@@ -58,6 +58,7 @@ from .local_discovery import LocalDiscoveryService
 from .presence import SessionPresence
 from .quotas import Quotas
 from .tuning import Tuning
+from .turnover import Turnover
 
 if TYPE_CHECKING:
     from ..torrent.download import Download
@@ -138,6 +139,7 @@ class Core:
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
+        self.turnover = Turnover(self)
         self.choking = Choking(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
@@ -449,6 +451,7 @@ class Core:
             torrent.tick(now, elapsed)
         self.meters.tick(elapsed)
         self.lobby.tick(now)
+        self.turnover.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
 

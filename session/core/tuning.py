@@ -27,6 +27,7 @@ class Tuning:
         "inactivity_timeout",
         "max_allowed_in_request_queue",
         "max_out_request_queue",
+        "no_connect_privileged_ports",
         "num_want",
         "peer_connect_timeout",
         "peer_timeout",
@@ -52,6 +53,7 @@ class Tuning:
     inactivity_timeout: int
     max_allowed_in_request_queue: int
     max_out_request_queue: int
+    no_connect_privileged_ports: bool
     num_want: int
     peer_connect_timeout: int
     peer_timeout: int

@@ -61,6 +61,7 @@ class PeerExchange:
         state = _state_of(link)
         if state is None or not may_discover(torrent, PeerSource.pex):
             return
+        state.receiver.max_peers = self._core.settings.get_int("max_pex_peers")
         found = state.receiver.receive_message(payload, self._core.base.time())
         self._core.counters.values["ses.num_incoming_pex"] += 1
         if not is_local(link.address[0]):  # A stranger's own network is not ours.

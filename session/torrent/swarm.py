@@ -48,6 +48,10 @@ CAPABILITIES = Capability.FAST | Capability.EXTENSION
 """What our handshakes announce."""
 
 
+_FIRST_PORT = 1024
+"""Below are the ports of well-known services."""
+
+
 class Swarm(LinkOwner):
     """The links of one torrent that is started."""
 
@@ -73,7 +77,8 @@ class Swarm(LinkOwner):
         `seeds`: those of them that are said to want nothing.
         """
         now, is_blocked = self._core.base.time(), self._torrent.is_blocked
-        allowed = [address for address in addresses if not is_blocked(address[0])]
+        lowest = _FIRST_PORT if self._core.tuning.no_connect_privileged_ports else 0
+        allowed = [each for each in addresses if each[1] >= lowest and not is_blocked(each[0])]
         return sum(
             self.peers.add(address, source, now, is_seed=address in seeds) is not None for address in allowed
         )

@@ -16,6 +16,7 @@ from evtorrent.session.core.core import disk_settings, tracker_settings
 from evtorrent.session.core.external_ip import IpSource
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
+from support.extension_wire import ExtensionWire
 from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, torrent_of
 
 
@@ -371,3 +372,34 @@ def test_a_removed_torrent_is_no_news(world):
     node.session.remove_torrent(torrent.handle)
     world.pump()
     assert torrent not in node.core.dirty
+
+
+def test_what_peers_say_of_our_address_is_put_to_the_vote(world):
+    node = world.node()
+    torrent = node.add(torrent_of(2)[0])
+    world.pump()
+    for number, host in enumerate(("203.0.113.1", "203.0.113.2", "203.0.113.3")):
+        said = bytes([198, 51, 100, 9 if number == 1 else 7])
+        ExtensionWire(world, torrent, host=host).meet(node, yourip=said)
+    ExtensionWire(world, torrent, host="2001:db8::5").meet(
+        node, yourip=bytes.fromhex("20010db9" + "00" * 11 + "07")
+    )
+    seen = [alert.external_address for alert in node.alerts(ExternalIpAlert)]
+    assert seen == ["198.51.100.7", "2001:db9::7"]
+    assert node.core.external.known == seen
+    assert torrent.peers.rank_of(("203.0.113.9", 1)) is not None
+
+
+def test_several_connections_of_one_address_may_be_allowed_later(world):
+    node = world.node()
+    torrent = node.add(torrent_of(2)[0])
+    world.pump()
+    first, second, third = (
+        Wire(world, torrent.info_hashes.best(), peer_id=f"-XX0000-{n:012}".encode()) for n in range(3)
+    )
+    assert not first.call(node).is_closed
+    assert second.call(node).is_closed
+    node.session.apply_settings({"allow_multiple_connections_per_ip": True})
+    assert not third.call(node).is_closed
+    assert not first.is_closed
+    torrent.peers.check_invariant()
