@@ -72,8 +72,7 @@ class PeerExchange:
     def on_tick(self, torrent: Torrent, now: float) -> None:
         """Tell who is due."""
         swarm = torrent.swarm
-        if swarm is None:
-            return
+        assert swarm is not None
         connected: dict[Address, PexFlags] | None = None
         for link in list(swarm.links):
             state = _state_of(link)

@@ -1,19 +1,16 @@
-"""Bytes nobody should send: ut_metadata, ut_pex, ut_holepunch, LSD and the extension handshake take anything.
-
-Inputs are real messages with bytes changed, cut out, repeated and joined, and now and then noise.  Whatever comes, a value or
-a RemoteProtocolError comes out, and what the machines keep stays within its limits.
+"""Bytes nobody should send, for all extensions: whatever comes, a value or a RemoteProtocolError comes out, and what the
+machines keep stays within its limits.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha1
 
 import pytest
 from evtorrent.protocols.bencode import encode
 from evtorrent.protocols.errors import RemoteProtocolError
-from evtorrent.protocols.lsd import LocalDiscovery, LsdAnnounce, pack_announce
 from evtorrent.protocols.peer.extensions import ut_holepunch_codec as holepunch
 from evtorrent.protocols.peer.extensions.lt_donthave import parse_dont_have
 from evtorrent.protocols.peer.extensions.registry import PeerExtensions, parse_handshake
@@ -30,6 +27,7 @@ from evtorrent.protocols.peer.extensions.ut_metadata_server import MAX_QUEUED_RE
 from evtorrent.protocols.peer.extensions.ut_pex import PEX_INTERVAL, PexReceiver
 from evtorrent.protocols.peer.extensions.ut_pex_codec import PexFlags, PexPeer, pack_message
 from evtorrent.protocols.types import InfoHashes, Sha1Hash
+from support.mutation import LONG, QUICK, Feeder, fuzz
 
 INFO = bytes(range(256)) * 150
 NAME = Sha1Hash(sha1(INFO).digest())
@@ -42,10 +40,6 @@ PEX = [
     pack_message([], [V6[0].address]),
     b"de",
 ]
-LSD = [
-    pack_announce(LsdAnnounce(6881, (NAME,), b"abcd"), host="239.192.152.143:6771"),
-    pack_announce(LsdAnnounce(1, (NAME, Sha1Hash(bytes(range(20))))), host="[ff15::efc0:988f]:6771"),
-]
 HOLEPUNCH = [
     holepunch.pack_message(holepunch.HolepunchMessage(kind, peer.address))
     for kind in holepunch.HolepunchKind
@@ -55,30 +49,6 @@ HANDSHAKES = [
     encode({"m": {"ut_pex": 1, "ut_metadata": 2}, "v": "x 1", "p": 6881, "yourip": b"\1\2\3\4", "reqq": 5}),
     encode({"m": {}, "metadata_size": 31_235, "upload_only": 1}),
 ]
-
-
-def mutated(samples: list[bytes], rng: random.Random) -> bytes:
-    """A sample, after a few accidents."""
-    if rng.random() < 0.02:
-        return rng.randbytes(rng.randrange(100))
-    data = bytearray(rng.choice(samples))
-    for _ in range(rng.randrange(5)):
-        kind, at = rng.randrange(6), rng.randrange(len(data) + 1)
-        if kind == 0 and at < len(data):
-            data[at] = rng.choice((0, 45, 48, 57, 58, 100, 101, 105, 108, 255, rng.randrange(256)))
-        elif kind == 1:
-            del data[at:]
-        elif kind == 2:
-            del data[at : at + rng.randrange(1, 9)]
-        elif kind == 3:
-            data[at:at] = data[: rng.randrange(40)]
-        elif kind == 4:
-            data[at:at] = rng.choice(
-                (b"i", b"e", b"d", b"l", b"9999999999:", b"i-1e", b"0:", b"\r\n\r\n", b"\xff")
-            )
-        else:
-            data += rng.choice(samples)[:200]
-    return bytes(data)
 
 
 def feed_metadata(rng: random.Random, inputs: Iterator[bytes]) -> int:
@@ -121,15 +91,6 @@ def feed_pex(rng: random.Random, inputs: Iterator[bytes]) -> int:
     return num_errors
 
 
-def feed_lsd(rng: random.Random, inputs: Iterator[bytes]) -> int:
-    node, now = LocalDiscovery(is_ipv6=False, cookie=b"ours"), 0.0
-    for data in inputs:
-        now += 0.05
-        for (host, port), name in node.receive_datagram(data, ("10.0.0.9", 6771), now):
-            assert host == "10.0.0.9" and 0 < port < 65536 and len(name) == 20
-    return node.num_dropped
-
-
 def feed_holepunch(rng: random.Random, inputs: Iterator[bytes]) -> int:
     num_ignored = 0
     for data in inputs:
@@ -154,30 +115,21 @@ def feed_handshakes(rng: random.Random, inputs: Iterator[bytes]) -> int:
     return num_errors
 
 
-Feeder = Callable[[random.Random, Iterator[bytes]], int]
 TARGETS: dict[str, tuple[list[bytes], Feeder]] = {
     "ut_metadata": (METADATA, feed_metadata),
     "ut_pex": (PEX, feed_pex),
-    "lsd": (LSD, feed_lsd),
     "ut_holepunch": (HOLEPUNCH, feed_holepunch),
     "handshake": (HANDSHAKES, feed_handshakes),
 }
 
 
-def run(target: str, count: int, seed: int) -> None:
-    samples, feed = TARGETS[target]
-    rng = random.Random(seed)
-    num_refused = feed(rng, (mutated(samples, rng) for _ in range(count)))
-    assert 0 < num_refused < count, "some inputs are good and some are not, or this tests nothing"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_ten_thousand_inputs(target: str) -> None:
-    run(target, 10_000, seed=1)
+    fuzz(*TARGETS[target], QUICK, seed=1)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_million_inputs(target: str) -> None:
-    run(target, 1_000_000, seed=random.SystemRandom().getrandbits(32))
+    fuzz(*TARGETS[target], LONG)
