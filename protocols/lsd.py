@@ -156,6 +156,11 @@ class LocalDiscovery:
         """Announce a torrent from now on.  May be repeated."""
         self._due.setdefault(info_hash, now + FIRST_DELAY)
 
+    def hurry(self, info_hash: Sha1Hash, now: float) -> None:
+        """Announce a torrent that was added as soon as may be, and from then on at the usual interval."""
+        if info_hash in self._due:
+            self._due[info_hash] = min(self._due[info_hash], now)
+
     def remove(self, info_hash: Sha1Hash) -> None:
         """Announce a torrent no more.  May be repeated."""
         self._due.pop(info_hash, None)

@@ -77,6 +77,14 @@ class LocalDiscoveryService:
                     channel.node.remove(name)
                 channel.rearm()
 
+    def announce_now(self, torrent: Torrent) -> None:
+        """Announce a torrent before its time; nothing if it is not announced at all."""
+        now = self._core.base.time()
+        for channel in self._channels.values():
+            for name in torrent.info_hashes.wire_names():
+                channel.node.hurry(name, now)
+            channel.rearm()
+
     def close(self) -> None:
         """Leave all groups.  Repeatable."""
         for channel in self._channels.values():

@@ -303,6 +303,11 @@ def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: 
     )
 
 
+def force_lsd_announce(torrent: Torrent) -> None:
+    """`TorrentHandle.force_lsd_announce`"""
+    torrent.announce_locally()
+
+
 def scrape_tracker(torrent: Torrent, index: int) -> None:
     """`TorrentHandle.scrape_tracker`"""
     torrent.need_tracking().scrape(index)

@@ -46,6 +46,10 @@ class MetadataExchange:
         self._core = core
         self.name = _NAME
 
+    def is_offered(self, torrent: Torrent) -> bool:
+        """Private torrents come from their tracker's site only, as in libtorrent."""
+        return torrent.info is None or not torrent.info.is_private
+
     def on_handshake(self, torrent: Torrent, link: PeerLink) -> None:
         """A peer told what it speaks: it is asked when it has what we lack."""
         extensions = link.connection.extensions
@@ -79,9 +83,8 @@ class MetadataExchange:
         serving = link.user_data.get(_NAME)
         if serving is None:
             serving = link.user_data[_NAME] = _Serving(link, self._core)
-        # Private torrents come from their tracker's site only, as in libtorrent.
         info = torrent.info
-        serving.server.info_section = info.info_section if info is not None and not info.is_private else b""
+        serving.server.info_section = info.info_section if info and self.is_offered(torrent) else b""
         serving.receive_message(message)
 
 

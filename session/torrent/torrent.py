@@ -549,7 +549,7 @@ class Torrent:
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What our extension handshake says beside the ids (BEP 10)."""
         fields = self._core.extension_fields(link)
-        if self.info is not None:
+        if self.info is not None and not self.info.is_private:
             fields["metadata_size"] = len(self.info.info_section)
         upload_only.note_told(link, self.is_upload_only)
         if self.is_upload_only:
@@ -614,6 +614,10 @@ class Torrent:
     def lsd_changed(self) -> None:
         """It may, or may not any more, be announced on the local network."""
         self._core.local_discovery.torrent_changed(self)
+
+    def announce_locally(self) -> None:
+        """Announce it on the local network now."""
+        self._core.local_discovery.announce_now(self)
 
     @property
     def is_announced_locally(self) -> bool:

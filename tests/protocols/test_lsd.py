@@ -192,6 +192,20 @@ def test_a_torrent_is_announced_soon_and_then_every_five_minutes() -> None:
     assert node.next_timeout() is None and list(node.torrents) == []
 
 
+def test_a_torrent_may_be_announced_before_its_time() -> None:
+    node = discovery()
+    node.hurry(A, 0.0)
+    assert node.next_timeout() is None
+    node.add(A, 0.0)
+    node.hurry(A, 0.1)
+    assert node.next_timeout() == 0.1
+    assert len(node.datagrams_to_send(0.1)) == 1
+    node.hurry(A, 0.2)
+    assert node.next_timeout() == 0.1 + MIN_GAP
+    node.hurry(A, 0.3)
+    assert len(node.datagrams_to_send(2.0)) == 1 and node.next_timeout() == 302.0
+
+
 def test_the_host_header_names_the_group() -> None:
     node = discovery(is_ipv6=True)
     node.add(A, 0.0)

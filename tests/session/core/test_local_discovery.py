@@ -129,6 +129,20 @@ def test_one_datagram_for_all_torrents_of_a_late_interface(world: World, group: 
     assert member.is_closed and group.members == []
 
 
+def test_an_announce_may_be_asked_for(world: World, group: Multicast) -> None:
+    node = node_in(world, group)
+    torrent, other = node.add(torrent_of(2)[0]), node.add(torrent_of(2, name="other")[0])
+    world.advance(5)
+    torrent.handle.force_lsd_announce()
+    world.advance(2)
+    (member,) = group.members
+    assert announced(member)[1:] == [torrent.info_hashes.wire_names()]
+    other.handle.set_flags(TorrentFlags.disable_lsd)
+    other.handle.force_lsd_announce()
+    world.advance(5)
+    assert len(member.sent) == 2
+
+
 def test_a_session_that_closes_leaves(world: World, group: Multicast) -> None:
     node = node_in(world, group)
     node.add(torrent_of(2)[0])

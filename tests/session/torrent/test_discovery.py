@@ -71,7 +71,9 @@ def test_a_private_torrent_does_not_offer_peer_exchange(world: World) -> None:
     info, content = make_torrent(100_000, 16384, private=True)
     torrent = node.seed(info, content)
     wire = ExtensionWire(world, torrent).meet(node)
-    assert "ut_pex" not in wire.theirs and "ut_metadata" in wire.theirs
+    assert "lt_donthave" in wire.theirs
+    assert "ut_pex" not in wire.theirs and "ut_metadata" not in wire.theirs
+    assert b"metadata_size" not in wire.fields
     wire.theirs["ut_pex"] = node.core.registry._names.index("ut_pex") + 1
     wire.tell("ut_pex", b"d5:added6:\x0a\x05\x00\x01\x1a\xe1e")
     assert not wire.is_closed
