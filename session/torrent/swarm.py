@@ -36,6 +36,7 @@ from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
+from .upload_only import note_told
 from .uploader import Uploader
 
 if TYPE_CHECKING:
@@ -237,9 +238,9 @@ class Swarm(LinkOwner):
         connection = link.connection
         connection.send_pieces(torrent.have)
         if connection.supports_extensions:
-            connection.send_extension_handshake(
-                torrent.extension_fields(link), without=core.extensions.hidden(torrent)
-            )
+            fields = torrent.extension_fields(link)
+            connection.send_extension_handshake(fields, without=core.extensions.hidden(torrent))
+            note_told(link, "upload_only" in fields)
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
         self.peers.handshake_done(link.address, now)

@@ -551,7 +551,6 @@ class Torrent:
         fields = self._core.extension_fields(link)
         if self.info is not None and not self.info.is_private:
             fields["metadata_size"] = len(self.info.info_section)
-        upload_only.note_told(link, self.is_upload_only)
         if self.is_upload_only:
             fields["upload_only"] = 1
         return fields

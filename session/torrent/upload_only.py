@@ -54,7 +54,7 @@ class UploadOnly:
 
 
 def note_told(link: PeerLink, upload_only: bool) -> None:
-    """Our handshake said it."""
+    """Our handshake said whether we want nothing."""
     link.user_data[_NAME] = upload_only
 
 
