@@ -122,6 +122,7 @@ class LocalDiscoveryService:
         return channel
 
     def _heard(self, address: Address, info_hash: Sha1Hash) -> None:
+        self._core.counters.values["net.on_lsd_peer_counter"] += 1
         torrent = self._core.find(info_hash)
         if torrent is None or torrent.swarm is None or not may_discover(torrent, PeerSource.lsd):
             return

@@ -62,6 +62,7 @@ class MetadataExchange:
 
     def on_message(self, torrent: Torrent, link: PeerLink, payload: bytes) -> None:
         """A peer asks, answers or rejects."""
+        self._core.counters.values["ses.num_incoming_metadata"] += 1
         message = parse_message(payload)
         if message is None:
             return
@@ -139,6 +140,7 @@ class MetadataFetch:
             if isinstance(action, SendMessage):
                 link = cast("PeerLink", action.peer)
                 link.connection.send_extension(_NAME, action.payload)
+                self._core.counters.values["ses.num_outgoing_metadata"] += 1
                 asked[link] = None
             elif isinstance(action, MetadataFailed):
                 self._failed(action)
@@ -196,6 +198,7 @@ class _Serving:
         """A request came.  RemoteProtocolError when it breaks a rule."""
         for reject in self.server.receive_message(message, self._core.base.time()):
             self._link.connection.send_extension(_NAME, reject)
+            self._core.counters.values["ses.num_outgoing_metadata"] += 1
         if self._timer is None:
             self._answer()
 
@@ -207,6 +210,7 @@ class _Serving:
         while self._has_room() and (answer := self.server.next_answer()) is not None:
             if link.connection.send_extension(_NAME, answer):
                 self._made += len(answer)
+                self._core.counters.values["ses.num_outgoing_metadata"] += 1
         link.flush(self._core.base.time())
         if self.server.has_answers and not link.closed:
             self._timer = self._core.base.call_later(_SERVE_AGAIN_AFTER, self._answer)

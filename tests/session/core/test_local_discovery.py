@@ -55,6 +55,7 @@ def test_two_sessions_find_each_other(world: World, group: Multicast) -> None:
     (peer,) = [peer for peer in torrent.peers if peer.address[0] == one.host]
     assert peer.source & PeerSource.lsd
     assert torrent.handle.status().announcing_to_lsd
+    assert two.core.statistics()["net.on_lsd_peer_counter"] == 1
     world.check()
 
 
