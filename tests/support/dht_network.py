@@ -39,8 +39,8 @@ class Liars:
     def __init__(self, world: DhtWorld) -> None:
         self.world = world
         self.rng = Random(13)
-        self.tokens: list[tuple[bytes, bytes, Address]] = []
-        """(target, token, who gave it) that some liar was given."""
+        self.tokens: list[tuple[bytes, bytes, Address, Member]] = []
+        """(target, token, who gave it, to whom) that some liar was given."""
         self.num_lies = 0
 
     def recruit(self, member: Member, kind: str) -> None:
@@ -102,7 +102,9 @@ class Liars:
         """An announce to whoever gave a token to another liar."""
         if not self.tokens:
             return []
-        target, token, giver = self.rng.choice(self.tokens)
+        target, token, giver, given_to = self.rng.choice(self.tokens)
+        if given_to is member:
+            return []
         arguments = {
             b"id": self.rng.randbytes(20),
             b"info_hash": target,
@@ -119,7 +121,19 @@ class Liars:
             if giver is not member:
                 host = pack_address(member.address)[:-2]
                 token = giver.node._responder.tokens.issue(host, target)
-                self.tokens.append((target, token, giver.address))
+                self.tokens.append((target, token, giver.address, member))
+
+
+@dataclass
+class Search:
+    """One `get_peers` that is being watched."""
+
+    started_at: float
+    peer: Address
+    lookup: Any
+    found_at: float | None = None
+    done_at: float | None = None
+    hops: int = 0
 
 
 @dataclass
@@ -171,6 +185,7 @@ class Network:
         self.figures = Figures(num_nodes)
         self._announced: list[tuple[NodeId, Address]] = []
         self._items: list[tuple[bytes, bytes]] = []
+        self._searches: dict[tuple[Member, int], Search] = {}
 
     def honest(self) -> Member:
         """Somebody who is alive and tells the truth."""
@@ -228,33 +243,43 @@ class Network:
             member.do(member.node.bootstrap, known)
 
     def search(self, count: int, *, churn: int = 0) -> None:
-        """Look for what was announced, each from somewhere else; meanwhile nodes come and go."""
-        figures = self.figures
+        """Look for what was announced, each from somewhere else, twenty at a time; meanwhile nodes come and go."""
+        self.world.on_event = self._on_event
         for number in range(count):
             info_hash, peer = self._announced[number % len(self._announced)]
             member = self.honest()
-            member.events.clear()
-            start = self.world.now
             lookup_id = member.do(member.node.get_peers, info_hash)
             (lookup,) = [each for each in member.node.lookups() if each.lookup_id == lookup_id] or [None]
-            if churn and number % 10 == 0:
+            self._searches[member, lookup_id] = Search(self.world.now, peer, lookup)
+            self.world.run(0.05)
+            if churn and number % 10 == 9:
                 self.churn(churn)
-                if member.is_dead:
-                    continue
-            figures.num_announced += 1
-            first: PeersFound | None = None
-            while not (done := [e for e in member.take(PeersDone) if e.lookup_id == lookup_id]):
-                self.world._step()
-                if first is None:
-                    hits = [e for e in member.take(PeersFound) if peer in e.peers]
-                    if hits:
-                        first = hits[0]
-                        figures.first_latencies.append(self.world.now - start)
-                        figures.hops.append(first.hops)
-            assert done
-            figures.num_found += first is not None
-            figures.done_latencies.append(self.world.now - start)
-            figures.questions.append(getattr(lookup, "num_questions", 0))
+        self.world.run(20)
+        self.world.on_event = None
+        for (member, _), search in self._searches.items():
+            if not member.is_dead:
+                self._count(search)
+        self._searches.clear()
+
+    def _on_event(self, member: Member, event: Any) -> None:
+        search = self._searches.get((member, getattr(event, "lookup_id", 0)))
+        if search is None:
+            return
+        if isinstance(event, PeersFound) and search.peer in event.peers and search.found_at is None:
+            search.found_at, search.hops = self.world.now, event.hops
+        elif isinstance(event, PeersDone):
+            search.done_at = self.world.now
+
+    def _count(self, search: Search) -> None:
+        figures = self.figures
+        figures.num_announced += 1
+        assert search.done_at is not None, "every lookup ends"
+        figures.done_latencies.append(search.done_at - search.started_at)
+        figures.questions.append(getattr(search.lookup, "num_questions", 0))
+        if search.found_at is not None:
+            figures.num_found += 1
+            figures.first_latencies.append(search.found_at - search.started_at)
+            figures.hops.append(search.hops)
 
     def read(self, count: int) -> None:
         """Look for the items."""
@@ -264,7 +289,7 @@ class Network:
             start = self.world.now
             event = member.ask(ItemFound, member.node.get_mutable, public, salt)
             self.figures.num_items += 1
-            self.figures.num_newest += isinstance(event.item, MutableItem) and event.item.sequence == 2
+            self.figures.num_newest += isinstance(event.item, MutableItem) and event.item.value == b"new"
             self.figures.item_latencies.append(self.world.now - start)
 
     def check(self) -> None:

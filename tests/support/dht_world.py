@@ -27,7 +27,6 @@ class Member:
         "events",
         "heard",
         "is_dead",
-        "keeps_events",
         "node",
         "tamper",
         "wakes_at",
@@ -39,7 +38,6 @@ class Member:
         self.node = node
         self.address = address
         self.events: list[Event] = []
-        self.keeps_events = True
         self.heard: tuple[bytes, Address] = (b"", address)
         """The last datagram that arrived."""
         self.is_dead = False
@@ -97,6 +95,8 @@ class DhtWorld:
         self.num_lost = 0
         self.largest = 0
         """Bytes of the largest datagram."""
+        self.on_event: Callable[[Member, Event], object] | None = None
+        """Told of everything that happens to anybody."""
         self._queue: list[tuple[float, int, Member | None, bytes | None, Address]] = []
         self._sequence = 0
         self._next_host = 0
@@ -182,8 +182,9 @@ class DhtWorld:
                 for other, target in member.tamper(data, address):
                     self._send(other, member.address, target)
         while (event := node.next_event()) is not None:
-            if member.keeps_events:
-                member.events.append(event)
+            member.events.append(event)
+            if self.on_event is not None:
+                self.on_event(member, event)
         wake = node.next_timeout()
         if wake is not None and wake < member.wakes_at:
             member.wakes_at = wake
