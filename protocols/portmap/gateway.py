@@ -47,9 +47,10 @@ class GatewayMapper:
         *,
         rng: Bits,
         lease: int = DEFAULT_LEASE,
-        log: Callable[[str], object] | None = None,
+        log: Callable[..., object] | None = None,
     ) -> None:
-        """`gateway` and `local` are numeric addresses of one family; `lease` is asked for, 0 means the default."""
+        """`gateway` and `local` are numeric addresses of one family; `lease` is asked for, 0 means the default.
+        `log(text, *args)` hears of every step, to be formatted with %."""
         self.gateway: Address = (gateway, GATEWAY_PORT)
         """Where datagrams go, and the only place they are taken from."""
         self._local = local
@@ -384,4 +385,4 @@ class GatewayMapper:
 
     def _say(self, text: str, *args: object) -> None:
         if self._log is not None:
-            self._log(text % args)
+            self._log(text, *args)

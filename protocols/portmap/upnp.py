@@ -70,9 +70,10 @@ class Upnp:
         lease: int = 3600,
         description: str = "evtorrent",
         ignore_nonrouters: bool = False,
-        log: Callable[[str], object] | None = None,
+        log: Callable[..., object] | None = None,
     ) -> None:
-        """`local` is our address on `network` ("10.0.0.0/24"), `gateway` a router that may be asked although elsewhere."""
+        """`local` is our address on `network` ("10.0.0.0/24"), `gateway` a router that may be asked although elsewhere.
+        `log(text, *args)` hears of every step, to be formatted with %."""
         self._network = ipaddress.IPv4Network(network, strict=False)
         self._local_scope = address_scope(local)
         self._gateway = gateway
@@ -314,4 +315,4 @@ class Upnp:
 
     def _say(self, text: str, *args: object) -> None:
         if self._log is not None:
-            self._log(text % args)
+            self._log(text, *args)
