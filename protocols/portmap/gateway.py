@@ -31,7 +31,7 @@ SILENCE_PAUSE = 2 * 3600.0
 """Seconds after which a gateway that did not answer is asked again (libtorrent's two hours)."""
 
 FAREWELL_SCHEDULE = Schedule(0.25, 1.0, 4)
-"""A removal at the end: two seconds, then the lease may run out by itself."""
+"""A removal at the end: three seconds, then the lease may run out by itself."""
 
 DEFAULT_LEASE = 3600
 """Seconds, where none are given."""
@@ -361,8 +361,7 @@ class GatewayMapper:
     def _refused(self, slot: Slot, error: PortmapError, retry_at: float) -> None:
         slot.rest(retry_at)
         request = slot.request
-        if request is None:
-            return
+        assert request is not None  # What is not a mapping has answers of its own.
         if slot.is_leaving:
             self._drop(slot)
             return

@@ -152,10 +152,8 @@ class Igd:
 
     def receive_answer(self, status: int, body: bytes, *, now: float) -> None:
         """The answer to the call under way."""
-        pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        action, entry = pending
+        assert self._pending is not None
+        (action, entry), self._pending = self._pending, None
         if action is Action.DESCRIBE:
             self._describe(status, body)
         elif entry is None:

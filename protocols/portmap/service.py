@@ -127,8 +127,6 @@ class MapperService:
 
     def _pump(self) -> None:
         """Send, arm the timer, hand events over: the driver's order."""
-        if self._is_over:
-            return
         self._send()
         self._arm()
         self._deliver()
@@ -139,9 +137,9 @@ class MapperService:
             if self._is_over:
                 return
         if self._mapper.is_closed:
+            assert self._on_closed is not None
             self.abort()
-            if self._on_closed is not None:
-                self._on_closed()
+            self._on_closed()
 
     def _send(self) -> None:
         for data, address in self._mapper.datagrams_to_send(now=self._base.time()):
