@@ -18,7 +18,7 @@ from typing import Protocol, cast
 from ...listener.gateways import Gateway, list_gateways
 from ...listener.interfaces import Interface, list_interfaces
 from ...protocols.engine.ports import Base, DatagramSocket, Platform
-from ...protocols.http.dialing import PlatformPorts
+from ...protocols.http import FetchPorts, PlatformPorts
 from ...protocols.portmap import (
     ExternalAddress,
     GatewayMapper,
@@ -82,7 +82,6 @@ class _Mapper:
     machine: GatewayMapper | Upnp
     service: MapperService
     mappings: dict[int, _Mapping] = field(default_factory=dict)
-    is_leaving: bool = False
 
 
 class PortMapping:
@@ -94,8 +93,11 @@ class PortMapping:
         *,
         interfaces: Callable[[], list[Interface]] = list_interfaces,
         gateways: Callable[[], list[Gateway]] = list_gateways,
+        http_ports: Callable[[Platform, str], FetchPorts] | None = None,
     ) -> None:
+        """`http_ports(platform, local)` gives the outside of requests that leave from the address `local`."""
         self._host = host
+        self._http_ports = http_ports or _ports_from
         self._interfaces = interfaces
         self._gateways = gateways
         self._mappers: dict[tuple[PortmapTransport, MapPlace], _Mapper] = {}
@@ -237,7 +239,7 @@ class PortMapping:
             ignore_nonrouters=settings.get_bool("upnp_ignore_nonrouters"),
             log=log,
         )
-        ports = PlatformPorts(self._host.platform, source=(place.local, 0))
+        ports = self._http_ports(self._host.platform, place.local)
         service = UpnpService(self._host.base, machine, sock, on_event, ports=ports)
         mapper = _Mapper(PortmapTransport.upnp, place, machine, service)
         on_event.target = partial(self._on_event, mapper)
@@ -256,7 +258,6 @@ class PortMapping:
         return random.Random(self._host.platform.random_bytes(32))
 
     def _leave(self, mapper: _Mapper) -> None:
-        mapper.is_leaving = True
         self._leaving.add(mapper)
         mapper.service.close(partial(self._left, mapper))
 
@@ -313,15 +314,12 @@ class PortMapping:
         elif isinstance(event, MappingFailed):
             self._on_failed(mapper, event)
         elif isinstance(event, Unmapped):
-            mapper.mappings.pop(event.mapping_id, None)
+            del mapper.mappings[event.mapping_id]
         else:
             self._on_address(mapper, event)
 
     def _on_mapped(self, mapper: _Mapper, event: Mapped) -> None:
-        mapping = mapper.mappings.get(event.mapping_id)
-        if mapping is None or mapper.is_leaving:
-            return
-        mapping.external_port = event.external_port
+        mapper.mappings[event.mapping_id].external_port = event.external_port
         self._host.alerts.emplace(
             PortmapAlert,
             event.mapping_id,
@@ -332,10 +330,7 @@ class PortMapping:
         )
 
     def _on_failed(self, mapper: _Mapper, event: MappingFailed) -> None:
-        mapping = mapper.mappings.get(event.mapping_id)
-        if mapping is None or mapper.is_leaving:
-            return
-        mapping.external_port = 0
+        mapper.mappings[event.mapping_id].external_port = 0
         error = event.error
         self._host.alerts.emplace(
             PortmapErrorAlert,
@@ -363,6 +358,10 @@ class _Later:
 
     def __call__(self, event: PortmapEvent) -> None:
         self.target(event)
+
+
+def _ports_from(platform: Platform, local: str) -> FetchPorts:
+    return PlatformPorts(platform, source=(local, 0))
 
 
 def _is_loopback(host: str) -> bool:
