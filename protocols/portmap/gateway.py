@@ -47,9 +47,11 @@ class GatewayMapper:
         *,
         rng: Bits,
         lease: int = DEFAULT_LEASE,
+        begins_with_pcp: bool = True,
         log: Callable[..., object] | None = None,
     ) -> None:
-        """`gateway` and `local` are numeric addresses of one family; `lease` is asked for, 0 means the default.
+        """`gateway` and `local` are numeric addresses of one family; `lease` is asked for, 0 means the default.  With
+        `begins_with_pcp` false an IPv4 gateway is asked in NAT-PMP from the start.
         `log(text, *args)` hears of every step, to be formatted with %."""
         self.gateway: Address = (gateway, GATEWAY_PORT)
         """Where datagrams go, and the only place they are taken from."""
@@ -57,7 +59,7 @@ class GatewayMapper:
         self._rng = rng
         self._lease = lease or DEFAULT_LEASE
         self._log = log
-        self._dialect: Dialect = Pcp(local)
+        self._dialect: Dialect = Pcp(local) if begins_with_pcp else NatPmp()
         self._has_heard = False
         """The gateway has answered in this dialect."""
         self._address = Slot(None)

@@ -169,6 +169,11 @@ class UpnpService(MapperService):
         self._fetches: dict[int, HttpFetch] = {}
         super().__init__(base, mapper, sock, on_event)
 
+    def search(self) -> None:
+        """Search for gateways anew."""
+        self._upnp.send_search(now=self._base.time())
+        self._wake()
+
     def abort(self) -> None:
         """See `MapperService`."""
         for fetch in self._fetches.values():

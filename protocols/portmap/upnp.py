@@ -116,6 +116,12 @@ class Upnp:
                 self._drain(device)
             self._forget_if_gone(mapping_id)
 
+    def send_search(self, *, now: float) -> None:
+        """Search anew, at once, beside the devices that are known: the network may have changed."""
+        if not self._is_closing:
+            self._round, self._search_due, self._is_search_due = 0, None, True
+            self._pause = SHORTEST_PAUSE
+
     def set_lease(self, lease: int) -> None:
         """Seconds to ask for from the next call on; 0 is for ever."""
         self._settings.lease = lease

@@ -111,7 +111,7 @@ class PortMapping:
     def refresh(self, *, remap: bool = False) -> None:
         """What listens, the networks, or what is enabled changed: map what should be, and only that.
 
-        With `remap` the listen ports are mapped anew even where nothing changed.
+        With `remap` gateways are searched and the listen ports mapped anew, even where nothing changed.
         """
         if self._is_closed:
             return
@@ -123,6 +123,8 @@ class PortMapping:
             mapper = self._mappers.get(key) or self._open(*key)
             if mapper is not None:
                 self._mappers[key] = mapper
+                if remap and isinstance(mapper.service, UpnpService):
+                    mapper.service.search()  # The gateway may have changed its port, or be another.
                 self._map_listen_ports(mapper, ports, remap=remap)
 
     def add(self, protocol: PortmapProtocol, external_port: int, local_port: int) -> list[int]:

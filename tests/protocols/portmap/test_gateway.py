@@ -59,6 +59,13 @@ def test_natpmp_after_silence_to_pcp() -> None:
     assert talk.take() == [Mapped(1, TCP, 6881, "", 3600.0), ExternalAddress(OUTSIDE)]
 
 
+def test_natpmp_from_the_start() -> None:
+    talk = Talk(begins_with_pcp=False)
+    talk.map()
+    assert [data[0] for data in talk.gateway.heard] == [0, 0]
+    assert talk.mapper.dialect == "NAT-PMP"
+
+
 def test_the_gateway_chooses_another_port_and_we_stay_with_it() -> None:
     talk = Talk()
     talk.gateway.taken = {6881, 6882}

@@ -210,6 +210,17 @@ def test_upnp() -> None:
     assert bench.world.multi.timeout() == -1
 
 
+def test_upnp_searches_when_told() -> None:
+    bench = UpnpBench()
+    bench.hear()
+    bench.world.advance(60.0)
+    bench.sock.sent.clear()
+    bench.service.search()
+    assert bench.sock.sent == []
+    bench.world.run()
+    assert len(bench.sock.sent) == 2
+
+
 def test_upnp_with_a_description_beyond_the_limit() -> None:
     igd = FakeIgd()
     igd.replies["describe"] = 200, b"<root>".ljust(MAX_XML + 1)

@@ -157,6 +157,25 @@ def test_a_gateway_that_restarted_at_another_port_is_found_again() -> None:
     assert talk.igds[1].mapped
 
 
+def test_a_search_when_it_is_told_that_the_network_changed() -> None:
+    talk = IgdTalk(FakeIgd())
+    talk.map()
+    talk.advance(60.0)
+    talk.take()
+    rounds(talk)
+    talk.igds[0].is_dead = True
+    talk.igds.append(FakeIgd(port=5001))
+    talk.upnp.send_search(now=talk.now)
+    talk.pump()
+    assert kinds(talk) == [ExternalAddress, Mapped]
+    talk.advance(60.0)
+    assert rounds(talk) == [0.0, 2.0, 6.0, 12.0]
+    talk.close()
+    talk.upnp.send_search(now=talk.now)
+    talk.pump()
+    assert talk.searches == []
+
+
 def test_a_gateway_that_is_gone_is_told() -> None:
     talk = IgdTalk(FakeIgd())
     talk.map()

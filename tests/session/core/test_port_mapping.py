@@ -13,6 +13,7 @@ from evtorrent.protocols.portmap import MAX_MAPPINGS, PortmapProtocol
 from evtorrent.session.alerts import PortmapAlert, PortmapErrorAlert, PortmapLogAlert
 from evtorrent.session.core.map_places import ListenPort
 from evtorrent.session.flags import PortmapTransport
+from support.igd import FakeIgd
 from support.mapping_world import ETH0_6, ROUTER_6, MappingWorld
 
 TCP, UDP = PortmapProtocol.tcp, PortmapProtocol.udp
@@ -129,6 +130,15 @@ def test_refreshing_changes_nothing_unless_told():
     world.refresh(remap=True)
     assert sorted(row[0] for row in mapped(world)) == [3, 4]
     assert list(world.gateway.mapped) == [(6, 6881)]
+    assert list(world.igd.mapped) == [("TCP", 6881)]
+
+
+def test_mapping_anew_finds_a_gateway_that_moved():
+    world = MappingWorld(enable_natpmp=False)
+    world.refresh()
+    world.igd = FakeIgd(port=5001)
+    world.servers["10.0.0.1"] = lambda request: world._serve(request) if b":5001" in request else None
+    world.refresh(remap=True)
     assert list(world.igd.mapped) == [("TCP", 6881)]
 
 
