@@ -33,6 +33,9 @@ SILENCE_PAUSE = 2 * 3600.0
 FAREWELL_SCHEDULE = Schedule(0.25, 1.0, 4)
 """A removal at the end: three seconds, then the lease may run out by itself."""
 
+FAREWELL_TO_NOBODY = Schedule(0.25, 0.25, 1)
+"""The same where no answer ever came: there is hardly a gateway, and nobody wants to wait for it."""
+
 DEFAULT_LEASE = 3600
 """Seconds, where none are given."""
 
@@ -242,7 +245,7 @@ class GatewayMapper:
     @property
     def _schedule(self) -> Schedule:
         if self._is_closing:
-            return FAREWELL_SCHEDULE
+            return FAREWELL_SCHEDULE if self._has_heard else FAREWELL_TO_NOBODY
         return self._dialect.schedule if self._has_heard else self._dialect.probe_schedule
 
     # Answers

@@ -297,7 +297,8 @@ class Igd:
         elif action is Action.ADD_ANY and code in (INVALID_ACTION, ACTION_FAILED):
             self._has_any_port = False
         elif code in (CONFLICT, ACTION_FAILED) and entry.conflicts < MAX_CONFLICTS:
-            # Some routers say 501 where they mean 718.
+            # Some routers say 501 where they mean 718.  What we may have had there is another's now.
+            entry.is_mapped = False
             entry.conflicts += 1
             entry.external_port = _RANDOM_PORTS[self._rng.getrandbits(32) % len(_RANDOM_PORTS)]
         else:
@@ -322,7 +323,8 @@ class Igd:
 
     def _refused(self, entry: _Entry, error: PortmapError, now: float) -> None:
         entry.attempts = entry.conflicts = 0
-        entry.external_port = entry.request.external_port
+        if not entry.is_mapped:
+            entry.external_port = entry.request.external_port
         entry.due = now + FAILURE_PAUSE
         if not error.is_same_as(entry.told):
             entry.told = error

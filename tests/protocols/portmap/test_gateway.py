@@ -447,6 +447,17 @@ def test_the_end_without_an_answer_takes_little_time() -> None:
     assert talk.mapper.is_closed
 
 
+def test_the_end_where_no_gateway_ever_answered_takes_no_time() -> None:
+    talk = Talk()
+    talk.gateway.is_silent = True
+    talk.map()
+    talk.close()
+    assert not talk.mapper.is_closed
+    talk.advance(0.25)
+    assert talk.mapper.is_closed
+    assert [data[4:8] for _, data in talk.sent] == [(3600).to_bytes(4, "big"), bytes(4)]
+
+
 def test_the_end_of_natpmp_asks_for_no_address() -> None:
     talk = Talk(FakeGateway(pcp=False))
     talk.lose = lambda data: data[1] == 128

@@ -200,6 +200,32 @@ def test_a_lease_of_a_second_is_not_renewed_all_the_time() -> None:
     assert 10 <= len(talk.igds[0].actions()) <= 12
 
 
+def test_a_refused_renewal_leaves_the_mapping_where_it_is() -> None:
+    talk = IgdTalk(errors(718))
+    talk.map()
+    (port,) = (number for _, number in talk.igds[0].mapped)
+    assert port != 6881
+    talk.igds[0].errors["AddPortMapping"] = deque((402,))
+    talk.advance(2700.0)
+    assert failures(talk) == [(1, "upnp", 402)]
+    talk.remove(1)
+    assert talk.igds[0].calls[-1][1]["NewExternalPort"] == str(port)
+    assert not talk.igds[0].mapped
+
+
+def test_a_port_that_was_taken_from_us_is_not_removed() -> None:
+    talk = IgdTalk(FakeIgd())
+    talk.map()
+    igd = talk.igds[0]
+    igd.errors["AddPortMapping"] = deque([718] * 5)
+    talk.advance(2700.0)
+    assert failures(talk) == [(1, "upnp", 718)]
+    igd.calls.clear()
+    talk.remove(1)
+    assert talk.take() == [Unmapped(1)]
+    assert igd.calls == []
+
+
 # Removal
 
 
