@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, cast
 
-from ...listener.gateways import Gateway, list_gateways
-from ...listener.interfaces import Interface, list_interfaces
+from ...listener.gateways import Gateway
+from ...listener.interfaces import Interface
+from ...listener.origin import gateways_of, interfaces_of
 from ...protocols.engine.ports import Base, DatagramSocket, Platform
 from ...protocols.http import FetchPorts, PlatformPorts
 from ...protocols.portmap import (
@@ -91,15 +92,17 @@ class PortMapping:
         self,
         host: MappingHost,
         *,
-        interfaces: Callable[[], list[Interface]] = list_interfaces,
-        gateways: Callable[[], list[Gateway]] = list_gateways,
+        interfaces: Callable[[], list[Interface]] | None = None,
+        gateways: Callable[[], list[Gateway]] | None = None,
         http_ports: Callable[[Platform, str], FetchPorts] | None = None,
     ) -> None:
-        """`http_ports(platform, local)` gives the outside of requests that leave from the address `local`."""
+        """`interfaces` and `gateways` are asked for the networks of this machine, by default those of the base's platform.
+        `http_ports(platform, local)` gives the outside of requests that leave from the address `local`.
+        """
         self._host = host
         self._http_ports = http_ports or _ports_from
-        self._interfaces = interfaces
-        self._gateways = gateways
+        self._interfaces = interfaces or interfaces_of(host.base)
+        self._gateways = gateways or gateways_of(host.base)
         self._mappers: dict[tuple[PortmapTransport, MapPlace], _Mapper] = {}
         self._leaving: set[_Mapper] = set()
         self._last_id = 0
