@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,24 @@ ONLY = {
 
 
 @pytest.fixture(scope="module")
-def router(require_peer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
-    program = require_peer("miniupnpd")
+def program(require_peer: Any) -> str:
+    path: str = require_peer("miniupnpd")
     # Where namespaces cannot be made no installation helps: a skip, also where real peers are required.
     if reason := why_not():
         pytest.skip(f"no router: {reason}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def router(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     with Router(program, tmp_path_factory.mktemp("router")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_router(program: str, tmp_path: Path) -> Iterator[Router]:
+    """One that a test may switch off and on."""
+    with Router(program, tmp_path) as running:
         yield running
 
 
@@ -100,46 +113,46 @@ def test_a_hole_in_the_ipv6_firewall(router: Router) -> None:
     assert not router.reaches(CLIENT_6, 26921, timeout=0.5)
 
 
-def test_a_router_that_was_restarted(router: Router) -> None:
+def test_a_router_that_was_restarted(own_router: Router) -> None:
     """Its epoch goes back, and the next answer tells so: everything is mapped again."""
     # The last count it heard must be larger than the law of RFC 6887 8.5 forgives.
-    wait_for(lambda: router.seconds_up > 3.0, "the router to have been up for a while")
-    with session(router, 26931, "natpmp") as client:
+    wait_for(lambda: own_router.seconds_up > 3.0, "the router to have been up for a while")
+    with session(own_router, 26931, "natpmp") as client:
         client.wait("mapped")
-        router.stop()
-        router.start()
-        assert not router.reaches(OUTSIDE, 26931)
+        own_router.stop()
+        own_router.start()
+        assert not own_router.reaches(OUTSIDE, 26931)
         client.forget()
         client.do("add", "tcp", 26960, 26931)
         ports = {each["port"] for each in client.wait("mapped", 2)}
         assert ports == {26931, 26960}
-        assert router.reaches(OUTSIDE, 26931)
+        assert own_router.reaches(OUTSIDE, 26931)
 
 
-def test_network_reopened_after_a_restart(router: Router) -> None:
+def test_network_reopened_after_a_restart(own_router: Router) -> None:
     """The router's HTTP server is at another port then."""
-    with session(router, 26941, "both") as client:
+    with session(own_router, 26941, "both") as client:
         client.wait("mapped", 2)
-        router.stop()
-        router.start()
+        own_router.stop()
+        own_router.start()
         client.forget()
         client.do("reopen", 1)
         assert {each["port"] for each in client.wait("mapped", 2)} == {26941}
         assert {each["by"] for each in client.told} >= {"natpmp", "upnp"}
-        assert router.reaches(OUTSIDE, 26941)
+        assert own_router.reaches(OUTSIDE, 26941)
 
 
-def test_igd_1_and_a_port_it_refuses(router: Router) -> None:
+def test_igd_1_and_a_port_it_refuses(own_router: Router) -> None:
     """Only of version 1: at AddAnyPortMapping this daemon would look for a port without end."""
-    router.stop()
-    router.start("force_igd_desc_v1=yes")
-    with session(router, 26911, "upnp") as client:
+    own_router.stop()
+    own_router.start("force_igd_desc_v1=yes")
+    with session(own_router, 26911, "upnp") as client:
         assert client.wait("mapped")[0]["port"] == 26911
         client.do("add", "tcp", 80, 80)
         number = client.wait("added")[0]["ids"][0]
         assert client.wait("failed")[0]["id"] == number
-        assert router.reaches(OUTSIDE, 26911)
-    assert "26911" not in router.rules()
+        assert own_router.reaches(OUTSIDE, 26911)
+    assert "26911" not in own_router.rules()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ Nothing leaves the namespaces: they have no way to the machine's own network.  N
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -100,6 +101,9 @@ deny 0-65535 0.0.0.0/0 0-65535
 _CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3])).close()"
 
 
+_NUMBERS = itertools.count()
+
+
 def why_not() -> str:
     """Why there can be no router here; "" when there can."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
@@ -128,7 +132,7 @@ class Router:
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        self._names = {letter: f"evt{os.getpid()}{letter}" for letter in "rco"}
+        self._names = {letter: f"evt{os.getpid()}-{next(_NUMBERS)}{letter}" for letter in "rco"}
         self._daemon: subprocess.Popen[bytes] | None = None
         self._num_starts = 0
         self._started = 0.0
