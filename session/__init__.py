@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..protocols.types import PeerId as PeerId
     from ..protocols.types import Sha1Hash as Sha1Hash
     from ..protocols.types import Sha256Hash as Sha256Hash
+    from .aio import AlertStream as AlertStream
+    from .aio import AsyncSession as AsyncSession
+    from .aio import AsyncTorrentHandle as AsyncTorrentHandle
     from .alerts import ALERT_TYPES as ALERT_TYPES
     from .alerts import AddTorrentAlert as AddTorrentAlert
     from .alerts import Alert as Alert
@@ -185,10 +188,13 @@ if TYPE_CHECKING:
     from .status import PeerRequest as PeerRequest
     from .status import TorrentState as TorrentState
     from .status import TorrentStatus as TorrentStatus
+    from .subscription import Subscription as Subscription
 
 _MODULES: dict[str, tuple[str, ...]] = {
     ".session": ("Session",),
     ".handle": ("TorrentHandle",),
+    ".aio": ("AlertStream", "AsyncSession", "AsyncTorrentHandle"),
+    ".subscription": ("Subscription",),
     ".params": (
         "AddTorrentParams",
         "SessionParams",

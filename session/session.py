@@ -22,12 +22,13 @@ from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter
 from .errors import InvalidSessionHandle
-from .flags import RemoveFlags, SaveStateFlags, StatusFlags
+from .flags import AlertCategory, RemoveFlags, SaveStateFlags, StatusFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
 from .settings import SettingsPack
 from .status import TorrentStatus
+from .subscription import Subscription
 from .torrent.report import status_of
 from .torrent.torrent import Torrent
 
@@ -246,6 +247,26 @@ class Session:
     def set_alert_notify(self, function: Callable[[], object] | None) -> None:
         """Called on the loop's thread, soon after the queue is no longer empty; it must not block."""
         self._alerts.set_notify(function)
+
+    def subscribe(
+        self,
+        categories: AlertCategory | int,
+        callback: Callable[[Alert], object],
+        *,
+        limit: int | None = None,
+    ) -> Subscription:
+        """Call `callback(alert)` on the loop's thread with each alert of these categories, until `close` of what this gives.
+
+        Independent of `alert_mask` and `pop_alerts`; the callback must not block.  `limit`: see `Subscription`; by default
+        `alert_queue_size`.
+        """
+
+        def begin() -> Subscription:
+            most = self._core.settings.get_int("alert_queue_size") if limit is None else limit
+            soon = self.runtime.multi.call_soon_threadsafe
+            return Subscription(self._alerts, categories, callback, call_soon=soon, limit=most)
+
+        return self._call(begin)
 
     # -------------------------------------------------------------------------------------------- ports and filters
 
