@@ -51,6 +51,7 @@ from .incoming import Lobby
 from .ip_filter import IpFilter
 from .presence import SessionPresence
 from .quotas import Quotas
+from .torrent_queue import TorrentQueue
 from .tuning import Tuning
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Core:
             backend=disk_backend or PosixBackend,
         )
         self.disk.on_low_watermark = self._disk_drained
-        self.checks = CheckQueue()
+        self.checks = CheckQueue(settings.get_int("active_checking"))
+        self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
         self.extensions.add(MetadataExchange(self))
@@ -187,6 +189,8 @@ class Core:
         if changed & {"upload_rate_limit", "download_rate_limit"}:
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.queue.settings_changed()
+        self.checks.set_limit(self.settings.get_int("active_checking"))
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -205,6 +209,7 @@ class Core:
         if self._listeners is not None:
             self._listeners.close()
         self.lobby.close()
+        self.queue.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
             if torrent.tracking is not None:  # Nobody can be told any more.
@@ -244,6 +249,7 @@ class Core:
             if self.torrents.get(name) is torrent:
                 del self.torrents[name]
         torrent.close()
+        self.queue.removed(torrent)
         self.dirty.pop(torrent, None)  # Last: ending its links touched it.
 
     def torrent_started(self, torrent: Torrent) -> None:
@@ -410,6 +416,7 @@ class Core:
         self.lobby.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
+        self.queue.tick(now)
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
         """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused

@@ -65,8 +65,16 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
             torrent.pause()
         else:
             torrent.resume()
+    if (
+        changed & flags & TorrentFlags.stop_when_ready
+        and torrent.is_checked
+        and not torrent.flags & TorrentFlags.paused
+    ):
+        torrent.stop_ready()
     if changed:
         torrent.need_save()
+    if changed & TorrentFlags.auto_managed:
+        torrent.managed_changed()
 
 
 def force_recheck(torrent: Torrent) -> None:

@@ -29,6 +29,7 @@ from ..alerts import (
     TorrentResumedAlert,
 )
 from ..close_reason import CloseReason
+from ..core.queueing import Verdict
 from ..disk.errors import StorageError
 from ..errors import NO_ERROR, ErrorCode, SessionError, TorrentErrc
 from ..flags import PeerSource, TorrentFlags
@@ -39,6 +40,7 @@ from . import blame
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
 from .download import Download
+from .drain import Drain
 from .files import TorrentFiles
 from .link_end import LinkEnded
 from .peer_link import PeerLink
@@ -69,6 +71,7 @@ class Torrent:
         "clocks",
         "download",
         "download_limit",
+        "drain",
         "error",
         "error_path",
         "files",
@@ -84,10 +87,10 @@ class Torrent:
         "params",
         "peers",
         "phase",
-        "queue_position",
         "registry",
         "removed",
         "save_path",
+        "scope",
         "seed_mode",
         "shown_state",
         "startup",
@@ -109,7 +112,10 @@ class Torrent:
         self.save_path = params.save_path
         self.flags = params.flags
         self.phase = Phase.NEW
-        self.queue_position = 0
+        self.drain: Drain | None = None
+        """While a graceful pause is under way."""
+        self.scope = EVERYWHERE
+        """Where it may announce itself."""
         self.upload_limit, self.download_limit = params.upload_limit, params.download_limit
         self.max_connections, self.max_uploads = params.max_connections, params.max_uploads
         self.shown_state = TorrentState.checking_resume_data
@@ -189,6 +195,9 @@ class Torrent:
             self.startup = None
             self.phase = Phase.NEW
         self.swarm = None
+        if self.drain is not None:
+            self.drain.cancel()
+            self.drain = None
         swarm.close_all(LinkEnded(CloseReason.none, "the torrent was paused"))
         if self.download is not None:
             self.download.stop()
@@ -218,8 +227,18 @@ class Torrent:
         if self.peers is not None:
             self.peers.set_finished(self._was_finished)
         self._enter(Phase.ACTIVE)
-        if self.swarm is not None:
+        self._core.queue.progressed(self)
+        if self.flags & TorrentFlags.stop_when_ready:
+            self.stop_ready()
+        elif self.flags & TorrentFlags.paused:
+            self.stop()  # What it has is known now, and the queue decides when it goes on.
+        elif self.swarm is not None:
             self._go_online()
+
+    def stop_ready(self) -> None:
+        """It is ready to transfer, and `stop_when_ready` said that is enough."""
+        self.flags &= ~(TorrentFlags.stop_when_ready | TorrentFlags.auto_managed)
+        self.pause()
 
     def enter_checking(self) -> None:
         """Pieces are being hashed."""
@@ -244,6 +263,7 @@ class Torrent:
         if self.block_source is not None:
             # Files may have been replaced: what is checked is what their names lead to now.
             self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+        self._core.queue.progressed(self)
         if swarm is not None:
             self.check(from_resume=False)
 
@@ -256,13 +276,20 @@ class Torrent:
         self.pause()
 
     def pause(self, *, graceful: bool = False) -> None:
-        """The paused flag, and what it means.  A graceful pause lets blocks on order arrive: not in this version."""
+        """The paused flag, and what it means.  A graceful pause first lets blocks on order arrive."""
         if not self.flags & TorrentFlags.paused:
             self.flags |= TorrentFlags.paused
             self.need_save()
-        if self.swarm is not None:
-            self.stop()
-            self.post(TorrentPausedAlert)
+        if self.swarm is None or (graceful and self.drain is not None):
+            return
+        if graceful and self.startup is None and self.swarm.links:
+            self.drain = Drain(self, self._core)
+            self._take_leave(None)
+            self.drain.begin(self.now())
+            self.touch()
+            return
+        self.stop()
+        self.post(TorrentPausedAlert)
 
     def resume(self) -> None:
         """Without the paused flag, unless the session itself is paused."""
@@ -270,10 +297,30 @@ class Torrent:
         self.flags &= ~TorrentFlags.paused
         if was_paused:
             self.need_save()
-        if self.swarm is None and not self._core.is_paused and not self._core.closing:
-            self.start()
-            if was_paused and not self.error:
-                self.post(TorrentResumedAlert)
+        if self._core.is_paused or self._core.closing:
+            return
+        if self.drain is not None:
+            self._go_on(self.drain)
+        self.start()
+        if was_paused and not self.error:
+            self.post(TorrentResumedAlert)
+
+    def _go_on(self, drain: Drain) -> None:
+        drain.cancel()
+        self.drain = None
+        if self.scope.trackers and self.tracking is not None:
+            self.tracking.start()
+        if self.swarm is not None:
+            self.swarm.update_all_interest(self.now())
+
+    def set_scope(self, scope: Verdict) -> None:
+        """Where it may announce itself from now on."""
+        before, self.scope = self.scope, scope
+        if before.trackers != scope.trackers and self in self._core.active:
+            if scope.trackers and self.tracking is not None:
+                self.tracking.start()
+            else:
+                self._take_leave(None)
 
     def metadata_received(self, info: TorrentInfo) -> None:
         """A magnet link's metadata came from peers and fits its hash (BEP 9): go on as if it had been there."""
@@ -355,7 +402,8 @@ class Torrent:
         if self._core.closing:
             return
         self._core.torrent_started(self)
-        self.tracking.start()
+        if self.scope.trackers:
+            self.tracking.start()
         if self.info is not None:
             self.swarm.metadata_arrived(self._core.base.time())
 
@@ -388,7 +436,7 @@ class Torrent:
     @property
     def wants_peers(self) -> bool:
         """It dials peers: seeds wait to be called, unless everybody there is behind a NAT."""
-        if self.swarm is None or self.phase is Phase.CHECKING:
+        if self.swarm is None or self.phase is Phase.CHECKING or self.drain is not None:
             return False
         return self.phase is Phase.METADATA or self.phase is Phase.ACTIVE
 
@@ -435,6 +483,28 @@ class Torrent:
         last = info.num_pieces - 1
         left = missing.bit_count() * info.piece_length
         return left - (info.piece_length - info.piece_size(last)) if missing >> last & 1 else left
+
+    @property
+    def queue_position(self) -> int:
+        """Its place among the downloads; -1 when it is finished."""
+        return self._core.queue.order.position(self)
+
+    def move_in_queue(self, position: int) -> None:
+        """Another place among the downloads; a finished torrent has none and gets none."""
+        self._core.queue.move(self, position)
+
+    def managed_changed(self) -> None:
+        """It is the queue's now, or no longer: then it may announce itself everywhere."""
+        if not self.flags & TorrentFlags.auto_managed:
+            self.set_scope(EVERYWHERE)
+        self._core.queue.changed()
+
+    def known_peers(self) -> tuple[int, int]:
+        """Seeds and downloaders: as its trackers said, else those it knows itself."""
+        seeds, downloaders = self.tracking.swarm_size() if self.tracking is not None else (-1, -1)
+        listed = self.peers.num_seeds if self.peers is not None else 0
+        others = len(self.peers) - listed if self.peers is not None else 0
+        return (seeds if seeds >= 0 else listed), (downloaders if downloaders >= 0 else others)
 
     @property
     def wire_name(self) -> Sha1Hash:
@@ -489,6 +559,7 @@ class Torrent:
             self.clocks.finished(self._core.wall_time())
         self.show_state()
         self.post(TorrentFinishedAlert)
+        self._core.queue.progressed(self)
         if self.peers is not None:
             self.peers.set_finished(True)
         if self.swarm is not None:
@@ -588,7 +659,9 @@ class Torrent:
         if self.phase is not Phase.ACTIVE:
             return
         if not self.is_finished:
-            self._was_finished = False
+            if self._was_finished:
+                self._was_finished = False
+                self._core.queue.progressed(self)
             if self.peers is not None:
                 self.peers.set_finished(False)
         self.show_state()
@@ -642,10 +715,15 @@ class Torrent:
         """Once a tick, while it is started."""
         if self.swarm is not None:
             self.swarm.tick(now, elapsed)
+        if self.drain is not None and self.drain.tick(now):
+            self.stop()
+            self.post(TorrentPausedAlert)
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
 
 
 _NOTHING = Bitfield(0)
+EVERYWHERE = Verdict(True, trackers=True, dht=True, lsd=True)
+"""What a torrent that no queue decides on may do."""
 _NO_METERS = TransferMeters()

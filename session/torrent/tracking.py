@@ -204,6 +204,12 @@ class Tracking:
             status.num_complete = max(status.num_complete, entry.scrape_complete)
             status.num_incomplete = max(status.num_incomplete, entry.scrape_incomplete)
 
+    def swarm_size(self) -> tuple[int, int]:
+        """Seeds and downloaders as trackers said; -1 when none did."""
+        entries = self.trackers.entries()
+        seeds = max((entry.scrape_complete for entry in entries), default=-1)
+        return seeds, max((entry.scrape_incomplete for entry in entries), default=-1)
+
     def fill_params(self, params: AddTorrentParams) -> None:
         """The trackers as they are now, for resume data."""
         entries = self.trackers.entries()

@@ -382,6 +382,7 @@ def test_both_dial_each_other(member: Member, other: Member, tmp_path: Path) -> 
 def test_session_pause(member: Member, other: Member, tmp_path: Path) -> None:
     other.seed(CONTENT, tmp_path / "seed")
     handle = member.add(CONTENT, tmp_path / "leech")
+    wait_for(lambda: not handle.flags() & TorrentFlags.paused)
     member.session.pause()
     assert member.session.is_paused()
     handle.connect_peer(other.address)

@@ -31,6 +31,8 @@ LOOPBACK: dict[str, Any] = {
     "min_reconnect_time": 1,
     "allow_multiple_connections_per_ip": True,
     "stop_tracker_timeout": 1,
+    "active_downloads": -1,
+    "active_seeds": -1,
 }
 """Sessions that find each other on one machine, tell everything and do not dawdle."""
 
