@@ -290,6 +290,18 @@ class TorrentHandle:
         """Ask a tracker for its counts; ends in `ScrapeReplyAlert` or `ScrapeFailedAlert`."""
         self._post(commands.scrape_tracker, index)
 
+    def url_seeds(self) -> list[str]:
+        """The web seeds (BEP 19)."""
+        return self._call(commands.url_seeds)
+
+    def add_url_seed(self, url: str) -> None:
+        """One more web seed; a known URL changes nothing, a wrong one ends in `UrlSeedAlert`."""
+        self._post(commands.add_url_seed, url)
+
+    def remove_url_seed(self, url: str) -> None:
+        """One less, and its connection ends."""
+        self._post(commands.remove_url_seed, url)
+
     # --------------------------------------------------------------------------------------------------- private
 
     def _alive(self, *, removed_too: bool = False) -> Torrent:

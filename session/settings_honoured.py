@@ -186,6 +186,21 @@ HONOURED: dict[str, Honoured] = {
     "metadata_token_limit": Honoured(
         2_500_000, "items", "Most bencoded items metadata from peers may have.", 1
     ),
+    # Web seeds
+    "max_web_seed_connections": Honoured(3, "connections", "Web seeds of one torrent asked at a time."),
+    "urlseed_timeout": Honoured(20, "s", "A web seed must connect, and send something, within this time.", 1),
+    "urlseed_pipeline_size": Honoured(5, "requests", "Requests outstanding at one web seed.", 1, 1000),
+    "urlseed_max_request_bytes": Honoured(
+        16 * 1024 * 1024, "bytes", "Largest range asked of a web seed with one request.", 16 * 1024
+    ),
+    "urlseed_wait_retry": Honoured(
+        30, "s", "A web seed that failed is left alone for this time, doubled with each failure in a row.", 1
+    ),
+    "web_seed_name_lookup_retry": Honoured(
+        1800, "s", "The same where the server's name could not be looked up.", 1
+    ),
+    "ban_web_seeds": Honoured(True, "", "A web seed that sent bad data is not asked again."),
+    "report_web_seed_downloads": Honoured(True, "", "Trackers are told of bytes from web seeds, too."),
     # Trackers
     "announce_to_all_trackers": Honoured(
         False, "", "Announce to every tracker of a tier, not to the first that works."

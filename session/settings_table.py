@@ -86,16 +86,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "proxy_username": "",
         "socks5_udp_send_local_ep": False,
     },
-    "there are no web seeds in this version": {
-        "ban_web_seeds": True,
-        "max_web_seed_connections": 3,
-        "report_web_seed_downloads": True,
+    "web seeds are read into the buffer of the loop": {
         "max_http_recv_buffer_size": 835584,
-        "urlseed_max_request_bytes": 16777216,
-        "urlseed_pipeline_size": 5,
-        "urlseed_timeout": 20,
-        "urlseed_wait_retry": 30,
-        "web_seed_name_lookup_retry": 1800,
     },
     "there is no DHT in this version": {
         "active_dht_limit": 88,

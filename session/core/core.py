@@ -447,16 +447,14 @@ class Core:
 
     def disk_congested(self) -> None:
         """More is queued for the disk than allowed: stop reading blocks until it drained."""
-        for each in self.active:
-            if each.swarm is not None:
-                for link in each.swarm.links:
-                    link.transport.suspend_reading(ReadBlock.DISK)
+        for torrent in self.active:
+            for transport in torrent.reading():
+                transport.suspend_reading(ReadBlock.DISK)
 
     def _disk_drained(self) -> None:
         for torrent in self.active:
-            if torrent.swarm is not None:
-                for link in list(torrent.swarm.links):
-                    link.transport.resume_reading(ReadBlock.DISK)
+            for transport in torrent.reading():
+                transport.resume_reading(ReadBlock.DISK)
 
 
 def disk_settings(settings: SettingsPack) -> DiskSettings:

@@ -302,6 +302,25 @@ def replace_trackers(torrent: Torrent, given: Sequence[tuple[str, int] | str | A
     torrent.need_save()
 
 
+def url_seeds(torrent: Torrent) -> list[str]:
+    """`TorrentHandle.url_seeds`"""
+    return list(torrent.need_web().urls)
+
+
+def add_url_seed(torrent: Torrent, url: str) -> None:
+    """`TorrentHandle.add_url_seed`"""
+    if torrent.need_web().add(url):
+        torrent.need_save()
+        if torrent.swarm is not None and torrent.is_checked:
+            torrent.need_web().connect(torrent.now())
+
+
+def remove_url_seed(torrent: Torrent, url: str) -> None:
+    """`TorrentHandle.remove_url_seed`"""
+    if torrent.need_web().remove(url):
+        torrent.need_save()
+
+
 def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: ReannounceFlags) -> None:
     """`TorrentHandle.force_reannounce`"""
     torrent.need_tracking().reannounce(

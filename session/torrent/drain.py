@@ -59,4 +59,5 @@ class Drain:
             return True
         for link in list(swarm.links):
             self.let_go(link)
-        return not swarm.links
+        web = self._torrent.web
+        return not swarm.links and (web is None or not web.links)

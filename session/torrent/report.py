@@ -259,6 +259,8 @@ def resume_params(torrent: Torrent) -> AddTorrentParams:
     params.total_uploaded += torrent.meters.payload_up.total
     if torrent.tracking is not None:
         torrent.tracking.fill_params(params)
+    if torrent.web is not None:
+        params.url_seeds = list(torrent.web.urls)
     if torrent.peers is not None:
         params.peers = torrent.peers.addresses()
         params.banned_peers = torrent.peers.banned()

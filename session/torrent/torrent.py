@@ -14,6 +14,7 @@ from ...protocols.bits import Bitfield
 from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha1Hash
 from ..alerts import (
     BlockFinishedAlert,
@@ -52,6 +53,8 @@ from .seed_mode import SeedMode
 from .startup import Startup
 from .swarm import Swarm
 from .tracking import Tracking
+from .web_seed import WebAddress
+from .web_seeds import WebSeeds
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -99,6 +102,7 @@ class Torrent:
         "tracking",
         "upload_limit",
         "user_data",
+        "web",
     )
 
     def __init__(self, core: Core, params: AddTorrentParams, handle: TorrentHandle) -> None:
@@ -138,6 +142,8 @@ class Torrent:
         self.startup: Startup | None = None
         self.seed_mode: SeedMode | None = None
         """While pieces are believed and not verified."""
+        self.web: WebSeeds | None = None
+        """Servers that have its files, once they are needed."""
         self.removed = False
         self.status_changed = False
         self.user_data: dict[str, Any] | None = None
@@ -199,6 +205,8 @@ class Torrent:
             self.drain.cancel()
             self.drain = None
         swarm.close_all(LinkEnded(CloseReason.none, "the torrent was paused"))
+        if self.web is not None:
+            self.web.stop()
         if self.download is not None:
             self.download.stop()
         self._core.torrent_stopped(self)
@@ -251,6 +259,8 @@ class Torrent:
         swarm = self.swarm
         if swarm is not None:
             swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
+        if self.web is not None:
+            self.web.stop()
         self._end_download()
         self._core.torrent_stopped(self)
         self._take_leave(None)
@@ -282,7 +292,11 @@ class Torrent:
             self.need_save()
         if self.swarm is None or (graceful and self.drain is not None):
             return
-        if graceful and self.startup is None and self.swarm.links:
+        if (
+            graceful
+            and self.startup is None
+            and (self.swarm.links or (self.web is not None and self.web.links))
+        ):
             self.drain = Drain(self, self._core)
             self._take_leave(None)
             self.drain.begin(self.now())
@@ -406,6 +420,8 @@ class Torrent:
             self.tracking.start()
         if self.info is not None:
             self.swarm.metadata_arrived(self._core.base.time())
+            if self.params.url_seeds or self.web is not None:
+                self.need_web().connect(self._core.base.time())
 
     # ------------------------------------------------------------------------------------------------- properties
 
@@ -575,12 +591,14 @@ class Torrent:
         if swarm is None:
             return
         for address in blame.piece_failed(contributors, use_parole_mode=self._core.tuning.use_parole_mode):
-            swarm.ban(address)
+            self.on_culprit(address)
         swarm.update_all_interest(self._core.base.time())
 
     def on_culprit(self, address: Hashable) -> None:
         """The good copy differs from what this peer sent."""
-        if self.swarm is not None:
+        if isinstance(address, WebAddress):
+            self.need_web().ban(address)
+        elif self.swarm is not None:
             self.swarm.ban(cast("Address", address))
 
     def on_redundant(self, link: PeerLink, key: int) -> None:
@@ -700,6 +718,20 @@ class Torrent:
             self.tracking = Tracking(self, self._core)
         return self.tracking
 
+    def need_web(self) -> WebSeeds:
+        """Its web seeds."""
+        if self.web is None:
+            self.web = WebSeeds(self, self._core)
+        return self.web
+
+    def reading(self) -> list[Transport]:
+        """The connections blocks may come over."""
+        links = list(self.swarm.links) if self.swarm is not None else []
+        transports = [link.transport for link in links]
+        if self.web is not None:
+            transports += [link.transport for link in self.web.links if link.transport is not None]
+        return transports
+
     def need_save(self) -> None:
         """Resume data would differ from what was saved."""
         self.flags |= TorrentFlags.need_save_resume
@@ -715,6 +747,8 @@ class Torrent:
         """Once a tick, while it is started."""
         if self.swarm is not None:
             self.swarm.tick(now, elapsed)
+        if self.web is not None:
+            self.web.tick(now, elapsed)
         if self.drain is not None and self.drain.tick(now):
             self.stop()
             self.post(TorrentPausedAlert)

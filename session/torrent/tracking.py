@@ -112,12 +112,15 @@ class Tracking:
     def _request(self, event: AnnounceEvent) -> AnnounceRequest:
         torrent, core = self._torrent, self._core
         download, meters = torrent.download, torrent.meters
+        downloaded = meters.payload_down.total
+        if torrent.web is not None and not core.settings.get_bool("report_web_seed_downloads"):
+            downloaded = max(0, downloaded - torrent.web.meters.payload_down.total)
         return AnnounceRequest(
             bytes(torrent.wire_name),
             bytes(core.peer_id),
             core.listen_port,
             uploaded=meters.payload_up.total,
-            downloaded=meters.payload_down.total,
+            downloaded=downloaded,
             left=torrent.bytes_left,
             event=event,
             key=self._key,
