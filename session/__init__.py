@@ -175,6 +175,7 @@ if TYPE_CHECKING:
     from .stats import MetricType as MetricType
     from .stats import StatsMetric as StatsMetric
     from .stats import find_metric_idx as find_metric_idx
+    from .stats import prometheus_text as prometheus_text
     from .stats import session_stats_metrics as session_stats_metrics
     from .status import AnnounceEndpoint as AnnounceEndpoint
     from .status import AnnounceEntry as AnnounceEntry
@@ -292,6 +293,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "MetricType",
         "StatsMetric",
         "find_metric_idx",
+        "prometheus_text",
         "session_stats_metrics",
     ),
     ".core.ip_filter": (

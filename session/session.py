@@ -18,7 +18,7 @@ from ..protocols.engine.multi import Multi
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
 from .alert_queue import AlertQueue
-from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
+from .alerts import Alert, SessionStatsAlert, SessionStatsHeaderAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter
 from .errors import InvalidSessionHandle
@@ -27,6 +27,7 @@ from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
 from .settings import SettingsPack
+from .stats import session_stats_metrics
 from .status import TorrentStatus
 from .subscription import Subscription
 from .torrent.report import status_of
@@ -64,6 +65,7 @@ class Session:
         )
         self._params = given
         self._closed = False
+        self._is_header_posted = False
         self._ended = threading.Event()
         try:
             self._core: Core = self.runtime.call(self._start, settings)
@@ -187,8 +189,15 @@ class Session:
         self._alerts.emplace(StateUpdateAlert, changed)
 
     def post_session_stats(self) -> None:
-        """Post a `SessionStatsAlert` with every counter."""
-        self._post(lambda: self._alerts.emplace(SessionStatsAlert, self._core.statistics()))
+        """Post a `SessionStatsAlert` with every counter; before the first one a `SessionStatsHeaderAlert` with their names."""
+        self._post(self._post_stats)
+
+    def _post_stats(self) -> None:
+        if not self._is_header_posted:
+            self._is_header_posted = True
+            names = tuple(metric.name for metric in session_stats_metrics())
+            self._alerts.emplace(SessionStatsHeaderAlert, names)
+        self._alerts.emplace(SessionStatsAlert, self._core.statistics())
 
     def session_stats(self) -> dict[str, int]:
         """Every counter, by its dotted name."""
