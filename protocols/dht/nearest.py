@@ -42,8 +42,8 @@ class SortedContacts:
     def nearest(self, target: int, count: int, *, confirmed: bool = True) -> list[Contact]:
         """The `count` contacts nearest to `target`, nearest first; `confirmed` ones only, or any."""
         numbers = self._numbers
-        # Of n uniform ids about `count` share the first log2(n / count) bits; one bit less makes a second try rare.
-        bits = max(0, (len(numbers) // count).bit_length() - 2)
+        # Of n uniform ids about `count` share the first log2(n / count) bits.
+        bits = max(0, (len(numbers) // count).bit_length() - 1)
         while True:
             shift = ID_BITS - bits
             first = target >> shift << shift

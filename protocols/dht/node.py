@@ -26,6 +26,7 @@ from .guard import Guard
 from .items import ImmutableItem
 from .krpc import Failure, Fields, Query, Response, encode_failure, encode_response, parse_message
 from .lookups import BootstrapLookup, FindNodeLookup, GetItemLookup, GetPeersLookup
+from .neighbours import NeighbourSearch
 from .node_id import NodeId, generate_node_id, random_node_id, verify_node_id
 from .quota import UploadQuota
 from .responder import Handler, Responder, Sender
@@ -35,7 +36,7 @@ from .settings import DhtSettings
 from .single import DirectRequest, Refresh, SampleRequest, SingleRequest
 from .statistics import DhtCounters
 from .storage import DhtStorage, MemoryStorage
-from .timetable import INTERVALS, Task, Timetable
+from .timetable import Task, Timetable
 from .tokens import Tokens
 from .traversal import Parts, Traversal
 from .writes import AnnounceLookup, Announcement, PutImmutable, PutMutable, Update
@@ -48,11 +49,8 @@ MAX_LOOKUPS: Final = 1000
 MAX_EVENTS: Final = 10_000
 """Events that wait to be taken; beyond it traffic is no longer reported.  Lookups, which we begin, report always."""
 
-SHALLOW: Final = 4
-"""A table less deep than this looks for neighbours again."""
-
-LONELY_INTERVAL: Final = 60.0
-"""Seconds between attempts to find anybody while nobody answers."""
+EAGER_INTERVAL: Final = 0.1
+"""Seconds between two nodes asked while few are known, so that a small network finds itself quickly."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +84,7 @@ class Node:
         self._last_lookup_id = 0
         self._votes = AddressVotes(is_ipv6=is_ipv6)
         self._timetable = Timetable(rng, now=now)
+        self._neighbours = NeighbourSearch()
         self._is_closed = False
         self.parts = Parts(
             settings,
@@ -118,7 +117,7 @@ class Node:
                 lookup.add(None, address, is_initial=True)
         for contact in self.parts.table.closest(self.node_id, confirmed=False):
             lookup.add(contact.node_id, contact.address, is_initial=True)
-        self._timetable.postpone(Task.BOOTSTRAP, now + INTERVALS[Task.BOOTSTRAP])
+        self._timetable.postpone(Task.BOOTSTRAP, self._neighbours.looked(self.parts.table, now=now))
         return self._begin(lookup, now)
 
     def add_router(self, address: Address) -> None:
@@ -327,7 +326,9 @@ class Node:
     def _answer(self, query: Query, sender: Sender, now: float) -> None:
         settings = self.parts.settings
         if not query.is_read_only:
-            self.parts.table.heard_of(query.node_id, sender.address)
+            self.heard_of(query.node_id, sender.address)
+            if self.parts.table.is_eager:
+                self._timetable.hasten(Task.REFRESH, now + EAGER_INTERVAL)
         if settings.read_only or not self.quota.is_available(now=now):
             self.counters.messages_in_dropped += 1
             return
@@ -369,15 +370,16 @@ class Node:
             self.storage.tick(now=now)
         elif task is Task.BOOTSTRAP:
             table = self.parts.table
-            has_room = len(self._lookups) < MAX_LOOKUPS
-            if has_room and table.depth < SHALLOW and (table.num_live or table.routers):
+            if len(self._lookups) < MAX_LOOKUPS and self._neighbours.should_look(table, now=now):
                 self.bootstrap(now=now)
-            if not table.num_confirmed:
-                self._timetable.postpone(Task.BOOTSTRAP, now + LONELY_INTERVAL)
+            else:
+                self._timetable.postpone(task, self._neighbours.when_to_decide(table, now=now))
         else:
             contact = self.parts.table.next_refresh(now=now)
             if contact is not None:
                 self._refresh(contact.address, contact, now)
+            if self.parts.table.is_eager:
+                self._timetable.hasten(Task.REFRESH, now + EAGER_INTERVAL)
 
     def _refresh(self, address: Address, contact: Contact | None, now: float) -> None:
         target: NodeId | None = self.node_id

@@ -69,9 +69,13 @@ class RoutingTable:
                 self._place(contact)
 
     def heard_of(self, node_id: NodeId, address: Address) -> None:
-        """Somebody speaks of this node, or something claims to come from it: a candidate, nothing more."""
-        known = self._by_address.get(address)
-        if known is None and self._is_admissible(node_id, address):
+        """Somebody speaks of this node, or something claims to come from it: a candidate, nothing more.
+
+        Nobody makes room for it; libtorrent lets it replace another candidate, which lets whoever talks most decide.
+        """
+        if address in self._by_address or not self._is_admissible(node_id, address):
+            return
+        if len(self._bucket_of(int.from_bytes(node_id, "big")).spare) < BUCKET_SIZE:
             self._place(Contact(node_id, address))
 
     def node_seen(self, node_id: NodeId, address: Address, rtt: float | None, *, now: float) -> None:
@@ -146,6 +150,13 @@ class RoutingTable:
         while depth + 1 < len(self._buckets) and len(self._buckets[depth + 1].live) >= BUCKET_SIZE // 2:
             depth += 1
         return depth
+
+    @property
+    def is_eager(self) -> bool:
+        """Few nodes are known, and some were never asked."""
+        if len(self._live) >= 2 * BUCKET_SIZE:
+            return False
+        return any(c.last_asked == NEVER and not c.is_pinged for b in self._buckets for c in b.spare)
 
     @property
     def num_live(self) -> int:

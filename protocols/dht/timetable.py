@@ -17,7 +17,7 @@ class Task(Enum):
     REFRESH = auto()
     """Ask one node of the routing table whether it is still there."""
     BOOTSTRAP = auto()
-    """Look for neighbours again, if there are few."""
+    """Look for neighbours again, if there are few; `neighbours` says when."""
     ROTATE_TOKENS = auto()
     EXPIRE_STORAGE = auto()
 
@@ -49,6 +49,10 @@ class Timetable:
     def postpone(self, task: Task, when: float) -> None:
         """Not before `when`, or already then."""
         self._due[task] = when
+
+    def hasten(self, task: Task, when: float) -> None:
+        """At `when`, unless it is due before."""
+        self._due[task] = min(self._due[task], when)
 
     def next_due(self) -> float:
         """When the first task is due."""
