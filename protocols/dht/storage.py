@@ -6,7 +6,7 @@ numbers, sizes.  The storage decides what it has room for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
@@ -113,15 +113,41 @@ class _Peer:
     is_seed: bool
 
 
+class _Swarm:
+    """Peers of one torrent and family."""
+
+    __slots__ = ("hosts", "peers")
+
+    def __init__(self) -> None:
+        self.peers: dict[bytes, _Peer] = {}
+        self.hosts: dict[bytes, int] = {}
+        """How many peers each host has."""
+
+    def add(self, peer: bytes, entry: _Peer) -> None:
+        if peer not in self.peers:
+            self.hosts[peer[:-2]] = self.hosts.get(peer[:-2], 0) + 1
+        self.peers[peer] = entry
+
+    def forget_before(self, oldest: float) -> int:
+        """Drop who was not announced since; gives how many."""
+        old = [peer for peer, entry in self.peers.items() if entry.added < oldest]
+        for peer in old:
+            del self.peers[peer]
+            self.hosts[peer[:-2]] -= 1
+            if not self.hosts[peer[:-2]]:
+                del self.hosts[peer[:-2]]
+        return len(old)
+
+
 @dataclass(slots=True)
 class _Torrent:
     name: bytes = b""
-    peers4: dict[bytes, _Peer] = field(default_factory=dict)
-    peers6: dict[bytes, _Peer] = field(default_factory=dict)
+    ipv4: _Swarm = field(default_factory=_Swarm)
+    ipv6: _Swarm = field(default_factory=_Swarm)
 
-    def peers_of(self, size: int) -> dict[bytes, _Peer]:
-        """By the size of a host."""
-        return self.peers4 if size == 4 else self.peers6
+    def swarm_of(self, host_size: int) -> _Swarm:
+        """The peers of a family."""
+        return self.ipv4 if host_size == 4 else self.ipv6
 
 
 @dataclass(slots=True)
@@ -151,8 +177,9 @@ class MemoryStorage:
         torrent = self._torrents.get(info_hash)
         if torrent is None:
             return StoredPeers(is_full=len(self._torrents) >= self.settings.max_torrents)
-        peers = torrent.peers_of(len(host))
-        is_full = len(peers) >= self._max_peers and not any(_hosts(peers, host))
+        swarm = torrent.swarm_of(len(host))
+        peers = swarm.peers
+        is_full = len(peers) >= self._max_peers and host not in swarm.hosts
         if scrape:
             seeds, others = BloomFilter(), BloomFilter()
             for peer, entry in peers.items():
@@ -173,16 +200,17 @@ class MemoryStorage:
                 return
             torrent = self._torrents[info_hash] = _Torrent()
         torrent.name = torrent.name or name[:MAX_NAME]
-        peers = torrent.peers_of(len(peer) - 2)
-        if peer not in peers:
-            if len(peers) >= self._max_peers or not self._has_room(peers, peer[:-2]):
+        swarm = torrent.swarm_of(len(peer) - 2)
+        if peer not in swarm.peers:
+            is_crowded = swarm.hosts.get(peer[:-2], 0) >= MAX_PORTS_PER_HOST
+            if len(swarm.peers) >= self._max_peers or is_crowded:
                 return
             self._num_peers += 1
-        peers[peer] = _Peer(now, is_seed)
+        swarm.add(peer, _Peer(now, is_seed))
 
     def get_immutable_item(self, target: NodeId) -> bytes | None:
         stored = self._immutable.get(target)
-        return None if stored is None else bytes(stored.value) if isinstance(stored.value, bytes) else None
+        return stored.value if stored is not None and isinstance(stored.value, bytes) else None
 
     def put_immutable_item(self, target: NodeId, encoded: bytes, host: bytes, *, now: float) -> None:
         self._put(self._immutable, target, encoded, host, now)
@@ -199,11 +227,9 @@ class MemoryStorage:
 
     def tick(self, *, now: float) -> None:
         for info_hash, torrent in list(self._torrents.items()):
-            for peers in (torrent.peers4, torrent.peers6):
-                for peer in [peer for peer, entry in peers.items() if entry.added + PEER_LIFETIME < now]:
-                    del peers[peer]
-                    self._num_peers -= 1
-            if not torrent.peers4 and not torrent.peers6:
+            for swarm in (torrent.ipv4, torrent.ipv6):
+                self._num_peers -= swarm.forget_before(now - PEER_LIFETIME)
+            if not torrent.ipv4.peers and not torrent.ipv6.peers:
                 del self._torrents[info_hash]
         if not self.settings.item_lifetime:
             return
@@ -220,9 +246,6 @@ class MemoryStorage:
     @property
     def _max_peers(self) -> int:
         return min(self.settings.max_peers, MAX_SCRAPED)
-
-    def _has_room(self, peers: dict[bytes, _Peer], host: bytes) -> bool:
-        return sum(1 for _ in _hosts(peers, host)) < MAX_PORTS_PER_HOST
 
     def _put(
         self,
@@ -252,7 +275,3 @@ class MemoryStorage:
             return len(table[target].announcers) // ANNOUNCERS_PER_BIT - nearest
 
         return min(table, key=importance)
-
-
-def _hosts(peers: Iterable[bytes], host: bytes) -> Iterator[bytes]:
-    return (peer for peer in peers if peer[:-2] == host)
