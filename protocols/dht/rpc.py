@@ -47,7 +47,17 @@ class Asker(Protocol):
 class Transaction:
     """One question."""
 
-    __slots__ = ("address", "asker", "is_late", "late_at", "node_id", "sent_at", "subject", "transaction")
+    __slots__ = (
+        "address",
+        "asker",
+        "datagram",
+        "is_late",
+        "late_at",
+        "node_id",
+        "sent_at",
+        "subject",
+        "transaction",
+    )
 
     def __init__(
         self, transaction: bytes, address: Address, asker: Asker, subject: object, sent_at: float
@@ -60,6 +70,7 @@ class Transaction:
         """What the asker knows it by."""
         self.node_id: NodeId | None = None
         """Who is expected to live at `address`."""
+        self.datagram = b""
         self.sent_at = sent_at
         self.late_at = sent_at
         self.is_late = False
@@ -112,8 +123,13 @@ class Rpc:
         self._by_age.append(asked)
         self._fresh.append(asked)
         self._counters.count_out(method)
-        self._send(encode_query(key[0], method, arguments, is_read_only=self.settings.read_only), address)
+        asked.datagram = encode_query(key[0], method, arguments, is_read_only=self.settings.read_only)
+        self._send(asked.datagram, address)
         return asked
+
+    def repeat(self, asked: Transaction) -> None:
+        """Send the same question again; whichever is answered counts."""
+        self._send(asked.datagram, asked.address)
 
     def receive(self, message: Response | Failure, address: Address, *, now: float) -> Transaction | None:
         """The question this answers, which is no longer under way, its asker not yet told; None when there is none.

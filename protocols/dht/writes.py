@@ -77,7 +77,8 @@ class Writes:
         self._ended(asked)
 
     def on_late(self, asked: Transaction, *, now: float) -> None:
-        """Nobody else could be asked."""
+        # Nobody else is as near: once more, in case it was lost.  Writing twice changes nothing.
+        self._parts.rpc.repeat(asked)
 
     def on_failure(self, asked: Transaction, failure: Failure | None, *, now: float) -> None:
         if failure is not None and len(self._errors) < MAX_ERRORS:
