@@ -116,8 +116,7 @@ def parse_message(data: bytes) -> Message:
         table = decode(data, max_depth=MAX_DEPTH, max_items=MAX_ITEMS, strict=False)
     except BencodeError as error:
         raise KrpcError(str(error)) from None
-    if not isinstance(table, dict):
-        raise KrpcError("not a dictionary")
+    assert isinstance(table, dict)  # as its first byte says
     transaction = table.get(b"t")
     if not isinstance(transaction, bytes) or not 0 < len(transaction) <= MAX_TRANSACTION_ID:
         raise KrpcError("no transaction")

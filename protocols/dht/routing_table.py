@@ -269,23 +269,20 @@ class RoutingTable:
         return len({known.number >> shift & 1 for known in live} | {contact.number >> shift & 1}) == 2
 
     def _split(self) -> None:
-        old = self._buckets[-1]
-        self._buckets[-1] = _Bucket()
-        self._buckets.append(_Bucket())
+        """Two buckets instead of the last one; everybody in it is placed anew, which may split it further."""
+        old = self._buckets.pop()
+        groups = [sorted(group, key=self._nearness) for group in (old.live, old.spare)]
         for contact in (*old.live, *old.spare):
-            target = self._index(contact.number)
-            bucket = self._buckets[target]
-            if contact.is_pinged and len(bucket.live) < self.bucket_limit(target):
-                if contact in old.spare:
-                    self._live.add(contact)
-                bucket.live.append(contact)
-                continue
-            if contact in old.live:
-                self._live.discard(contact)
-            if len(bucket.spare) < BUCKET_SIZE:
-                bucket.spare.append(contact)
-            else:
-                self._forget(contact)
+            self._live.discard(contact)
+            self._forget(contact)
+        self._buckets += [_Bucket(), _Bucket()]
+        for group in groups:
+            for contact in group:
+                self._place(contact)
+
+    def _nearness(self, contact: Contact) -> int:
+        """Least for the farthest, whom to place first: a bucket is only split behind one that is in use."""
+        return -(contact.number ^ self._number)
 
     def _replace(self, contact: Contact, index: int, among: list[Contact], *, is_live: bool) -> bool:
         """`contact` instead of somebody worse in a full list; False when nobody is."""

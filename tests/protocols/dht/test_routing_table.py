@@ -94,6 +94,18 @@ def test_larger_buckets_in_front() -> None:
     assert made.status() == [BucketStatus(128, 8)]
 
 
+def test_a_split_loses_nobody_there_is_room_for() -> None:
+    """A bucket of 128 whose nodes are nearly all in one half, which has room for 64 and is split in turn."""
+    made = table(extended_routing_table=True)
+    for n in range(60):
+        see(made, in_bucket(1, n * 16), n)
+        see(made, in_bucket(2, n * 16), 100 + n)
+    for n in range(20):
+        see(made, in_bucket(0, n * 40), 200 + n)
+    assert [bucket.num_nodes for bucket in made.status()] == [20, 60, 32]
+    assert made.num_spare == BUCKET_SIZE
+
+
 def test_only_verified_nodes_make_it_deeper() -> None:
     made = table(prefer_verified_node_ids=True)
     for bits in range(2):
@@ -389,6 +401,24 @@ def test_our_id_may_change() -> None:
     made.set_node_id(next(iter(spare)))
     made.check_invariant()
     assert made.node_id not in {c.node_id for c in made.live()}
+
+
+def test_with_another_id_hearsay_is_the_first_to_go() -> None:
+    """Two of our buckets become one, which has more proven nodes than it holds."""
+    made = table()
+    for n in range(BUCKET_SIZE):
+        see(made, in_bucket(0, n * 128), n)
+    fill(made, 1)
+    for n in range(BUCKET_SIZE):
+        see(made, in_bucket(2, n * 128), 200 + n)
+        made.heard_of(in_bucket(2, n * 128 + 1), at(250 + n))
+    assert made.num_spare == 2 * BUCKET_SIZE
+    made.set_node_id(far(0x7F))
+    made.check_invariant()
+    assert made.status()[0] == BucketStatus(8, 8)
+    for n in range(2 * BUCKET_SIZE):
+        made.node_failed(None, at(250 + n))
+    assert made.status()[0] == BucketStatus(8, 8), "none of them had never answered"
 
 
 def steps() -> Iterator[st.SearchStrategy[Any]]:

@@ -140,6 +140,16 @@ def test_peers_are_forgotten() -> None:
     assert stored.statistics() == replace(stored.statistics(), torrents=0, peers=0)
 
 
+def test_a_host_is_forgotten_with_its_last_peer() -> None:
+    stored = storage()
+    announce(stored, peer(1, 1), now=0.0)
+    announce(stored, peer(1, 2), now=100.0)
+    stored.tick(now=PEER_LIFETIME + 1)
+    assert get(stored).peers == [peer(1, 2)]
+    announce(stored, *(peer(1, 10 + n) for n in range(20)), now=100.0)
+    assert stored.statistics().peers == MAX_PORTS_PER_HOST
+
+
 def test_items() -> None:
     stored = storage()
     immutable = ImmutableItem.of(b"value")
