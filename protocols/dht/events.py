@@ -55,6 +55,8 @@ class PeersFound:
     info_hash: NodeId
     peers: tuple[Address, ...]
     source: Address
+    hops: int = 1
+    """How many nodes were asked one after another, this one included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class GetPeersLookup(Traversal):
         if self._scrape:
             self._count(response, peers)
         if peers:
-            self.parts.emit(PeersFound(self.lookup_id, self.target, peers, candidate.address))
+            self.parts.emit(PeersFound(self.lookup_id, self.target, peers, candidate.address, candidate.hops))
 
     def _finish(self, now: float) -> None:
         if not self._is_veiled:
@@ -103,7 +103,7 @@ class GetPeersLookup(Traversal):
         self._ids.clear()
         self._prefixes.clear()
         for candidate in nearest:
-            self.add(candidate.node_id, candidate.address, is_initial=True)
+            self.add(candidate.node_id, candidate.address)
         self._advance(now)
 
     def _finished(self, now: float) -> None:

@@ -114,9 +114,9 @@ class Node:
         lookup = BootstrapLookup(self.parts, self.node_id, self._new_lookup_id())
         for address in addresses:
             if self._is_ours(address):
-                lookup.add(None, address, is_initial=True)
+                lookup.add(None, address)
         for contact in self.parts.table.closest(self.node_id, confirmed=False):
-            lookup.add(contact.node_id, contact.address, is_initial=True)
+            lookup.add(contact.node_id, contact.address)
         self._timetable.postpone(Task.BOOTSTRAP, self._neighbours.looked(self.parts.table, now=now))
         return self._begin(lookup, now)
 

@@ -92,14 +92,16 @@ class CandidateState(Enum):
 class Candidate:
     """A node on the way."""
 
-    __slots__ = ("address", "node_id", "order", "sequence", "state", "token")
+    __slots__ = ("address", "hops", "node_id", "order", "sequence", "state", "token")
 
-    def __init__(self, node_id: NodeId | None, address: Address, order: int) -> None:
+    def __init__(self, node_id: NodeId | None, address: Address, order: int, hops: int) -> None:
         self.node_id = node_id
         """None when only the address is known."""
         self.address = address
         self.order = order
         """Distance to the target."""
+        self.hops = hops
+        """Answers that led to it; 1 for whom we knew."""
         self.state = CandidateState.FRESH
         self.token: bytes | None = None
         """Lets us write there."""
@@ -134,17 +136,20 @@ class Traversal:
         """Begin with those we know."""
         if not self._candidates:
             for contact in self.parts.table.closest(self.target, confirmed=False):
-                self.add(contact.node_id, contact.address, is_initial=True)
+                self.add(contact.node_id, contact.address)
         if len(self._candidates) < FEW:
             for router in self.parts.table.routers:
-                self.add(None, router, is_initial=True)
+                self.add(None, router)
         self._advance(now)
 
-    def add(self, node_id: NodeId | None, address: Address, *, is_initial: bool = False) -> None:
-        """One more candidate, unless there is one of its id, its address, or (if restricted) its network."""
+    def add(self, node_id: NodeId | None, address: Address, *, hops: int = 1) -> None:
+        """One more candidate, unless there is one of its id, its address, or (if restricted) its network.
+
+        The last does not hold for whom we knew before, with one hop.
+        """
         if address in self._addresses or node_id in self._ids:
             return
-        if self.parts.settings.restrict_search_ips and not is_initial:
+        if self.parts.settings.restrict_search_ips and hops > 1:
             prefix = host_prefix(pack_host(address[0]))
             if prefix in self._prefixes:
                 return
@@ -155,7 +160,7 @@ class Traversal:
             if order >= candidates[-1].order:
                 return
             self._drop_last()
-        insort(candidates, Candidate(node_id, address, order), key=_order)
+        insort(candidates, Candidate(node_id, address, order, hops), key=_order)
         self._addresses.add(address)
         if node_id is not None:
             self._ids.add(node_id)
@@ -183,7 +188,7 @@ class Traversal:
             candidate.token = token
         for node_id, address in nodes_in(self.parts, response, asked.address):
             self.parts.table.heard_of(node_id, address)
-            self.add(node_id, address)
+            self.add(node_id, address, hops=candidate.hops + 1)
         self._absorb(candidate, response, now)
         self._advance(now)
 

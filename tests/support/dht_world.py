@@ -22,13 +22,26 @@ UNLIMITED = DhtSettings(upload_rate_limit=10_000_000, block_ratelimit=100_000)
 class Member:
     """A node and its place in the network."""
 
-    __slots__ = ("address", "events", "is_dead", "node", "tamper", "wakes_at", "world")
+    __slots__ = (
+        "address",
+        "events",
+        "heard",
+        "is_dead",
+        "keeps_events",
+        "node",
+        "tamper",
+        "wakes_at",
+        "world",
+    )
 
     def __init__(self, world: DhtWorld, node: Node, address: Address) -> None:
         self.world = world
         self.node = node
         self.address = address
         self.events: list[Event] = []
+        self.keeps_events = True
+        self.heard: tuple[bytes, Address] = (b"", address)
+        """The last datagram that arrived."""
         self.is_dead = False
         self.wakes_at = float("inf")
         self.tamper: Callable[[bytes, Address], Iterable[tuple[bytes, Address]]] | None = None
@@ -121,22 +134,17 @@ class DhtWorld:
         self.settle(member)
         return member
 
-    def grow(self, count: int, *, entries: int = 1, **parts: Any) -> list[Member]:
-        """`count` nodes, each of which bootstraps from some that were there before it."""
+    def grow(self, count: int, *, entries: int = 3, **parts: Any) -> list[Member]:
+        """`count` nodes, each of which bootstraps from some that were there before it; several come at a time."""
         added: list[Member] = []
-        for _ in range(count):
-            known = [m for m in self.members.values() if not m.is_dead] if len(self.members) < 50 else None
-            member = self.add(**parts)
-            if known is None:
-                pool = list(self.members)
-                sources = [self.rng.choice(pool) for _ in range(entries)]
-            else:
-                sources = [m.address for m in self.rng.sample(known, min(entries, len(known)))]
-            added.append(member)
-            if sources:
-                member.do(member.node.bootstrap, [s for s in sources if s != member.address])
-                self.run(2 * self.rtt)
-        self.run(10 * self.rtt)
+        while len(added) < count:
+            known = list(self.members)
+            for _ in range(min(max(1, len(known) // 8), count - len(added))):
+                member = self.add(**parts)
+                added.append(member)
+                sources = self.rng.sample(known, min(entries, len(known)))
+                member.do(member.node.bootstrap, sources)
+            self.run(15 * self.rtt if known else 0.0)
         return added
 
     def kill(self, member: Member) -> None:
@@ -174,7 +182,8 @@ class DhtWorld:
                 for other, target in member.tamper(data, address):
                     self._send(other, member.address, target)
         while (event := node.next_event()) is not None:
-            member.events.append(event)
+            if member.keeps_events:
+                member.events.append(event)
         wake = node.next_timeout()
         if wake is not None and wake < member.wakes_at:
             member.wakes_at = wake
@@ -208,6 +217,7 @@ class DhtWorld:
         if member.is_dead:
             return
         if data is not None:
+            member.heard = data, source
             member.node.receive_datagram(data, source, now=self.now)
         else:
             member.wakes_at = float("inf")

@@ -150,15 +150,15 @@ def test_an_answer_under_another_id_is_none() -> None:
 def test_a_candidate_is_taken_once() -> None:
     stage = Stage()
     lookup = begin(stage, 1)
-    lookup.add(ids(1)[0], at(50))
+    lookup.add(ids(1)[0], at(50), hops=2)
     lookup.add(ids(1)[0], at(51))
     lookup.add(ids(2)[1], at(50))
-    lookup.add(ids(3)[2], ("60.0.50.9", 1))
+    lookup.add(ids(3)[2], ("60.0.50.9", 1), hops=2)
     assert lookup.num_left == 1, "one id, one address, one network"
     free = Stage(DhtSettings(restrict_search_ips=False))
     lookup = begin(free, 1)
-    lookup.add(ids(1)[0], at(50))
-    lookup.add(ids(3)[2], ("60.0.50.9", 1))
+    lookup.add(ids(1)[0], at(50), hops=2)
+    lookup.add(ids(3)[2], ("60.0.50.9", 1), hops=2)
     assert lookup.num_left == 2
 
 
