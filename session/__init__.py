@@ -29,6 +29,22 @@ if TYPE_CHECKING:
     from .alerts import BlockTimeoutAlert as BlockTimeoutAlert
     from .alerts import BlockUploadedAlert as BlockUploadedAlert
     from .alerts import CacheFlushedAlert as CacheFlushedAlert
+    from .alerts import DhtAnnounceAlert as DhtAnnounceAlert
+    from .alerts import DhtBootstrapAlert as DhtBootstrapAlert
+    from .alerts import DhtBucket as DhtBucket
+    from .alerts import DhtDirectResponseAlert as DhtDirectResponseAlert
+    from .alerts import DhtErrorAlert as DhtErrorAlert
+    from .alerts import DhtGetPeersAlert as DhtGetPeersAlert
+    from .alerts import DhtGetPeersReplyAlert as DhtGetPeersReplyAlert
+    from .alerts import DhtImmutableItemAlert as DhtImmutableItemAlert
+    from .alerts import DhtLiveNodesAlert as DhtLiveNodesAlert
+    from .alerts import DhtLookup as DhtLookup
+    from .alerts import DhtMutableItemAlert as DhtMutableItemAlert
+    from .alerts import DhtNode as DhtNode
+    from .alerts import DhtPutAlert as DhtPutAlert
+    from .alerts import DhtReplyAlert as DhtReplyAlert
+    from .alerts import DhtSampleInfohashesAlert as DhtSampleInfohashesAlert
+    from .alerts import DhtStatsAlert as DhtStatsAlert
     from .alerts import ExternalIpAlert as ExternalIpAlert
     from .alerts import FastresumeRejectedAlert as FastresumeRejectedAlert
     from .alerts import FileCompletedAlert as FileCompletedAlert
@@ -316,6 +332,22 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "BlockUploadedAlert",
         "BlockedReason",
         "CacheFlushedAlert",
+        "DhtAnnounceAlert",
+        "DhtBootstrapAlert",
+        "DhtBucket",
+        "DhtDirectResponseAlert",
+        "DhtErrorAlert",
+        "DhtGetPeersAlert",
+        "DhtGetPeersReplyAlert",
+        "DhtImmutableItemAlert",
+        "DhtLiveNodesAlert",
+        "DhtLookup",
+        "DhtMutableItemAlert",
+        "DhtNode",
+        "DhtPutAlert",
+        "DhtReplyAlert",
+        "DhtSampleInfohashesAlert",
+        "DhtStatsAlert",
         "ExternalIpAlert",
         "FastresumeRejectedAlert",
         "FileCompletedAlert",

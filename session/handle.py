@@ -258,6 +258,10 @@ class TorrentHandle:
         """Ask a tracker for its counts; ends in `ScrapeReplyAlert` or `ScrapeFailedAlert`."""
         self._post(commands.scrape_tracker, index)
 
+    def force_dht_announce(self) -> None:
+        """Announce in the DHT at the next occasion."""
+        self._post(commands.force_dht_announce)
+
     # --------------------------------------------------------------------------------------------------- private
 
     def _alive(self, *, removed_too: bool = False) -> Torrent:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from ..protocols.dht import DhtState
 from ..protocols.engine.multi import Multi
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
@@ -21,6 +22,7 @@ from .alert_queue import AlertQueue
 from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter
+from .dht_calls import DhtCalls
 from .errors import InvalidSessionHandle
 from .flags import RemoveFlags, SaveStateFlags, StatusFlags
 from .handle import TorrentHandle
@@ -38,7 +40,7 @@ T = TypeVar("T")
 _ALL_STATUS = StatusFlags(0xFFFF)
 
 
-class Session:
+class Session(DhtCalls):
     """One BitTorrent session."""
 
     def __init__(
@@ -71,7 +73,13 @@ class Session:
             raise
 
     def _start(self, settings: SettingsPack) -> Core:
-        core = Core(self.runtime.multi, settings, self._alerts, disk_backend=self._params.disk_backend)
+        core = Core(
+            self.runtime.multi,
+            settings,
+            self._alerts,
+            disk_backend=self._params.disk_backend,
+            dht_state=DhtState.from_table(self._params.dht_state or {}),
+        )
         core.ip_filter = self._params.ip_filter
         core.start()
         return core
@@ -228,7 +236,8 @@ class Session:
             state.settings = self.get_settings()
         if flags & SaveStateFlags.save_ip_filter:
             state.ip_filter = self.get_ip_filter()
-        state.dht_state = self._params.dht_state
+        if flags & SaveStateFlags.save_dht_state:
+            state.dht_state = self._call(lambda: self._core.dht.save_state().to_table())
         state.ext_state = dict(self._params.ext_state)
         state.unsupported_settings = dict(self._params.unsupported_settings)
         return state

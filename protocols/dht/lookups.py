@@ -35,6 +35,8 @@ _BOTH_FAMILIES: Final = raw_strings([b"n4", b"n6"])
 class FindNodeLookup(Traversal):
     """Who lives near a target."""
 
+    name = "find_node"
+
     def _finished(self, now: float) -> None:
         nodes = tuple((c.node_id, c.address) for c in self.nearest_alive() if c.node_id is not None)
         self.parts.conclude(NodesFound(self.lookup_id, self.target, nodes))
@@ -42,6 +44,8 @@ class FindNodeLookup(Traversal):
 
 class BootstrapLookup(Traversal):
     """Who lives near ourselves; on the way, the routing table fills."""
+
+    name = "bootstrap"
 
     def _arguments(self, candidate: Candidate) -> Fields:
         # BEP 32: while bootstrapping, ask for both families if we live in both.
@@ -59,6 +63,8 @@ class GetPeersLookup(Traversal):
     With `privacy_lookups` nodes see only as many bits of the info-hash as lead on, until one round is over; then the nearest
     are asked again for the real one.
     """
+
+    name = "get_peers"
 
     method = b"get_peers"
 
@@ -140,6 +146,8 @@ class GetItemLookup(Traversal):
 
     `stops_early` ends the search for an immutable item when it is found; nobody can have a better one.
     """
+
+    name = "get"
 
     method = b"get"
 

@@ -30,7 +30,7 @@ from .neighbours import NeighbourSearch
 from .node_id import NodeId, generate_node_id, random_node_id, verify_node_id
 from .quota import UploadQuota
 from .responder import Handler, Responder, Sender
-from .routing_table import RoutingTable
+from .routing_table import BucketStatus, RoutingTable
 from .rpc import Rpc
 from .settings import DhtSettings
 from .single import DirectRequest, Refresh, SampleRequest, SingleRequest
@@ -313,6 +313,10 @@ class Node:
     def lookups(self) -> list[_Lookup]:
         """Lookups under way."""
         return list(self._lookups.values())
+
+    def buckets(self) -> list[BucketStatus]:
+        """The routing table, bucket by bucket, the farthest first."""
+        return self.parts.table.status()
 
     def live_nodes(self) -> list[Contact]:
         """The live nodes of the routing table."""

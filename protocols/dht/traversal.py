@@ -115,6 +115,9 @@ _order = attrgetter("order")
 class Traversal:
     """One search.  Subclasses say what is asked (`_arguments`), take answers (`_absorb`) and end it (`_finished`)."""
 
+    name = "traversal"
+    """What it does, for statistics."""
+
     method = b"find_node"
 
     def __init__(self, parts: Parts, target: NodeId, lookup_id: int) -> None:

@@ -98,6 +98,8 @@ class Writes:
 class AnnounceLookup(GetPeersLookup):
     """Finds peers, then announces ourselves to the nodes nearest to the info-hash."""
 
+    name = "announce"
+
     def __init__(self, parts: Parts, info_hash: NodeId, lookup_id: int, announcement: Announcement) -> None:
         # Who seeds looks for others than seeds.
         super().__init__(parts, info_hash, lookup_id, noseed=announcement.is_seed)
@@ -159,6 +161,8 @@ class _PutLookup(GetItemLookup):
 class PutImmutable(_PutLookup):
     """Stores a value under its hash."""
 
+    name = "put"
+
     def __init__(self, parts: Parts, item: ImmutableItem, lookup_id: int) -> None:
         super().__init__(parts, item.target, lookup_id, stops_early=False)
         self._new = item
@@ -173,6 +177,8 @@ class PutMutable(_PutLookup):
     With `cas` each node is told which state of the item it is to replace, as it said itself, so that of two writers at a time
     one is refused (BEP 44).
     """
+
+    name = "put"
 
     def __init__(
         self, parts: Parts, key: tuple[bytes, bytes], lookup_id: int, update: Update, *, cas: bool = False

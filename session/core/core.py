@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...listener.gate import Gate
 from ...listener.group import GroupSettings, ListenerGroup, ListenSuccess, OpenEndpoint
+from ...protocols.dht import DhtState
 from ...protocols.engine.multi import Multi
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
@@ -47,6 +48,7 @@ from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
 from .datagrams import Datagrams
+from .dht_service import DhtService
 from .dialing import dial_peer
 from .extensions import ExtensionHost
 from .incoming import Lobby
@@ -75,8 +77,9 @@ class Core:
         alerts: AlertQueue,
         *,
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
+        dht_state: DhtState | None = None,
     ) -> None:
-        """`disk_backend` makes the storage of each torrent; None: files."""
+        """`disk_backend` makes the storage of each torrent; None: files.  `dht_state` is what the DHT knew before."""
         self.base = multi
         self.platform = multi.platform
         self.settings = settings
@@ -126,6 +129,7 @@ class Core:
         self.lobby = Lobby(self)
         self.connector = Connector(self)
         self.datagrams = Datagrams(self)
+        self.dht = DhtService(self, dht_state or DhtState())
         self.choking = Choking(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
@@ -177,6 +181,7 @@ class Core:
                     _SOCKET_TYPES[outcome.kind],
                 )
         self.datagrams.sync(self._listeners.endpoints)
+        self.dht.sync(self._listeners.endpoints)
         if self.tuning.enable_incoming_tcp:
             self._listeners.enable()
         else:
@@ -198,6 +203,9 @@ class Core:
             self.quotas.settings_changed()
         self.choking.settings_changed()
         self.datagrams.settings_changed()
+        if "enable_dht" in changed and self._listeners is not None:
+            self.dht.sync(self._listeners.endpoints)
+        self.dht.settings_changed(changed)
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -214,6 +222,7 @@ class Core:
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         self.lobby.close()
+        self.dht.close()
         self.datagrams.close()
         if self._listeners is not None:
             self._listeners.close()
@@ -371,13 +380,15 @@ class Core:
         """Somebody told us how the world sees us (BEP 24): posted when it is news."""
         if host != self.external_host:
             self.external_host = host
+            self.dht.external_address(host)
             self.alerts.emplace(ExternalIpAlert, host)
             for torrent in self.active:
                 if torrent.peers is not None:
                     torrent.peers.set_own_address((host, self.listen_port))
 
     def dht_node_heard(self, address: Address) -> None:
-        """A peer has a DHT node; without a DHT of ours it is of no use."""
+        """A peer has a DHT node."""
+        self.dht.add_node(address)
 
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What every extension handshake of ours says (BEP 10)."""
@@ -426,6 +437,7 @@ class Core:
         self.lobby.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
+        self.dht.tick(now)
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
         """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused

@@ -304,3 +304,8 @@ def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: 
 def scrape_tracker(torrent: Torrent, index: int) -> None:
     """`TorrentHandle.scrape_tracker`"""
     torrent.need_tracking().scrape(index)
+
+
+def force_dht_announce(torrent: Torrent) -> None:
+    """`TorrentHandle.force_dht_announce`"""
+    torrent.announce_in_dht()

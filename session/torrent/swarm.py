@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "Swarm"]
 
 CAPABILITIES = Capability.FAST | Capability.EXTENSION
-"""What our handshakes announce."""
+"""What our handshakes announce, beside the DHT while it runs."""
 
 
 class Swarm(LinkOwner):
@@ -92,7 +92,7 @@ class Swarm(LinkOwner):
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
-        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
+        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, self._capabilities)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
         transport = core.dial_peer(address)
         link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
@@ -107,6 +107,10 @@ class Swarm(LinkOwner):
         transport.set_user(link)
         return link
 
+    @property
+    def _capabilities(self) -> Capability:
+        return CAPABILITIES | Capability.DHT if self._core.dht.is_running else CAPABILITIES
+
     def attach(self, link: PeerLink, handshake: HandshakeReceived, now: float) -> None:
         """Take over an incoming link whose handshake names this torrent."""
         core, torrent = self._core, self._torrent
@@ -115,7 +119,7 @@ class Swarm(LinkOwner):
         link.source = PeerSource.incoming
         self.links[link] = None
         core.link_opened(link)
-        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES)
+        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, self._capabilities)
         if handshake.peer_id == core.peer_id:
             # The other end, which is us, learns it from the answer and does not dial again.
             link.connection.accept(local, torrent.registry)
@@ -215,6 +219,8 @@ class Swarm(LinkOwner):
             connection.send_extension_handshake(torrent.extension_fields(link))
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
+        if port := core.dht.port:
+            connection.send_port(port)
         self.peers.handshake_done(link.address, now)
         direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
         torrent.post(PeerConnectAlert, link.address, link.peer_id, direction, link.socket_type)

@@ -155,6 +155,8 @@ class Torrent:
         self.peers.max_size = core.settings.get_int("max_peerlist_size")
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
+        for node in self.params.dht_nodes:
+            self._core.dht.add_node(node)
         if self.info is None:
             self._enter(Phase.METADATA)
             self._go_online()
@@ -574,6 +576,18 @@ class Torrent:
         self.peers.add(address, source, now)
         if self.swarm is not None and self.wants_peers:
             self.swarm.connect_now(address, now)
+
+    def announce_in_dht(self) -> None:
+        """`force_dht_announce`"""
+        self._core.dht.announcer.announce_now(self)
+
+    @property
+    def has_working_tracker(self) -> bool:
+        """Some tracker has answered, and not failed since."""
+        tracking = self.tracking
+        return tracking is not None and any(
+            entry.verified and entry.is_working for entry in tracking.trackers.entries()
+        )
 
     def peers_found(self, addresses: list[Address], source: PeerSource) -> None:
         """Somebody told us of peers."""
