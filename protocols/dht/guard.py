@@ -68,27 +68,33 @@ class Guard:
     def _is_quiet(self, host: bytes, now: float) -> bool:
         key = host if len(host) == 4 else host_prefix(host)
         if self._blocked:
-            until = self._blocked.get(key)
-            if until is not None:
-                if now < until:
-                    return False
-                del self._blocked[key]
+            self._unblock(now)
+            if key in self._blocked:
+                return False
         entry = self._counts.get(key)
         if entry is None or now >= entry[1]:
-            if entry is not None:
-                del self._counts[key]  # so that the oldest stays in front
-            elif len(self._counts) >= MAX_COUNTED:
+            self._forget_old(now)
+            if len(self._counts) >= MAX_COUNTED:
                 del self._counts[next(iter(self._counts))]
             self._counts[key] = [1.0, now + WINDOW]
             return True
         entry[0] += 1.0
         if entry[0] <= self.settings.block_ratelimit * WINDOW:
             return True
-        self._block(key, now)
-        return False
-
-    def _block(self, key: bytes, now: float) -> None:
         del self._counts[key]
         if len(self._blocked) >= MAX_BLOCKED:
             del self._blocked[next(iter(self._blocked))]
         self._blocked[key] = now + self.settings.block_timeout
+        return False
+
+    def _forget_old(self, now: float) -> None:
+        """Drop whose window is over; the oldest stand in front."""
+        counts = self._counts
+        while counts and counts[first := next(iter(counts))][1] <= now:
+            del counts[first]
+
+    def _unblock(self, now: float) -> None:
+        """Drop whose time is over; with one timeout for all, the first blocked stand in front."""
+        blocked = self._blocked
+        while blocked and blocked[first := next(iter(blocked))] <= now:
+            del blocked[first]

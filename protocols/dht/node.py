@@ -123,7 +123,7 @@ class Node:
     def add_router(self, address: Address) -> None:
         """A node to ask when few others are known; it never enters the routing table."""
         if self._is_ours(address):
-            self.parts.table.routers.add(address)
+            self.parts.table.routers[address] = None
 
     def add_node(self, address: Address, *, now: float) -> None:
         """Ask whoever is there; if it answers, the routing table has it."""
@@ -294,6 +294,7 @@ class Node:
 
     @property
     def is_ipv6(self) -> bool:
+        """The family of its addresses."""
         return self.parts.is_ipv6
 
     @property

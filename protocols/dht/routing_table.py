@@ -56,8 +56,8 @@ class RoutingTable:
 
     def __init__(self, node_id: NodeId, settings: DhtSettings) -> None:
         self.settings = settings
-        self.routers: set[Address] = set()
-        """Bootstrap nodes: asked when nobody else is known, never in the table."""
+        self.routers: dict[Address, None] = {}
+        """Bootstrap nodes, in order: asked when few others are known, never in the table."""
         self._reset(node_id)
 
     def set_node_id(self, node_id: NodeId) -> None:
@@ -160,10 +160,12 @@ class RoutingTable:
 
     @property
     def num_live(self) -> int:
+        """Live nodes."""
         return len(self._live)
 
     @property
     def num_spare(self) -> int:
+        """Spare nodes."""
         return len(self._by_address) - len(self._live)
 
     @property

@@ -92,19 +92,29 @@ class DhtStorage(Protocol):
         """The encoded value."""
         ...
 
-    def put_immutable_item(self, target: NodeId, encoded: bytes, host: bytes, *, now: float) -> None: ...
+    def put_immutable_item(self, target: NodeId, encoded: bytes, host: bytes, *, now: float) -> None:
+        """`host`, packed, is who puts it; putting again keeps it alive."""
+        ...
 
-    def get_mutable_item(self, target: NodeId) -> MutableItem | None: ...
+    def get_mutable_item(self, target: NodeId) -> MutableItem | None:
+        """The newest that was put."""
+        ...
 
-    def put_mutable_item(self, target: NodeId, item: MutableItem, host: bytes, *, now: float) -> None: ...
+    def put_mutable_item(self, target: NodeId, item: MutableItem, host: bytes, *, now: float) -> None:
+        """`item` is newer than, or the same as, what is stored; `host` as above."""
+        ...
 
-    def sample_infohashes(self, *, now: float) -> InfohashSample: ...
+    def sample_infohashes(self, *, now: float) -> InfohashSample:
+        """Some of the info-hashes there are peers of (BEP 51)."""
+        ...
 
     def tick(self, *, now: float) -> None:
         """Every few minutes: forget what is too old."""
         ...
 
-    def statistics(self) -> StorageStatistics: ...
+    def statistics(self) -> StorageStatistics:
+        """How much is stored."""
+        ...
 
 
 @dataclass(slots=True)
@@ -171,9 +181,11 @@ class MemoryStorage:
         self._num_peers = 0
 
     def update_node_ids(self, node_ids: Sequence[NodeId]) -> None:
+        """Items far from all of these make room first."""
         self._node_numbers = [bytes(node_id) for node_id in node_ids]
 
     def get_peers(self, info_hash: NodeId, host: bytes, *, noseed: bool, scrape: bool) -> StoredPeers:
+        """A random choice of them, or filters; see `DhtStorage`."""
         torrent = self._torrents.get(info_hash)
         if torrent is None:
             return StoredPeers(is_full=len(self._torrents) >= self.settings.max_torrents)
@@ -194,6 +206,7 @@ class MemoryStorage:
     def announce_peer(
         self, info_hash: NodeId, peer: bytes, *, is_seed: bool, name: bytes, now: float
     ) -> None:
+        """Store it, if there is room."""
         torrent = self._torrents.get(info_hash)
         if torrent is None:
             if len(self._torrents) >= self.settings.max_torrents or not self._max_peers:
@@ -209,23 +222,29 @@ class MemoryStorage:
         swarm.add(peer, _Peer(now, is_seed))
 
     def get_immutable_item(self, target: NodeId) -> bytes | None:
+        """The encoded value."""
         stored = self._immutable.get(target)
         return stored.value if stored is not None and isinstance(stored.value, bytes) else None
 
     def put_immutable_item(self, target: NodeId, encoded: bytes, host: bytes, *, now: float) -> None:
+        """Store it, or note that `host` wants it, too."""
         self._put(self._immutable, target, encoded, host, now)
 
     def get_mutable_item(self, target: NodeId) -> MutableItem | None:
+        """The newest that was put."""
         stored = self._mutable.get(target)
         return stored.value if stored is not None and isinstance(stored.value, MutableItem) else None
 
     def put_mutable_item(self, target: NodeId, item: MutableItem, host: bytes, *, now: float) -> None:
+        """Store it instead of an older one."""
         self._put(self._mutable, target, item, host, now)
 
     def sample_infohashes(self, *, now: float) -> InfohashSample:
+        """Some of the info-hashes, the same for an interval."""
         return self._sample.take(self._torrents, self.settings, now=now)
 
     def tick(self, *, now: float) -> None:
+        """Forget peers, and items if they expire."""
         for info_hash, torrent in list(self._torrents.items()):
             for swarm in (torrent.ipv4, torrent.ipv6):
                 self._num_peers -= swarm.forget_before(now - PEER_LIFETIME)
@@ -239,6 +258,7 @@ class MemoryStorage:
                 del table[target]
 
     def statistics(self) -> StorageStatistics:
+        """How much is stored."""
         return StorageStatistics(
             len(self._torrents), self._num_peers, len(self._immutable), len(self._mutable)
         )

@@ -41,7 +41,7 @@ class Writes:
         self.is_done = False
         self._parts = parts
         self._on_done = on_done
-        self._under_way: set[Transaction] = set()
+        self._under_way: dict[Transaction, None] = {}
         self._num_success = 0
         self._errors: list[tuple[int, str]] = []
 
@@ -62,7 +62,7 @@ class Writes:
             fields[b"token"] = candidate.token
             asked = parts.rpc.ask(method, fields, candidate.address, self, now=now, node_id=candidate.node_id)
             if asked is not None:
-                self._under_way.add(asked)
+                self._under_way[asked] = None
         self._maybe_done()
 
     def cancel(self) -> None:
@@ -86,7 +86,7 @@ class Writes:
         self._ended(asked)
 
     def _ended(self, asked: Transaction) -> None:
-        self._under_way.discard(asked)
+        self._under_way.pop(asked, None)
         self._maybe_done()
 
     def _maybe_done(self) -> None:

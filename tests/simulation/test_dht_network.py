@@ -6,13 +6,17 @@ make soak ARGS='-s -k dht_network'      # prints the figures of the large ones
 from __future__ import annotations
 
 import gc
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from evtorrent.protocols.dht.node import Node
 from support.dht_network import Network
+from support.sources import ROOT
 
 
 def run(num_nodes: int, *, searches: int, items: int, churn: int) -> Network:
@@ -47,6 +51,35 @@ def check(network: Network) -> None:
 @pytest.mark.slow
 def test_a_thousand_nodes() -> None:
     check(run(1_000, searches=100, items=15, churn=5))
+
+
+TRACE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from support.dht_network import Network
+network = Network(60, loss=0.02, jitter=0.02)
+network.announce(10)
+network.search(10, churn=2)
+ids = sorted(member.node.node_id.hex() for member in network.world.members.values())
+print(network.world.num_datagrams, network.world.num_lost, network.figures.done_latencies, ids)
+"""
+
+
+@pytest.mark.slow
+def test_it_does_the_same_in_two_processes() -> None:
+    """Whatever order the hashes of a process bring."""
+    traces = set()
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", TRACE, str(ROOT / "tests")],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        traces.add(done.stdout)
+    assert len(traces) == 1
 
 
 @pytest.mark.soak

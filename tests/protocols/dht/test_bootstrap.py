@@ -36,8 +36,8 @@ def test_routers_are_kept_apart() -> None:
     net.advance(20)
     assert handle.result == 4
     four, six = dht.nodes()
-    assert four.parts.table.routers == {host(0)}
-    assert six.parts.table.routers == {("2600::9", 6881)}
+    assert four.parts.table.routers == {host(0): None}
+    assert six.parts.table.routers == {("2600::9", 6881): None}
     assert host(0) not in [contact.address for contact in four.live_nodes()]
 
 

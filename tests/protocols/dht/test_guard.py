@@ -67,12 +67,14 @@ def test_what_is_remembered_is_bounded() -> None:
     assert guard.admit(address(0), now=2.0), "blocked longest, so it made room"
 
 
-def test_a_counted_address_is_renewed_in_place() -> None:
+def test_who_is_no_longer_heard_of_is_forgotten() -> None:
     guard = Guard(SETTINGS)
-    for n in range(MAX_COUNTED):
+    for n in range(100):
         guard.admit(address(n), now=1.0)
+    guard.admit(address(200), now=6.0)
+    assert guard.num_counted == 101
     assert guard.admit(address(0), now=1.0 + WINDOW)
-    assert guard.num_counted == MAX_COUNTED
+    assert guard.num_counted == 2
 
 
 def test_dark_networks() -> None:

@@ -36,7 +36,7 @@ def test_enough_but_shallow_every_ten_minutes() -> None:
 def test_never_when_nobody_is_there_to_ask() -> None:
     search, nobody = NeighbourSearch(), table(0)
     assert not search.should_look(nobody, now=0.0)
-    nobody.routers.add(at(1))
+    nobody.routers[at(1)] = None
     assert search.should_look(nobody, now=0.0)
 
 

@@ -60,7 +60,7 @@ def test_we_are_not_in_it() -> None:
     made = table()
     made.heard_of(OURS, at(1))
     made.node_seen(OURS, at(1), 0.1, now=0.0)
-    made.routers.add(at(2))
+    made.routers[at(2)] = None
     made.heard_of(far(1), at(2))
     made.node_seen(far(1), at(2), 0.1, now=0.0)
     assert made.num_live == made.num_spare == 0
