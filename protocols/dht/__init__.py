@@ -31,6 +31,7 @@ from .settings import DhtSettings
 from .state import DhtState
 from .statistics import DhtCounters
 from .storage import DhtStorage, MemoryStorage, StorageStatistics, StoredPeers
+from .traversal import LookupStatus
 from .udp_port import DatagramPort, OpenPort, UdpPort
 from .writes import Update
 
@@ -56,6 +57,7 @@ __all__ = [
     "ItemResult",
     "KrpcCode",
     "KrpcError",
+    "LookupStatus",
     "MemoryStorage",
     "MutableItem",
     "MutableTorrentLink",

@@ -43,6 +43,8 @@ class FindNodeLookup(Traversal):
 class BootstrapLookup(Traversal):
     """Who lives near ourselves; on the way, the routing table fills."""
 
+    kind = "bootstrap"
+
     def _arguments(self, candidate: Candidate) -> Fields:
         # BEP 32: while bootstrapping, ask for both families if we live in both.
         if self.parts.sibling() is not None:
@@ -60,6 +62,7 @@ class GetPeersLookup(Traversal):
     are asked again for the real one.
     """
 
+    kind = "get_peers"
     method = b"get_peers"
 
     def __init__(
@@ -141,6 +144,7 @@ class GetItemLookup(Traversal):
     `stops_early` ends the search for an immutable item when it is found; nobody can have a better one.
     """
 
+    kind = "get"
     method = b"get"
 
     def __init__(

@@ -30,7 +30,7 @@ from .neighbours import NeighbourSearch
 from .node_id import NodeId, generate_node_id, random_node_id, verify_node_id
 from .quota import UploadQuota
 from .responder import Handler, Responder, Sender
-from .routing_table import RoutingTable
+from .routing_table import BucketStatus, RoutingTable
 from .rpc import Rpc
 from .settings import DhtSettings
 from .single import DirectRequest, Refresh, SampleRequest, SingleRequest
@@ -38,7 +38,7 @@ from .statistics import DhtCounters
 from .storage import DhtStorage, MemoryStorage
 from .timetable import Task, Timetable
 from .tokens import Tokens
-from .traversal import Parts, Traversal
+from .traversal import LookupStatus, Parts, Traversal
 from .writes import AnnounceLookup, Announcement, PutImmutable, PutMutable, Update
 
 __all__ = ["MAX_EVENTS", "MAX_LOOKUPS", "Node"]
@@ -314,6 +314,14 @@ class Node:
     def lookups(self) -> list[_Lookup]:
         """Lookups under way."""
         return list(self._lookups.values())
+
+    def lookup_status(self, *, now: float) -> list[LookupStatus]:
+        """How the searches stand."""
+        return [each.status(now=now) for each in self._lookups.values() if isinstance(each, Traversal)]
+
+    def bucket_status(self) -> list[BucketStatus]:
+        """How full the routing table is, bucket by bucket; the first is the farthest."""
+        return self.parts.table.status()
 
     def live_nodes(self) -> list[Contact]:
         """The live nodes of the routing table."""

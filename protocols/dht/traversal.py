@@ -39,6 +39,7 @@ __all__ = [
     "MAX_QUESTIONS",
     "Candidate",
     "CandidateState",
+    "LookupStatus",
     "Parts",
     "Traversal",
     "nodes_in",
@@ -79,6 +80,29 @@ class Parts:
     """The node of the other address family (BEP 32)."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookupStatus:
+    """A search under way, counted (libtorrent `dht_lookup`)."""
+
+    kind: str
+    """"bootstrap", "find_node", "get_peers", "announce", "get" or "put"."""
+    target: NodeId
+    num_outstanding: int
+    """Questions under way."""
+    num_late: int
+    """Of these, the ones that should have been answered."""
+    num_timeouts: int
+    """Questions nobody answered."""
+    num_responses: int
+    """Questions answered."""
+    num_left: int
+    """Candidates not asked yet."""
+    branching: int
+    """Questions it would keep under way."""
+    last_sent: float | None
+    """Seconds since it asked last."""
+
+
 class CandidateState(Enum):
     """Between a candidate and us."""
 
@@ -115,7 +139,10 @@ _order = attrgetter("order")
 class Traversal:
     """One search.  Subclasses say what is asked (`_arguments`), take answers (`_absorb`) and end it (`_finished`)."""
 
+    kind = "find_node"
+    """What it is called in statistics."""
     method = b"find_node"
+    """What it asks."""
 
     def __init__(self, parts: Parts, target: NodeId, lookup_id: int) -> None:
         self.parts = parts
@@ -212,6 +239,22 @@ class Traversal:
             if candidate.state is CandidateState.ALIVE and (candidate.token is not None or not with_token)
         ]
         return alive[:count]
+
+    def status(self, *, now: float) -> LookupStatus:
+        """How it stands."""
+        states = [candidate.state for candidate in self._candidates]
+        sent = [asked.sent_at for asked in self._under_way.values()]
+        return LookupStatus(
+            kind=self.kind,
+            target=self.target,
+            num_outstanding=len(self._under_way),
+            num_late=states.count(CandidateState.LATE),
+            num_timeouts=self.num_timeouts,
+            num_responses=self.num_responses,
+            num_left=states.count(CandidateState.FRESH),
+            branching=self.parts.settings.search_branching,
+            last_sent=now - max(sent) if sent else None,
+        )
 
     @property
     def num_outstanding(self) -> int:

@@ -98,6 +98,8 @@ class Writes:
 class AnnounceLookup(GetPeersLookup):
     """Finds peers, then announces ourselves to the nodes nearest to the info-hash."""
 
+    kind = "announce"
+
     def __init__(self, parts: Parts, info_hash: NodeId, lookup_id: int, announcement: Announcement) -> None:
         # Who seeds looks for others than seeds.
         super().__init__(parts, info_hash, lookup_id, noseed=announcement.is_seed)
@@ -133,6 +135,8 @@ class AnnounceLookup(GetPeersLookup):
 
 class _PutLookup(GetItemLookup):
     """Finds what is there, then puts."""
+
+    kind = "put"
 
     _writes: Writes | None = None
     _put: ImmutableItem | MutableItem | None = None

@@ -188,11 +188,11 @@ class Network:
         self._searches: dict[tuple[Member, int], Search] = {}
 
     def honest(self) -> Member:
-        """Somebody who is alive and tells the truth."""
+        """Somebody who is alive, tells the truth, and has been there long enough to know eight others."""
         members = self._members()
         while True:
             member = self.rng.choice(members)
-            if member.tamper is None:
+            if member.tamper is None and member.node.parts.table.num_confirmed >= 8:
                 return member
 
     def announce(self, count: int) -> None:

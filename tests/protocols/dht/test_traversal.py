@@ -297,6 +297,25 @@ def test_a_token_that_is_too_long_is_none() -> None:
     assert candidate.state is CandidateState.ALIVE
 
 
+def test_how_it_stands() -> None:
+    stage = Stage()
+    begin(stage, 20)
+    asked = stage.questions()
+    stage.reply(asked[0], far(19))
+    stage.refuse(asked[1])
+    stage.pass_time(1.0)
+    (status,) = stage.node.lookup_status(now=stage.now)
+    assert (status.kind, status.target, status.branching) == ("find_node", TARGET, 5)
+    assert (status.num_responses, status.num_timeouts, status.num_left) == (1, 0, 0)
+    assert (status.num_outstanding, status.num_late) == (6, 5)
+    assert status.last_sent is not None
+    assert 0 <= status.last_sent <= 1
+    stage.node.direct_request(at(1), b"ping", {}, now=stage.now)
+    assert len(stage.node.lookup_status(now=stage.now)) == 1
+    assert Traversal(stage.node.parts, TARGET, 0).status(now=0.0).last_sent is None
+    assert sum(bucket.num_nodes for bucket in stage.node.bucket_status()) == 20
+
+
 def test_a_plain_search_has_no_end_of_its_own() -> None:
     stage = Stage(OPEN)
     with pytest.raises(NotImplementedError):
