@@ -1,4 +1,4 @@
-"""Chains: "tcp", "tcp+tls", later "utp+mse" or "socks5+tcp+mse", built from a table of filters.
+"""Chains: "tcp", "tcp+tls", "socks5+tcp+mse", built from a table of filters.
 
 A chain names one base and any number of filters, in the order in which the bytes leave the host: what stands before the base
 is how it is reached (a proxy), what stands behind it is what runs on it.  Bottom-up that is: base, proxies, filters.
@@ -42,8 +42,14 @@ def _load_tls(below: Transport, context: ChainContext) -> Transport:
     return put_on_tls(below, context)
 
 
+def _load_mse(below: Transport, context: ChainContext) -> Transport:
+    from .mse import put_on_mse  # as are the machines of encryption
+
+    return put_on_mse(below, context)
+
+
 _bases: set[str] = {"tcp"}
-_filters: dict[str, FilterFactory] = {"tls": _load_tls}
+_filters: dict[str, FilterFactory] = {"mse": _load_mse, "tls": _load_tls}
 
 
 def register_base(name: str) -> None:

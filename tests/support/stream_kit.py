@@ -9,6 +9,8 @@ from typing import Any
 
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import TransportError
+from evtorrent.protocols.mse import Method
+from evtorrent.protocols.mse.key_exchange import hash_of_skey
 from evtorrent.protocols.transport import (
     ChainContext,
     Transport,
@@ -17,6 +19,7 @@ from evtorrent.protocols.transport import (
     memory_pair,
     wrap_accepted,
 )
+from evtorrent.protocols.transport.mse import MseOptions
 from evtorrent.protocols.transport.stream import StreamTransport
 
 from .certificates import HOSTNAME, client_context, server_context
@@ -144,6 +147,19 @@ def over_tls(multi: Multi, pair: tuple[Transport, Transport]) -> tuple[Transport
     return build_chain(pair[0], ["tls"], client), build_chain(pair[1], ["tls"], server)
 
 
+def over_mse(
+    multi: Multi, pair: tuple[Transport, Transport], method: Method
+) -> tuple[Transport, Transport]:
+    """MSE put on both sides of a pair, initiator first; NONE leaves the initiator plain."""
+    skey = bytes(range(20))
+    caller = MseOptions(skey=skey, methods=method)
+    called = MseOptions(find_skey={hash_of_skey(skey): skey}.get)
+    first = pair[0]
+    if method:
+        first = build_chain(first, ["mse"], ChainContext(multi, options={"mse": caller}))
+    return first, build_chain(pair[1], ["mse"], ChainContext(multi, is_inbound=True, options={"mse": called}))
+
+
 PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "memory": memory_pair,
     "tiny memory": lambda multi: memory_pair(multi, limit=7),
@@ -151,6 +167,15 @@ PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "tls over memory": lambda multi: over_tls(multi, memory_pair(multi)),
     "tls over tiny memory": lambda multi: over_tls(multi, memory_pair(multi, limit=100)),
     "tls over tcp": lambda multi: over_tls(multi, tcp_pair(multi)),
+    "rc4 over memory": lambda multi: over_mse(multi, memory_pair(multi), Method.RC4),
+    "rc4 over tiny memory": lambda multi: over_mse(multi, memory_pair(multi, limit=7), Method.RC4),
+    "rc4 over tcp": lambda multi: over_mse(multi, tcp_pair(multi), Method.RC4),
+    "plaintext mse over memory": lambda multi: over_mse(multi, memory_pair(multi), Method.PLAINTEXT),
+    "plaintext mse over tiny memory": lambda multi: over_mse(
+        multi, memory_pair(multi, limit=7), Method.PLAINTEXT
+    ),
+    "plaintext mse over tcp": lambda multi: over_mse(multi, tcp_pair(multi), Method.PLAINTEXT),
+    "rc4 over tls over tcp": lambda multi: over_mse(multi, over_tls(multi, tcp_pair(multi)), Method.RC4),
 }
 """Every kind of transport; a new one is added here and must pass the conformance tests."""
 
