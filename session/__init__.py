@@ -127,6 +127,8 @@ if TYPE_CHECKING:
     from .flags import ChokingAlgorithm as ChokingAlgorithm
     from .flags import ConnectionType as ConnectionType
     from .flags import DeadlineFlags as DeadlineFlags
+    from .flags import EncLevel as EncLevel
+    from .flags import EncPolicy as EncPolicy
     from .flags import FileOpenMode as FileOpenMode
     from .flags import FileProgressFlags as FileProgressFlags
     from .flags import MoveFlags as MoveFlags
@@ -207,6 +209,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ChokingAlgorithm",
         "ConnectionType",
         "DeadlineFlags",
+        "EncLevel",
+        "EncPolicy",
         "FileOpenMode",
         "FileProgressFlags",
         "MoveFlags",

@@ -15,6 +15,8 @@ __all__ = [
     "ChokingAlgorithm",
     "ConnectionType",
     "DeadlineFlags",
+    "EncLevel",
+    "EncPolicy",
     "FileOpenMode",
     "FileProgressFlags",
     "MoveFlags",
@@ -346,6 +348,25 @@ class SeedChokingAlgorithm(IntEnum):
     round_robin = 0
     fastest_upload = 1
     anti_leech = 2
+
+
+class EncPolicy(IntEnum):
+    """The settings `in_enc_policy` and `out_enc_policy`."""
+
+    forced = 0
+    """Only encrypted connections."""
+    enabled = 1
+    """Encrypted ones and plain ones."""
+    disabled = 2
+    """Only plain ones."""
+
+
+class EncLevel(IntFlag):
+    """The setting `allowed_enc_level`: what may follow an encrypted handshake."""
+
+    plaintext = 1
+    rc4 = 2
+    both = 3
 
 
 class AlertCategory(IntFlag):

@@ -32,6 +32,7 @@ _TRANSPORT = {
     "listen": Operation.sock_listen,
     "accept": Operation.sock_accept,
     "handshake": Operation.handshake,
+    "mse": Operation.encryption,
     "tls": Operation.ssl_handshake,
 }
 

@@ -89,6 +89,17 @@ HONOURED: dict[str, Honoured] = {
     "max_failcount": Honoured(3, "failures", "A peer that failed this often is given up.", 1, 255),
     "max_peerlist_size": Honoured(3000, "peers", "Known peers of one torrent; 0 is unlimited."),
     "max_paused_peerlist_size": Honoured(1000, "peers", "The same while it is paused; 0 is unlimited."),
+    # Encryption
+    "out_enc_policy": Honoured(
+        1, "", "Encrypt what we dial (`EncPolicy`).  0: always.  1: first try.  2: never.", 0, 2
+    ),
+    "in_enc_policy": Honoured(
+        1, "", "Encryption of connections to us (`EncPolicy`).  0: demanded.  1: welcome.  2: refused.", 0, 2
+    ),
+    "allowed_enc_level": Honoured(
+        3, "", "What follows an encrypted handshake (`EncLevel`).  1: plain text.  2: RC4.  3: either.", 1, 3
+    ),
+    "prefer_rc4": Honoured(False, "", "Of both levels choose RC4."),
     # Choking
     "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),
     "unchoke_interval": Honoured(15, "s", "How often it is decided who is unchoked.", 1),

@@ -1,7 +1,7 @@
 """Every other setting of libtorrent 2.1.1: known by name, type and default, without effect here.
 
 Grouped by the reason, which is what `UnsupportedSetting` tells.  A default that would claim a feature this version has
-not (`enable_dht`, `in_enc_policy`, …) is replaced by what is true here.  When one is built, its row moves to
+not (`enable_dht`, `enable_lsd`, …) is replaced by what is true here.  When one is built, its row moves to
 `settings_honoured.py`.
 """
 
@@ -144,12 +144,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "webtorrent_connection_timeout": 120,
         "webtorrent_stun_server": "",
     },
-    "there is no encryption in this version": {
-        "allowed_enc_level": 3,
+    "trackers are not told what encryption we can in this version": {
         "announce_crypto_support": False,
-        "in_enc_policy": 2,
-        "out_enc_policy": 2,
-        "prefer_rc4": False,
     },
     "there is no local discovery in this version": {
         "active_lsd_limit": 60,

@@ -46,11 +46,13 @@ from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
+from .encryption import Encryption
 from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .presence import SessionPresence
 from .quotas import Quotas
+from .routes import Routes
 from .tuning import Tuning
 
 if TYPE_CHECKING:
@@ -120,6 +122,8 @@ class Core:
             is_allowed=self._may_ask_tracker,
         )
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
+        self.encryption = Encryption(self)
+        self.routes = Routes(self)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
         self.choking = Choking(self)
@@ -235,6 +239,7 @@ class Core:
         """A new torrent; it starts unless it or the session is paused."""
         for name in torrent.info_hashes.wire_names():
             self.torrents[name] = torrent
+            self.encryption.torrent_added(name)
         if torrent.info is not None:
             self.counters.values["ses.num_total_pieces_added"] += torrent.info.num_pieces
 
@@ -243,6 +248,7 @@ class Core:
         for name in torrent.info_hashes.wire_names():
             if self.torrents.get(name) is torrent:
                 del self.torrents[name]
+                self.encryption.torrent_removed(name)
         torrent.close()
         self.dirty.pop(torrent, None)  # Last: ending its links touched it.
 

@@ -16,8 +16,6 @@ OURS = {
     "enable_natpmp",
     "enable_outgoing_utp",
     "enable_upnp",
-    "in_enc_policy",
-    "out_enc_policy",
     "peer_dscp",
     "peer_fingerprint",
     "rate_limit_ip_overhead",
