@@ -81,9 +81,7 @@ class Responder(MseHandshake):
         length = yield from self._take_number(decrypt, 2)
         payload = yield from self._take_decrypted(decrypt, length)
         pad = self._pad()
-        self._output += encrypt.apply(
-            VC + selected.to_bytes(4, "big") + len(pad).to_bytes(2, "big") + pad
-        )
+        self._output += encrypt.apply(VC + selected.to_bytes(4, "big") + len(pad).to_bytes(2, "big") + pad)
         if selected == Method.PLAINTEXT:
             self._input[:0] = payload
             self.agreed = Agreed(Method.PLAINTEXT, skey)

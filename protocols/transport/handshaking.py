@@ -132,17 +132,15 @@ class HandshakeFilter(Filter):
     def close(self) -> None:
         if self._end_error is not None:
             return
-        unsent = self._unsent if self._is_connected else _NOTHING
-        self._end(TransportClosed("close", "the transport is closed"))
-        if unsent:
-            self._departure = _Departure(self.below, self._base, unsent, self._sent_all)
+        if self._is_connected and self._unsent:
+            self._departure = _Departure(self.below, self._base, self._unsent, self._sent_all)
         else:
             self.below.close()
+        self._end(TransportClosed("close", "the transport is closed"))
 
     def abort(self) -> None:
         if self._end_error is None:
             self._end(TransportClosed("close", "the transport is closed"))
-            self._sent_all()
         if self._departure is not None:
             self._departure.abort()
         self.below.abort()
@@ -186,6 +184,8 @@ class HandshakeFilter(Filter):
         self._end_error = error
         self._is_connected = False
         self._held = self._unsent = _NOTHING
+        if self._departure is None:
+            self._sent_all()
         self._cancel_deadline()
         if self._delivery is not None:
             self._delivery.cancel()
@@ -300,7 +300,6 @@ class HandshakeFilter(Filter):
     def _fail(self, error: TransportError, now: float) -> None:
         if self._end_error is None:
             self._end(error)
-            self._sent_all()
             self.below.abort()
             self.user.on_closed(error, now)
 

@@ -147,9 +147,7 @@ def over_tls(multi: Multi, pair: tuple[Transport, Transport]) -> tuple[Transport
     return build_chain(pair[0], ["tls"], client), build_chain(pair[1], ["tls"], server)
 
 
-def over_mse(
-    multi: Multi, pair: tuple[Transport, Transport], method: Method
-) -> tuple[Transport, Transport]:
+def over_mse(multi: Multi, pair: tuple[Transport, Transport], method: Method) -> tuple[Transport, Transport]:
     """MSE put on both sides of a pair, initiator first; NONE leaves the initiator plain."""
     skey = bytes(range(20))
     caller = MseOptions(skey=skey, methods=method)

@@ -17,9 +17,7 @@ from evtorrent.protocols.mse.agreement import ANY_METHOD
         (0xFFFFFFFF, ANY_METHOD, False, Method.PLAINTEXT),
     ],
 )
-def test_one_method_of_both_sides(
-    offered: int, accepted: Method, prefer_rc4: bool, chosen: Method
-) -> None:
+def test_one_method_of_both_sides(offered: int, accepted: Method, prefer_rc4: bool, chosen: Method) -> None:
     assert choose_method(offered, accepted, prefer_rc4=prefer_rc4) is chosen
 
 

@@ -57,7 +57,7 @@ def torrent_peers(torrent):
     ],
 )
 def test_policies(world, outgoing, incoming, outcome):
-    leech, _, torrent = two_nodes(world, {"out_enc_policy": outgoing}, {"in_enc_policy": incoming})
+    _leech, _, torrent = two_nodes(world, {"out_enc_policy": outgoing}, {"in_enc_policy": incoming})
     if outcome is None:
         assert not torrent.is_finished
         assert flags_of(torrent) == []
@@ -81,7 +81,7 @@ def test_policies(world, outgoing, incoming, outcome):
     ],
 )
 def test_levels(world, offered, accepted, prefer_rc4, outcome):
-    leech, seed, torrent = two_nodes(
+    _leech, _seed, torrent = two_nodes(
         world,
         {"out_enc_policy": F, "allowed_enc_level": offered},
         {"in_enc_policy": E, "allowed_enc_level": accepted, "prefer_rc4": prefer_rc4},
@@ -194,8 +194,8 @@ def test_strangers_to_a_listener(world, policy):
 
 
 def test_a_removed_torrent_is_not_found_any_more(world):
-    info, content = torrent_of(2)
-    leech, seed, torrent = two_nodes(world, {"out_enc_policy": F}, {"in_enc_policy": E})
+    _info, _content = torrent_of(2)
+    _leech, seed, torrent = two_nodes(world, {"out_enc_policy": F}, {"in_enc_policy": E})
     assert torrent.is_finished
     seed.session.remove_torrent(seed.session.get_torrents()[0])
     world.advance(1)
