@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from .flags import PeerFlags as PeerFlags
     from .flags import PeerSource as PeerSource
     from .flags import PieceState as PieceState
+    from .flags import ProxyType as ProxyType
     from .flags import ReannounceFlags as ReannounceFlags
     from .flags import RemoveFlags as RemoveFlags
     from .flags import ResumeDataFlags as ResumeDataFlags
@@ -218,6 +219,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PeerFlags",
         "PeerSource",
         "PieceState",
+        "ProxyType",
         "ReannounceFlags",
         "RemoveFlags",
         "ResumeDataFlags",

@@ -24,6 +24,7 @@ __all__ = [
     "PeerFlags",
     "PeerSource",
     "PieceState",
+    "ProxyType",
     "ReannounceFlags",
     "RemoveFlags",
     "ResumeDataFlags",
@@ -367,6 +368,20 @@ class EncLevel(IntFlag):
     plaintext = 1
     rc4 = 2
     both = 3
+
+
+class ProxyType(IntEnum):
+    """The setting `proxy_type`."""
+
+    none = 0
+    socks4 = 1
+    """Names go to it as SOCKS 4a has it."""
+    socks5 = 2
+    socks5_pw = 3
+    """With user name and password."""
+    http = 4
+    http_pw = 5
+    """With user name and password."""
 
 
 class AlertCategory(IntFlag):

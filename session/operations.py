@@ -33,6 +33,9 @@ _TRANSPORT = {
     "accept": Operation.sock_accept,
     "handshake": Operation.handshake,
     "mse": Operation.encryption,
+    "http_connect": Operation.connect,
+    "socks4": Operation.connect,
+    "socks5": Operation.connect,
     "tls": Operation.ssl_handshake,
 }
 

@@ -74,16 +74,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "no_atime_storage": True,
         "optimistic_disk_retry": 600,
     },
-    "there are no proxies in this version": {
-        "proxy_hostname": "",
-        "proxy_hostnames": True,
-        "proxy_password": "",
-        "proxy_peer_connections": True,
-        "proxy_port": 0,
+    "this version does not do this with a proxy": {
         "proxy_send_host_in_connect": False,
-        "proxy_tracker_connections": True,
-        "proxy_type": 0,
-        "proxy_username": "",
         "socks5_udp_send_local_ep": False,
     },
     "there are no web seeds in this version": {

@@ -9,10 +9,14 @@ from typing import Any, cast
 from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
 from ..transport.base import Transport
 from ..transport.dial import dial
+from ..transport.proxy import ProxyOptions
+from .addresses import numeric_host
 from .fetch import ResolvedAddress
 from .url import Url
 
 __all__ = ["PlatformPorts"]
+
+_NO_FAMILY = 0
 
 
 class PlatformPorts:
@@ -24,21 +28,32 @@ class PlatformPorts:
         """`options` go to the filters of the chain ("tls_context", …).  Any: each filter names its own."""
         self.verify_tls = verify_tls
         """Demand a valid certificate, unless the options bring a context of their own; may be changed at any time."""
+        self.proxy: ProxyOptions | None = None
+        """Go through it; may be changed at any time."""
         self._platform = platform
         self._options = options or {}
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
-        """See `FetchPorts`."""
+        """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0)."""
+        if self.proxy is not None and self.proxy.resolves_names:
+            return base.call_soon(callback, [(_NO_FAMILY, (host, port))])
         return self._platform.resolve(base, host, port, callback)
 
     def dial(self, base: Base, url: Url, addresses: Sequence[ResolvedAddress], timeout: float) -> Transport:
         """See `FetchPorts`.  The name stays the one TLS verifies; the addresses are those given and no others."""
         chain = "tcp+tls" if url.is_secure else "tcp"
-        admitted = cast("Platform", _Admitted(self._platform, addresses))
         port = url.port or 0
         options = self._options
         if url.is_secure and not self.verify_tls:
             options = {"tls_context": _unverified_context(), **options}
+        if self.proxy is not None:
+            # The proxy gets the first address, or the name; what is resolved here is where the proxy is.
+            options = {"tls_server_hostname": url.host, "proxy": self.proxy, **options}
+            chain, host = f"{self.proxy.kind}+{chain}", numeric_host(addresses[0][1])
+            return dial(
+                base, host, port, chain=chain, timeout=timeout, options=options, platform=self._platform
+            )
+        admitted = cast("Platform", _Admitted(self._platform, addresses))
         return dial(base, url.host, port, chain=chain, timeout=timeout, options=options, platform=admitted)
 
 

@@ -51,6 +51,7 @@ from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .presence import SessionPresence
+from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
 from .routes import Routes
 from .tuning import Tuning
@@ -123,6 +124,7 @@ class Core:
         )
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
         self.encryption = Encryption(self)
+        self.proxying = Proxying(self)
         self.routes = Routes(self)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
@@ -160,7 +162,8 @@ class Core:
                 ),
                 gate=self.gate,
             )
-        text = settings.get_str("listen_interfaces") if self.tuning.enable_incoming_tcp else ""
+        listens = self.tuning.enable_incoming_tcp and self.proxying.for_peers is None
+        text = settings.get_str("listen_interfaces") if listens else ""
         for outcome in self._listeners.apply(text):
             if isinstance(outcome, ListenSuccess):
                 self.alerts.emplace(
@@ -180,6 +183,9 @@ class Core:
         """Settings were changed; take them over."""
         self.tuning.update(self.settings)
         self.connection_speed = self.settings.get_int("connection_speed")
+        if changed & PROXY_SETTINGS:
+            self.proxying.settings_changed()
+            self.listen()
         if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
         if changed & {"alert_mask"}:
@@ -338,7 +344,8 @@ class Core:
             return None
         port = first + self._outgoing_port % (count + 1)
         self._outgoing_port += 1
-        return ("::" if ":" in address[0] else "0.0.0.0", port)
+        dialled = self.proxying.for_peers.address if self.proxying.for_peers is not None else address
+        return ("::" if ":" in dialled[0] else "0.0.0.0", port)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
         """Who may connect from now on; connections it forbids end, and peers it forbids are forgotten."""
@@ -355,6 +362,8 @@ class Core:
         return self.ip_filter is not None and bool(self.ip_filter.access(host))
 
     def _may_ask_tracker(self, host: str) -> bool:
+        if _packed_address(host) is None:
+            return True  # A name that only the proxy looks up: what it may lead to is not known here.
         return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))
 
     def external_address(self, host: str) -> None:

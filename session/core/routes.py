@@ -29,7 +29,12 @@ class Routes:
 
         Where our handshake travels with that of the chain it is taken out of `connection`.
         """
-        encryption = self._core.encryption
+        encryption, proxy = self._core.encryption, self._core.proxying.for_peers
+        chain, options = base, {}
+        if proxy is not None:
+            chain = f"{proxy.kind}+{base}"
+            options["proxy"] = proxy
         if encryption.wants_to_encrypt(peer):
-            return f"{base}+mse", encryption.outgoing_options(name, connection)
-        return base, {}
+            chain += "+mse"
+            options.update(encryption.outgoing_options(name, connection))
+        return chain, options
