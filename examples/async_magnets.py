@@ -23,7 +23,13 @@ from evtorrent.session import (
     set_piece_hashes,
 )
 
-SETTINGS = {"listen_interfaces": "127.0.0.1:0", "allow_multiple_connections_per_ip": True}
+SETTINGS = {
+    "listen_interfaces": "127.0.0.1:0",
+    "allow_multiple_connections_per_ip": True,
+    # Twenty at once: by default three auto-managed downloads run, and the others wait in the queue.
+    "active_downloads": -1,
+    "active_seeds": -1,
+}
 NUM_TORRENTS = 20
 
 

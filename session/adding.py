@@ -132,6 +132,8 @@ def pause_all(session: Session) -> None:
         if torrent.swarm is not None:
             torrent.stop()
             torrent.post(TorrentPausedAlert)
+        else:
+            torrent.rest()
 
 
 def resume_all(session: Session) -> None:

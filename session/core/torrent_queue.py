@@ -154,6 +154,8 @@ class TorrentQueue:
                 torrent.resume()
         elif is_running:
             torrent.pause(graceful=True)
+        else:
+            torrent.rest()
 
     def _watch_rates(self, now: float) -> bool:
         settings = self._core.settings

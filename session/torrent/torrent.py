@@ -83,6 +83,7 @@ class Torrent:
         "have",
         "info",
         "info_hashes",
+        "is_parked",
         "max_connections",
         "max_uploads",
         "meters",
@@ -116,6 +117,8 @@ class Torrent:
         self.save_path = params.save_path
         self.flags = params.flags
         self.phase = Phase.NEW
+        self.is_parked = False
+        """Checked and waiting for the queue's decision, with its files still open."""
         self.drain: Drain | None = None
         """While a graceful pause is under way."""
         self.scope = EVERYWHERE
@@ -165,6 +168,7 @@ class Torrent:
         if self.tracking is None:
             self.tracking = Tracking(self, core)
         self.peers.max_size = core.settings.get_int("max_peerlist_size")
+        self.is_parked = False
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
         if self.info is None:
@@ -192,6 +196,7 @@ class Torrent:
     def stop(self, *, on_told: Callable[[], object] | None = None) -> None:
         """Enter the paused state: connections end, trackers are told (then `on_told`).  Does nothing when it does not run."""
         swarm = self.swarm
+        self.rest()
         if swarm is None:
             if on_told is not None:
                 on_told()
@@ -210,10 +215,7 @@ class Torrent:
         if self.download is not None:
             self.download.stop()
         self._core.torrent_stopped(self)
-        if self.peers is not None:
-            self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
-        if self.block_source is not None:
-            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+        self._let_files_go()
         self._take_leave(on_told)
         self.touch()
 
@@ -239,9 +241,25 @@ class Torrent:
         if self.flags & TorrentFlags.stop_when_ready:
             self.stop_ready()
         elif self.flags & TorrentFlags.paused:
-            self.stop()  # What it has is known now, and the queue decides when it goes on.
+            self._park()  # What it has is known now, and the queue decides when it goes on.
         elif self.swarm is not None:
             self._go_online()
+
+    def _park(self) -> None:
+        swarm = self.swarm
+        is_queued = self.flags & TorrentFlags.auto_managed and not self._core.is_paused
+        if swarm is None or swarm.links or not is_queued:
+            self.stop()
+            return
+        self.swarm = None
+        self.is_parked = True
+        self.touch()
+
+    def rest(self) -> None:
+        """The queue decided that it waits."""
+        if self.is_parked:
+            self.is_parked = False
+            self._let_files_go()
 
     def stop_ready(self) -> None:
         """It is ready to transfer, and `stop_when_ready` said that is enough."""
@@ -374,6 +392,13 @@ class Torrent:
             tracking.stop(self._core.leave_begun(on_told))
         elif on_told is not None:
             on_told()
+
+    def _let_files_go(self) -> None:
+        """It does not run: it remembers fewer peers and holds no file."""
+        if self.peers is not None:
+            self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
+        if self.block_source is not None:
+            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
 
     def _end_download(self) -> None:
         download = self.download
@@ -513,6 +538,7 @@ class Torrent:
         """It is the queue's now, or no longer: then it may announce itself everywhere."""
         if not self.flags & TorrentFlags.auto_managed:
             self.set_scope(EVERYWHERE)
+            self.rest()
         self._core.queue.changed()
 
     def known_peers(self) -> tuple[int, int]:

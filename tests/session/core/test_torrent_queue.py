@@ -168,6 +168,47 @@ def test_a_queued_torrent_is_checked_and_stays_offline(world: World) -> None:
     assert torrent.have.count() == 1
 
 
+def test_files_are_let_go_when_it_has_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not between the check and the start of one that may run: they would be opened again at once."""
+    node = world.node(active_seeds=1)
+    released = []
+    release = node.core.disk.submit_release
+    monkeypatch.setattr(
+        node.core.disk,
+        "submit_release",
+        lambda storage, done: (released.append(storage), release(storage, done)),
+    )
+    torrents = several(node, "xy", seed=True)
+    assert len(running(torrents)) == 1
+    (waiting,) = [torrent for torrent in torrents if torrent.swarm is None]
+    assert waiting.block_source is not None
+    assert released == [waiting.block_source.storage]
+    node.session.apply_settings({"active_seeds": 0})
+    world.advance(100)
+    assert len(released) == 2
+
+
+@pytest.mark.parametrize("end", ["unmanaged", "session paused", "removed"])
+def test_files_are_let_go_when_nobody_decides_any_more(world: World, end: str) -> None:
+    node = world.node()
+    torrent = managed(node, "x", seed=True)
+    node.platform.holds_disk = True
+    world.advance(1)
+    node.platform.holds_disk = False
+    node.platform.run_jobs(1)
+    node.multi.perform()
+    if end == "unmanaged":
+        torrent.handle.unset_flags(TorrentFlags.auto_managed)
+    elif end == "session paused":
+        node.session.pause()
+    else:
+        node.session.remove_torrent(torrent.handle)
+    world.advance(1)
+    assert torrent.swarm is None
+    assert not torrent.is_parked
+    world.check()
+
+
 def test_a_paused_session_decides_nothing(world: World) -> None:
     node = world.node()
     torrents = several(node, "ab")
