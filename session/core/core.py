@@ -46,6 +46,8 @@ from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
+from .datagrams import Datagrams
+from .dialing import dial_peer
 from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Core"]
 
+_SOCKET_TYPES = {"tcp": SocketType.tcp, "ssl": SocketType.tcp_ssl, "udp": SocketType.utp}
 _MAX_IDLE_BUFFERS = 24 * 1024 * 1024
 
 
@@ -122,6 +125,7 @@ class Core:
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
+        self.datagrams = Datagrams(self)
         self.choking = Choking(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
@@ -153,14 +157,14 @@ class Core:
                     max_retry_port_bind=settings.get_int("max_retry_port_bind"),
                     listen_system_port_fallback=settings.get_bool("listen_system_port_fallback"),
                     listen_queue_size=max(settings.get_int("listen_queue_size"), 1),
+                    with_datagrams=True,
                 ),
                 gate=self.gate,
             )
-        text = settings.get_str("listen_interfaces") if self.tuning.enable_incoming_tcp else ""
-        for outcome in self._listeners.apply(text):
+        for outcome in self._listeners.apply(settings.get_str("listen_interfaces")):
             if isinstance(outcome, ListenSuccess):
                 self.alerts.emplace(
-                    ListenSucceededAlert, outcome.address[0], outcome.address[1], SocketType.tcp
+                    ListenSucceededAlert, outcome.address[0], outcome.address[1], _SOCKET_TYPES[outcome.kind]
                 )
             else:
                 self.alerts.emplace(
@@ -170,7 +174,13 @@ class Core:
                     outcome.address[1],
                     Operation[outcome.operation],
                     ErrorCode.from_exception(outcome.error),
+                    _SOCKET_TYPES[outcome.kind],
                 )
+        self.datagrams.sync(self._listeners.endpoints)
+        if self.tuning.enable_incoming_tcp:
+            self._listeners.enable()
+        else:
+            self._listeners.disable()
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -187,6 +197,7 @@ class Core:
         if changed & {"upload_rate_limit", "download_rate_limit"}:
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.datagrams.settings_changed()
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -202,9 +213,10 @@ class Core:
         self._is_ending = self.closing = True
         if self._tick_timer is not None:
             self._tick_timer.cancel()
+        self.lobby.close()
+        self.datagrams.close()
         if self._listeners is not None:
             self._listeners.close()
-        self.lobby.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
             if torrent.tracking is not None:  # Nobody can be told any more.
@@ -324,6 +336,10 @@ class Core:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tuning.recv_socket_buffer_size)
         if tuning.send_socket_buffer_size:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, tuning.send_socket_buffer_size)
+
+    def dial_peer(self, address: Address) -> Transport:
+        """Begin to connect to a peer, over every kind of transport the settings allow."""
+        return dial_peer(self, address)
 
     def outgoing_source(self, address: Address) -> tuple[str, int] | None:
         """The local address to dial from: `outgoing_port` and the ports behind it, in turn."""

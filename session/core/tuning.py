@@ -21,7 +21,9 @@ class Tuning:
         "close_redundant_connections",
         "connections_limit",
         "enable_incoming_tcp",
+        "enable_incoming_utp",
         "enable_outgoing_tcp",
+        "enable_outgoing_utp",
         "handshake_timeout",
         "inactivity_timeout",
         "max_allowed_in_request_queue",
@@ -45,7 +47,9 @@ class Tuning:
     close_redundant_connections: bool
     connections_limit: int
     enable_incoming_tcp: bool
+    enable_incoming_utp: bool
     enable_outgoing_tcp: bool
+    enable_outgoing_utp: bool
     handshake_timeout: int
     inactivity_timeout: int
     max_allowed_in_request_queue: int

@@ -33,6 +33,7 @@ from ...protocols.peer.messages import (
 )
 from ...protocols.transport.base import Transport
 from ...protocols.types import Address, PeerId
+from ..flags import SocketType
 from .link_end import PeerHungUp
 from .piece_picker import PickMode
 from .rates import TransferMeters
@@ -367,6 +368,11 @@ class PeerLink:
     def is_choked_by_us(self) -> bool:
         """We serve it nothing."""
         return self.connection.am_choking
+
+    @property
+    def socket_type(self) -> SocketType:
+        """What it runs over."""
+        return SocketType.utp if self.transport.query("utp_connection") is not None else SocketType.tcp
 
     @property
     def is_interested(self) -> bool:

@@ -16,6 +16,7 @@ from ..flags import (
     PeerSource,
     PieceState,
     ResumeDataFlags,
+    SocketType,
     StatusFlags,
     TorrentFlags,
 )
@@ -207,6 +208,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (link.optimistic, PeerFlags.optimistic_unchoke),
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
+        (link.socket_type is SocketType.utp, PeerFlags.utp_socket),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:

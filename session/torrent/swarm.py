@@ -13,7 +13,6 @@ from ...protocols.peer.connection import PeerConnection
 from ...protocols.peer.fast import allowed_fast_set
 from ...protocols.peer.handshake import Capability, Handshake
 from ...protocols.peer.messages import HandshakeReceived, Request
-from ...protocols.transport.dial import dial
 from ...protocols.types import Address, PieceIndex
 from ..alerts import (
     PeerBanAlert,
@@ -82,26 +81,20 @@ class Swarm(LinkOwner):
         peer = self.peers.find(address)
         if self._torrent.is_blocked(address[0]):
             return
-        if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
+        if peer is not None and peer.connection is None and not peer.banned and self.may_dial:
             self.connect_to(address, now)
 
     @property
-    def _may_dial(self) -> bool:
-        return self._core.tuning.enable_outgoing_tcp
+    def may_dial(self) -> bool:
+        """The settings allow some kind of outgoing connection."""
+        return self._core.tuning.enable_outgoing_tcp or self._core.tuning.enable_outgoing_utp
 
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
         local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
-        transport = dial(
-            core.base,
-            address[0],
-            address[1],
-            chain="tcp",
-            timeout=float(core.tuning.peer_connect_timeout),
-            source=core.outgoing_source(address),
-        )
+        transport = core.dial_peer(address)
         link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
         self.peers.set_connected(address, link)
         link.peer = self.peers.find(address)
@@ -224,7 +217,7 @@ class Swarm(LinkOwner):
             self._offer_fast(link)
         self.peers.handshake_done(link.address, now)
         direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
-        torrent.post(PeerConnectAlert, link.address, link.peer_id, direction)
+        torrent.post(PeerConnectAlert, link.address, link.peer_id, direction, link.socket_type)
         link.handle_events(now)
         if not link.closed:
             link.flush(now)
