@@ -18,6 +18,8 @@ __all__ = ["HEAD_START", "Race"]
 
 HEAD_START = 0.4
 """Seconds before the next way is tried beside the last: most answers are there by then."""
+GRACE = 1.0
+"""Seconds the others still have when one way was refused: then somebody is there, who would have answered."""
 
 
 class Race(Transport):
@@ -166,6 +168,8 @@ class Race(Transport):
             self._start_next()
         elif not self._runners:
             self._lose(now)
+        elif self._next is None and isinstance(error.cause, ConnectionRefusedError):
+            self._next = self._base.call_later(GRACE, self._give_up)
 
     # Inside
 
@@ -185,6 +189,10 @@ class Race(Transport):
             return
         if not self._runners:
             self._lose(self._base.time())
+
+    def _give_up(self) -> None:
+        self._next = None
+        self._lose(self._base.time())
 
     def _lose(self, now: float) -> None:
         self._end()

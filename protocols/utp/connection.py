@@ -450,7 +450,12 @@ class UtpConnection:
             incoming.clear()
 
     def _room(self) -> float:
-        return min(self.controller.window, self._peer_window) - self.outgoing.in_flight
+        outgoing = self.outgoing
+        # What is lost needs room over there, too: libtorrent drops even what would close the gap when its buffer is full.
+        return min(
+            self.controller.window - outgoing.in_flight,
+            self._peer_window - outgoing.in_flight - outgoing.lost_bytes,
+        )
 
     def _new_packets(self, room: float) -> int:
         """How many packets fit; one always does when nothing is under way and the other side has room for it."""

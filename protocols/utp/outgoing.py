@@ -71,6 +71,8 @@ class Outgoing:
     """All that is not acknowledged, in order."""
     num_lost: int = 0
     """Packets taken for lost that have to be sent again."""
+    lost_bytes: int = 0
+    """Bytes of them: the other side must keep room for them, or nothing will ever close its gap."""
     acked: int = -1
     """Everything up to this number was acknowledged."""
 
@@ -178,6 +180,7 @@ class Outgoing:
                     length = len(burst.payloads[index + count])
                     room -= length
                     self.in_flight += length
+                    self.lost_bytes -= length
                     count += 1
                     if length < size:
                         break
@@ -203,7 +206,7 @@ class Outgoing:
         """Nothing will be sent any more."""
         self.unsent.clear()
         self.bursts.clear()
-        self.num_unsent = self.in_flight = self.num_lost = 0
+        self.num_unsent = self.in_flight = self.num_lost = self.lost_bytes = 0
 
     def _add(self, payloads: list[memoryview], kind: PacketType, now: float) -> Burst:
         burst = Burst(self.next, payloads, now, kind)
@@ -246,7 +249,9 @@ class Outgoing:
             size = len(burst.payloads[index])
             result.num_bytes += size
             result.num_packets += 1
-            if not newly_found >> index & 1:
+            if newly_found >> index & 1:
+                self.lost_bytes -= size
+            else:
                 self.in_flight -= size
         result.sent_at = None if fresh & burst.resent else burst.sent_at
 
@@ -294,6 +299,7 @@ class Outgoing:
         for index in _indices(bits):
             self.num_lost += 1
             self.in_flight -= len(burst.payloads[index])
+            self.lost_bytes += len(burst.payloads[index])
 
 
 def _indices(bits: int) -> list[int]:

@@ -102,9 +102,9 @@ def parse_packet(data: Buffer) -> Packet:
         if position + length > size:
             raise RemoteProtocolError(f"uTP extension {kind} beyond the end of the packet")
         if kind == _EXTENSION_SACK:
-            # BEP 29 has it come in whole 32 bits, one of them at the least.
-            if not length or length % 4:
-                raise RemoteProtocolError(f"uTP selective ack of {length} bytes")
+            # BEP 29 has it come in whole 32 bits; libtorrent sends as many bytes as it needs, 6 or 18.
+            if not length:
+                raise RemoteProtocolError("uTP selective ack without bits")
             sack = bytes(data[position : position + min(length, MAX_SACK_BYTES)])
         position += length
     payload = memoryview(data)[position:]
