@@ -40,6 +40,10 @@ ZERO_WINDOW_PROBE = 5.0
 """Seconds without room at the other side after which one packet is sent all the same."""
 MAX_SKEW_SHIFT = 10_000
 """Microseconds the base is moved by at a time: more is no drift of a clock."""
+MAX_PROBES = 3
+"""Packets sent again on suspicion before the timeout has to pass (RFC 8985's tail loss probe)."""
+MIN_PROBE_TIMEOUT = 0.01
+"""Seconds such a suspicion takes at the least: what came together is answered together."""
 KEEP_ALIVE_AFTER = 29.0
 """Seconds of silence after which an acknowledgement keeps NATs from forgetting us (as libutp)."""
 
@@ -100,6 +104,7 @@ class UtpConnection:
         "_last_progress",
         "_last_sent",
         "_mtu",
+        "_num_probes",
         "_peer_window",
         "_probe",
         "_reply_difference",
@@ -148,6 +153,7 @@ class UtpConnection:
         self._ack_needed = False
         self._duplicates = 0
         self._timeouts = 0
+        self._num_probes = 0
         self._last_progress = 0.0
         self._last_sent = 0.0
         self._probe: int | None = None
@@ -309,8 +315,10 @@ class UtpConnection:
         if self.state is State.CONNECTING:
             return self._last_progress + self._settings.connect_timeout * float(1 << self._timeouts)
         if outgoing.bursts:
-            sent_at = outgoing.oldest() or 0.0
-            return max(sent_at, self._last_progress) + self._rtt.timeout
+            since = max(outgoing.oldest() or 0.0, self._last_progress)
+            if self._num_probes < MAX_PROBES and self._rtt.smoothed and self.state is State.CONNECTED:
+                return max(since, self._last_sent) + self._probe_timeout()
+            return since + self._rtt.timeout
         if self.state is State.ACCEPTED:
             return self._last_progress + self._settings.connect_timeout * 2
         if outgoing.unsent:
@@ -322,7 +330,11 @@ class UtpConnection:
         due = self.next_timeout()
         if due is None or now < due:
             return
-        if self.state is State.ACCEPTED and not self.outgoing.bursts:
+        if self.state is State.CONNECTED and self.outgoing.bursts and self._is_probe_due(now):
+            self._num_probes += 1
+            if self.outgoing.probe():
+                self.controller.on_loss(now)
+        elif self.state is State.ACCEPTED and not self.outgoing.bursts:
             self._end()  # Whoever sent that SYN never spoke again, and nobody was told of it.
         elif self.state is State.CONNECTING or self.outgoing.bursts:
             self._time_out(now)
@@ -402,7 +414,7 @@ class UtpConnection:
         self._peer_window = window
         if acked.num_packets:
             self._last_progress = now
-            self._timeouts = 0
+            self._timeouts = self._num_probes = 0
             self._rtt.progress()
             if acked.sent_at is not None:
                 self._rtt.add(now - acked.sent_at)
@@ -543,6 +555,16 @@ class UtpConnection:
             )
         )
         return Train([data], len(data), 1)
+
+    def _probe_timeout(self) -> float:
+        rtt = self._rtt
+        return max(2 * rtt.smoothed, rtt.smoothed + 4 * rtt.variance, MIN_PROBE_TIMEOUT) * (
+            1 << self._num_probes
+        )
+
+    def _is_probe_due(self, now: float) -> bool:
+        since = max(self.outgoing.oldest() or 0.0, self._last_progress)
+        return self._num_probes < MAX_PROBES and self._rtt.smoothed > 0 and now < since + self._rtt.timeout
 
     def _time_out(self, now: float) -> None:
         settings, outgoing = self._settings, self.outgoing

@@ -34,6 +34,8 @@ class Burst:
     """Those taken for lost and not sent again yet."""
     resent: int = 0
     """Those sent again; their round trip says nothing."""
+    recent: int = 0
+    """Those sent again so lately that the other side cannot have answered."""
     resent_at: float = 0.0
 
     @property
@@ -154,10 +156,28 @@ class Outgoing:
         self._lose(burst, 1)
         return True
 
+    def probe(self) -> bool:
+        """Nothing was heard for a while: have sent again what would bring an answer soonest.
+
+        That is what was sent again before and still leaves a gap, or, where nothing is known to have arrived out of order, the last
+        packet, whose arrival shows what is missing before it.  Gives whether there was a gap.
+        """
+        first = self.bursts[0]
+        if first.recent & ~(first.sacked | first.lost):
+            bits = first.recent & ~(first.sacked | first.lost)
+            first.recent &= ~bits
+            self._lose(first, bits)
+            return True
+        last = self.bursts[-1]
+        bit = 1 << (len(last.payloads) - 1)
+        if not (last.sacked | last.lost) & bit:
+            self._lose(last, bit)
+        return False
+
     def all_are_lost(self) -> int:
         """A timeout: everything that did not arrive has to be sent again; gives how many packets."""
         for burst in self.bursts:
-            burst.resent = 0
+            burst.recent = 0
             bits = ((1 << len(burst.payloads)) - 1) & ~(burst.sacked | burst.lost)
             if bits:
                 self._lose(burst, bits)
@@ -187,6 +207,7 @@ class Outgoing:
                 bits = ((1 << count) - 1) << index
                 burst.lost &= ~bits
                 burst.resent |= bits
+                burst.recent |= bits
                 burst.resent_at = now
                 self.num_lost -= count
                 most -= count
@@ -263,6 +284,7 @@ class Outgoing:
         burst.sacked >>= count
         burst.lost >>= count
         burst.resent >>= count
+        burst.recent >>= count
 
     def _take_sack(self, start: int, bits: int, stale: float, result: Acked) -> None:
         behind = 0
@@ -273,8 +295,8 @@ class Outgoing:
             if here:
                 self._count(burst, here, result)
                 burst.sacked |= here
-            if burst.resent and burst.resent_at < stale:
-                burst.resent = 0
+            if burst.recent and burst.resent_at < stale:
+                burst.recent = 0
             behind = self._find_lost(burst, behind, result)
 
     def _find_lost(self, burst: Burst, behind: int, result: Acked) -> int:
@@ -282,7 +304,7 @@ class Outgoing:
         arrived = burst.sacked
         count = arrived.bit_count()
         if behind + count >= DUPLICATES:
-            candidates = ((1 << len(burst.payloads)) - 1) & ~(arrived | burst.lost | burst.resent)
+            candidates = ((1 << len(burst.payloads)) - 1) & ~(arrived | burst.lost | burst.recent)
             if behind < DUPLICATES and candidates:
                 # Only those below the packet that is DUPLICATES from the end.
                 rest = arrived
