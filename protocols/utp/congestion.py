@@ -20,6 +20,9 @@ FIRST_PACKETS = 10
 MIN_PACKETS = 2
 """Packets that may always be under way after a delay; after a timeout it is one."""
 
+SHORTEST_ROUND = 0.01
+"""Seconds a round trip counts as at the least: where they are shorter the window would grow into the next loss at once."""
+
 
 class CongestionController(Protocol):
     """What a connection asks of it."""
@@ -33,8 +36,8 @@ class CongestionController(Protocol):
         """`acked` of the `in_flight` bytes arrived; the path adds `delay` seconds of queueing."""
         ...
 
-    def on_loss(self, now: float) -> None:
-        """A packet was lost and others behind it were not."""
+    def on_loss(self, sent_at: float, now: float) -> None:
+        """A packet that left at `sent_at` was lost, and later ones were not."""
         ...
 
     def on_timeout(self, now: float) -> None:
@@ -52,13 +55,15 @@ class Ledbat:
     Until the first delay above half the target, or the first loss, it doubles every round trip (slow start).
     """
 
-    __slots__ = ("_last_cut", "_packet", "_settings", "_threshold", "window")
+    __slots__ = ("_allowance", "_last_ack", "_last_cut", "_packet", "_settings", "_threshold", "window")
 
     def __init__(self, settings: UtpSettings, packet: int) -> None:
         self._settings = settings
         self._packet = packet
         self._threshold = float(MAX_WINDOW)
         self._last_cut = float("-inf")
+        self._last_ack = 0.0
+        self._allowance = 0.0
         self.window = float(FIRST_PACKETS * packet)
 
     def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
@@ -75,12 +80,12 @@ class Ledbat:
         if off_target > 0 and window < self._threshold:
             window += acked
         else:
-            window += settings.gain_factor * max(off_target, -1.0) * acked / max(window, in_flight, 1.0)
+            window += self._linear(max(off_target, -1.0) * acked / max(window, in_flight, 1.0), now)
         self.window = min(max(window, float(MIN_PACKETS * self._packet)), float(MAX_WINDOW))
 
-    def on_loss(self, now: float) -> None:
+    def on_loss(self, sent_at: float, now: float) -> None:
         settings = self._settings
-        if now - self._last_cut < settings.cwnd_reduce_timer:
+        if sent_at < self._last_cut or now - self._last_cut < settings.cwnd_reduce_timer:
             return
         self._last_cut = now
         self.window = max(self.window * settings.loss_multiplier, float(MIN_PACKETS * self._packet))
@@ -91,3 +96,13 @@ class Ledbat:
         self._threshold = max(self.window / 2, float(MIN_PACKETS * self._packet))
         # One packet, as a probe: whether anything gets through is all that is to be found out.
         self.window = float(self._packet)
+
+    def _linear(self, rounds: float, now: float) -> float:
+        """Bytes to grow, or to shrink, by."""
+        gain = self._settings.gain_factor
+        self._allowance = min(gain, self._allowance + gain * (now - self._last_ack) / SHORTEST_ROUND)
+        self._last_ack = now
+        change = min(gain * rounds, self._allowance)
+        if change > 0:
+            self._allowance -= change
+        return change

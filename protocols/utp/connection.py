@@ -24,8 +24,9 @@ from .congestion import ControllerFactory, Ledbat
 from .delay import BaseDelay, CurrentDelay
 from .incoming import Incoming
 from .mtu import PathMtu
-from .outgoing import Acked, Burst, Outgoing
+from .outgoing import DUPLICATES, Acked, Burst, Outgoing
 from .packet import HEADER, HEADER_SIZE, MAX_SACK_BYTES, Packet, PacketType, pack_packet, unwrap
+from .recovery import Recovery
 from .rtt import RoundTrip
 from .settings import UtpSettings
 
@@ -40,10 +41,6 @@ ZERO_WINDOW_PROBE = 5.0
 """Seconds without room at the other side after which one packet is sent all the same."""
 MAX_SKEW_SHIFT = 10_000
 """Microseconds the base is moved by at a time: more is no drift of a clock."""
-MAX_PROBES = 3
-"""Packets sent again on suspicion before the timeout has to pass (RFC 8985's tail loss probe)."""
-MIN_PROBE_TIMEOUT = 0.01
-"""Seconds such a suspicion takes at the least: what came together is answered together."""
 KEEP_ALIVE_AFTER = 29.0
 """Seconds of silence after which an acknowledgement keeps NATs from forgetting us (as libutp)."""
 
@@ -104,9 +101,10 @@ class UtpConnection:
         "_last_progress",
         "_last_sent",
         "_mtu",
-        "_num_probes",
+        "_must_send",
         "_peer_window",
         "_probe",
+        "_recovery",
         "_reply_difference",
         "_rtt",
         "_settings",
@@ -153,7 +151,8 @@ class UtpConnection:
         self._ack_needed = False
         self._duplicates = 0
         self._timeouts = 0
-        self._num_probes = 0
+        self._recovery = Recovery()
+        self._must_send = False
         self._last_progress = 0.0
         self._last_sent = 0.0
         self._probe: int | None = None
@@ -240,20 +239,19 @@ class UtpConnection:
         self,
         seq_nr: int,
         payloads: Sequence[bytes],
-        times: tuple[int, int],
-        window: int,
-        ack_nr: int,
+        newest: tuple[int, int, int, int],
         now: float,
     ) -> bool:
-        """Data packets without extensions that follow each other, `times`, window and ack being the last one's.
+        """Data packets without extensions that follow each other; `newest`: times, window and ack of the last one.
 
         False when they have to be given one by one: the connection is not so far, or the ack is no usual one.
         """
         outgoing = self.outgoing
-        ack = outgoing.acked + ((ack_nr - outgoing.acked + 0x8000) & 0xFFFF) - 0x8000
+        timestamp, difference, window, ack_nr = newest
+        ack = unwrap(ack_nr, outgoing.acked)
         if self.state is not State.CONNECTED or ack >= outgoing.next:
             return False
-        self._note_times(times[0], times[1], now)
+        self._note_times(timestamp, difference, now)
         if ack > outgoing.acked or window != self._peer_window:
             self._progress(outgoing.acknowledge(ack, b""), window, now)
         self._ack_needed = True
@@ -283,7 +281,7 @@ class UtpConnection:
             if self._fin_wanted and self._fin is None and not outgoing.unsent:
                 burst = outgoing.take_signal(PacketType.FIN, now)
                 self._fin = burst.first
-                trains.append(self._train(burst, 0, 1, now))
+                trains.append(self._train(burst, now))
         if self._ack_needed and (not trains or self.incoming.has_gap):
             trains.append(self._signal(PacketType.STATE, now))
         if trains:
@@ -300,7 +298,7 @@ class UtpConnection:
         if self._ack_needed:
             return True
         if outgoing.num_lost:
-            return not outgoing.in_flight or self.controller.window > outgoing.in_flight
+            return self._must_send or not outgoing.in_flight or self.controller.window > outgoing.in_flight
         if self.state is not State.CONNECTED:
             return False
         if outgoing.unsent:
@@ -316,9 +314,10 @@ class UtpConnection:
             return self._last_progress + self._settings.connect_timeout * float(1 << self._timeouts)
         if outgoing.bursts:
             since = max(outgoing.oldest() or 0.0, self._last_progress)
-            if self._num_probes < MAX_PROBES and self._rtt.smoothed and self.state is State.CONNECTED:
-                return max(since, self._last_sent) + self._probe_timeout()
-            return since + self._rtt.timeout
+            timeout = since + self._rtt.timeout
+            if self._recovery.may_probe and self._rtt.smoothed and self.state is State.CONNECTED:
+                return min(timeout, max(since, self._last_sent) + self._probe_timeout())
+            return timeout
         if self.state is State.ACCEPTED:
             return self._last_progress + self._settings.connect_timeout * 2
         if outgoing.unsent:
@@ -331,9 +330,9 @@ class UtpConnection:
         if due is None or now < due:
             return
         if self.state is State.CONNECTED and self.outgoing.bursts and self._is_probe_due(now):
-            self._num_probes += 1
-            if self.outgoing.probe():
-                self.controller.on_loss(now)
+            self._recovery.num_probes += 1
+            self._must_send = True
+            self.outgoing.probe()
         elif self.state is State.ACCEPTED and not self.outgoing.bursts:
             self._end()  # Whoever sent that SYN never spoke again, and nobody was told of it.
         elif self.state is State.CONNECTING or self.outgoing.bursts:
@@ -396,15 +395,14 @@ class UtpConnection:
         if ack < outgoing.acked:
             return  # Overtaken by a later one.
         is_duplicate = ack == outgoing.acked and outgoing.has_unacked
-        acked = outgoing.acknowledge(
-            ack, packet.selective_ack, now - self._rtt.smoothed - 2 * self._rtt.variance
-        )
+        acked = outgoing.acknowledge(ack, packet.selective_ack)
         if not is_duplicate or packet.kind is not PacketType.STATE:
             self._duplicates = 0
-        elif not packet.selective_ack and packet.window == self._peer_window:
+        elif packet.selective_ack or packet.window == self._peer_window:
             self._duplicates += 1
-            if self._duplicates == 3 and outgoing.first_is_lost():
-                acked.has_loss = True
+        # A long selective ack says that many arrived, even where it does not name them.
+        if self._duplicates >= DUPLICATES or len(packet.selective_ack) > 1:
+            outgoing.first_is_lost(acked)
         self._progress(acked, packet.window, now)
 
     def _progress(self, acked: Acked, window: int, now: float) -> None:
@@ -414,15 +412,16 @@ class UtpConnection:
         self._peer_window = window
         if acked.num_packets:
             self._last_progress = now
-            self._timeouts = self._num_probes = 0
+            self._timeouts = 0
             self._rtt.progress()
             if acked.sent_at is not None:
                 self._rtt.add(now - acked.sent_at)
+            outgoing.find_late(self._recovery.take(acked, now), acked)
         if self._probe is not None and outgoing.acked >= self._probe:
             self._mtu.on_passed()
             self._probe = None
-        if acked.has_loss and not self._was_probe_lost(now):
-            self.controller.on_loss(now)
+        if acked.lost_at is not None and not self._was_probe_lost(now):
+            self.controller.on_loss(acked.lost_at, now)
         if acked.num_bytes:
             self.controller.on_ack(
                 acked.num_bytes, outgoing.in_flight + acked.num_bytes, self._current.least / 1_000_000, now
@@ -479,24 +478,28 @@ class UtpConnection:
 
     def _send_again(self, trains: list[Train], now: float) -> None:
         room = self.controller.window - self.outgoing.in_flight
-        if room <= 0 and self.outgoing.in_flight:
+        if room <= 0 and self.outgoing.in_flight and not self._must_send:
             return
-        for burst, index, count in self.outgoing.take_lost(MAX_TRAIN, room, now):
-            trains.append(self._train(burst, index, count, now))
+        self._must_send = False
+        for burst in self.outgoing.take_lost(self._packets_a_train(), room, now):
+            trains.append(self._train(burst, now))
 
     def _send_new(self, trains: list[Train], now: float) -> None:
         outgoing, size = self.outgoing, self._mtu.size - HEADER_SIZE
         room = self._room()
         if self._probe is None and outgoing.num_unsent > 2 * self._settings.max_mtu and room > 4 * size:
             self._send_probe(trains, now)
-        most = min(MAX_TRAIN, max(1, MAX_TRAIN_BYTES // (size + HEADER_SIZE)))
+        most = self._packets_a_train()
         while outgoing.unsent and len(trains) < TRAINS_PER_TURN:
             packets = min(most, self._new_packets(room))
             burst = outgoing.take(size, packets, now) if packets else None
             if burst is None:
                 return
-            trains.append(self._train(burst, 0, len(burst.payloads), now))
+            trains.append(self._train(burst, now))
             room -= size * len(burst.payloads)
+
+    def _packets_a_train(self) -> int:
+        return min(MAX_TRAIN, max(1, MAX_TRAIN_BYTES // self._mtu.size))
 
     def _send_probe(self, trains: list[Train], now: float) -> None:
         size = self._mtu.next_probe(now)
@@ -504,16 +507,16 @@ class UtpConnection:
             burst = self.outgoing.take(size - HEADER_SIZE, 1, now)
             assert burst is not None  # there is more than two packets' worth
             self._probe = burst.first
-            trains.append(self._train(burst, 0, 1, now))
+            trains.append(self._train(burst, now))
 
-    def _train(self, burst: Burst, index: int, count: int, now: float) -> Train:
-        payloads = burst.payloads if count == len(burst.payloads) else burst.payloads[index : index + count]
-        size = len(payloads[0])
+    def _train(self, burst: Burst, now: float) -> Train:
+        payloads = burst.payloads
+        count, size = len(payloads), len(payloads[0])
         is_syn = burst.kind is PacketType.SYN
         headers = memoryview(bytearray(HEADER_SIZE * count))
         self._advertised = window = 0 if self._is_abandoned else self.incoming.room
         pack, position = HEADER.pack_into, 0
-        first_byte, number = burst.kind << 4 | 1, burst.first + index
+        first_byte, number = burst.kind << 4 | 1, burst.first
         # A SYN names the id we want to be called by; all later packets the one they call the other side by.
         connection_id = self.recv_id if is_syn else self.send_id
         stamp, difference = int(now * 1_000_000) & _WRAP, self._reply_difference
@@ -557,14 +560,11 @@ class UtpConnection:
         return Train([data], len(data), 1)
 
     def _probe_timeout(self) -> float:
-        rtt = self._rtt
-        return max(2 * rtt.smoothed, rtt.smoothed + 4 * rtt.variance, MIN_PROBE_TIMEOUT) * (
-            1 << self._num_probes
-        )
+        return self._recovery.probe_timeout(self._rtt.smoothed, self._rtt.variance)
 
     def _is_probe_due(self, now: float) -> bool:
         since = max(self.outgoing.oldest() or 0.0, self._last_progress)
-        return self._num_probes < MAX_PROBES and self._rtt.smoothed > 0 and now < since + self._rtt.timeout
+        return self._recovery.may_probe and self._rtt.smoothed > 0 and now < since + self._rtt.timeout
 
     def _time_out(self, now: float) -> None:
         settings, outgoing = self._settings, self.outgoing

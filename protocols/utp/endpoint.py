@@ -148,7 +148,7 @@ class UtpEndpoint:
         ):
             return False
         if not connection.receive_run(
-            first, payloads, (stamps[-1], differences[-1]), windows[-1], acks[-1], now
+            first, payloads, (stamps[-1], differences[-1], windows[-1], acks[-1]), now
         ):
             return False
         self._touched[connection] = address

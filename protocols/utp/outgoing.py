@@ -21,26 +21,35 @@ DUPLICATES = 3
 
 @dataclass(slots=True, eq=False)
 class Burst:
-    """Packets that left together."""
+    """Packets that left together.  What is sent again becomes a burst of its own, so one time holds for all of them."""
 
     first: int
     """Absolute sequence number of the first."""
     payloads: list[memoryview]
     sent_at: float
     kind: PacketType = PacketType.DATA
+    is_resent: bool = False
+    """An acknowledgement may be one for the first time it was sent: the round trip is not known."""
     sacked: int = 0
     """Those that arrived out of order."""
     lost: int = 0
     """Those taken for lost and not sent again yet."""
-    resent: int = 0
-    """Those sent again; their round trip says nothing."""
-    recent: int = 0
-    """Those sent again so lately that the other side cannot have answered."""
-    resent_at: float = 0.0
 
     @property
     def last(self) -> int:
         return self.first + len(self.payloads) - 1
+
+    def part(self, index: int, end: int) -> Burst:
+        """The packets [index, end) as a burst."""
+        return Burst(
+            self.first + index,
+            self.payloads[index:end],
+            self.sent_at,
+            self.kind,
+            self.is_resent,
+            (self.sacked & ((1 << end) - 1)) >> index,
+            (self.lost & ((1 << end) - 1)) >> index,
+        )
 
 
 @dataclass(slots=True)
@@ -51,9 +60,11 @@ class Acked:
     """That had not been acknowledged before."""
     num_packets: int = 0
     sent_at: float | None = None
-    """When the last of them left; None when it was sent more than once."""
-    has_loss: bool = False
-    """Packets were found lost."""
+    """When the last of those that were sent once left."""
+    resent_at: float | None = None
+    """When the last of those that were sent again left."""
+    lost_at: float | None = None
+    """When the last of those that were found lost left."""
 
 
 @dataclass(slots=True)
@@ -125,103 +136,84 @@ class Outgoing:
         """A SYN or FIN, which has a number and no bytes."""
         return self._add([memoryview(b"")], kind, now)
 
-    def take_one(self, size: int, now: float) -> Burst | None:
-        """One packet of up to `size` bytes: a probe."""
-        return self.take(size, 1, now)
-
-    def acknowledge(self, number: int, sack: bytes, stale: float = 0.0) -> Acked:
-        """Everything up to `number` arrived, and what `sack` says from `number` + 2 on.
-
-        Packets sent again before the time `stale` and still missing are lost once more.
-        """
+    def acknowledge(self, number: int, sack: bytes) -> Acked:
+        """Everything up to `number` arrived, and what `sack` says from `number` + 2 on."""
         result = Acked()
         bursts = self.bursts
         while bursts and bursts[0].last <= number:
             burst = bursts.popleft()
             self._count(burst, (1 << len(burst.payloads)) - 1, result)
         if bursts and bursts[0].first <= number:
-            self._trim(bursts[0], number, result)
+            count = number + 1 - bursts[0].first
+            self._count(bursts[0], (1 << count) - 1, result)
+            bursts[0] = bursts[0].part(count, len(bursts[0].payloads))
         self.acked = max(self.acked, number)
         if sack:
-            self._take_sack(number + 2, int.from_bytes(sack, "little"), stale, result)
+            self._take_sack(number + 2, int.from_bytes(sack, "little"), result)
         return result
 
-    def first_is_lost(self) -> bool:
-        """Duplicate acks without bits say that the first packet under way is missing; False when that is known."""
-        if not self.bursts:
-            return False
-        burst = self.bursts[0]
-        if (burst.lost | burst.resent | burst.sacked) & 1:
-            return False
-        self._lose(burst, 1)
-        return True
+    def find_late(self, before: float, result: Acked) -> None:
+        """What left before that time should have arrived: it is lost."""
+        for burst in self.bursts:
+            if burst.sent_at < before:
+                self._lose(burst, ~(burst.sacked | burst.lost), result)
+            elif not burst.is_resent:
+                return  # Those behind it left later still.
 
-    def probe(self) -> bool:
-        """Nothing was heard for a while: have sent again what would bring an answer soonest.
+    def first_is_lost(self, result: Acked) -> None:
+        """The first packet under way is missing, and others behind it are not; nothing new when it was sent again since."""
+        if self.bursts and not self.bursts[0].is_resent:
+            burst = self.bursts[0]
+            self._lose(burst, 1 & ~(burst.lost | burst.sacked), result)
 
-        That is what was sent again before and still leaves a gap, or, where nothing is known to have arrived out of order, the last
-        packet, whose arrival shows what is missing before it.  Gives whether there was a gap.
+    def probe(self) -> None:
+        """Nothing was heard for a while: have the first packet that is missing sent again.
+
+        Whatever became of the others, its arrival moves the acknowledgement, or shows that they are late.
         """
-        first = self.bursts[0]
-        if first.recent & ~(first.sacked | first.lost):
-            bits = first.recent & ~(first.sacked | first.lost)
-            first.recent &= ~bits
-            self._lose(first, bits)
-            return True
-        last = self.bursts[-1]
-        bit = 1 << (len(last.payloads) - 1)
-        if not (last.sacked | last.lost) & bit:
-            self._lose(last, bit)
-        return False
+        if not self.num_lost and self.bursts:
+            burst = self.bursts[0]
+            missing = ~burst.sacked & ((1 << len(burst.payloads)) - 1)
+            self._lose(burst, missing & -missing, Acked())
 
     def all_are_lost(self) -> int:
         """A timeout: everything that did not arrive has to be sent again; gives how many packets."""
         for burst in self.bursts:
-            burst.recent = 0
-            bits = ((1 << len(burst.payloads)) - 1) & ~(burst.sacked | burst.lost)
-            if bits:
-                self._lose(burst, bits)
+            self._lose(burst, ~(burst.sacked | burst.lost), Acked())
         return self.num_lost
 
-    def take_lost(self, most: int, room: float, now: float) -> list[tuple[Burst, int, int]]:
-        """[(burst, index, count), …] of lost packets to send again, neighbours together; within `room` bytes, but one at least."""
-        runs: list[tuple[Burst, int, int]] = []
-        for burst in self.bursts:
-            while burst.lost and most > 0 and (room > 0 or not runs):
-                index = (burst.lost & -burst.lost).bit_length() - 1
-                count = 0
-                size = len(burst.payloads[index])
-                while (
-                    count < most
-                    and burst.lost >> (index + count) & 1
-                    and (room > 0 or not count)
-                    and len(burst.payloads[index + count]) <= size
-                ):
-                    length = len(burst.payloads[index + count])
-                    room -= length
-                    self.in_flight += length
-                    self.lost_bytes -= length
-                    count += 1
-                    if length < size:
-                        break
-                bits = ((1 << count) - 1) << index
-                burst.lost &= ~bits
-                burst.resent |= bits
-                burst.recent |= bits
-                burst.resent_at = now
-                self.num_lost -= count
-                most -= count
-                runs.append((burst, index, count))
-            if not self.num_lost or most <= 0 or room <= 0:
-                break
-        return runs
+    def take_lost(self, most: int, room: float, now: float) -> list[Burst]:
+        """Up to `most` lost packets to send again, neighbours as one burst; within `room` bytes, but one at least."""
+        taken: list[Burst] = []
+        done: list[Burst] = []
+        bursts = self.bursts
+        while self.num_lost and most > 0 and (room > 0 or not taken):
+            burst = bursts.popleft()
+            if not burst.lost:
+                done.append(burst)
+                continue
+            index = (burst.lost & -burst.lost).bit_length() - 1
+            end = _end_of_run(burst, index, most, room)
+            again = burst.part(index, end)
+            again.sent_at, again.is_resent, again.lost = now, True, 0
+            size = sum(map(len, again.payloads))
+            self.num_lost -= end - index
+            self.lost_bytes -= size
+            self.in_flight += size
+            most -= end - index
+            room -= size
+            taken.append(again)
+            if index:
+                done.append(burst.part(0, index))
+            done.append(again)
+            if end < len(burst.payloads):
+                bursts.appendleft(burst.part(end, len(burst.payloads)))
+        bursts.extendleft(reversed(done))
+        return taken
 
     def oldest(self) -> float | None:
         """When the first packet that is not acknowledged last left; None when there is none."""
-        if not self.bursts:
-            return None
-        burst = self.bursts[0]
-        return burst.resent_at if burst.resent & 1 else burst.sent_at
+        return self.bursts[0].sent_at if self.bursts else None
 
     def clear(self) -> None:
         """Nothing will be sent any more."""
@@ -252,41 +244,29 @@ class Outgoing:
 
     def _count(self, burst: Burst, bits: int, result: Acked) -> None:
         """Packets of a burst have arrived; `bits` may name some that were known to."""
-        whole = (1 << len(burst.payloads)) - 1
         fresh = bits & ~burst.sacked
         if not fresh:
             return
-        if fresh == whole and not burst.lost and not burst.resent:
-            size = sum(map(len, burst.payloads))
+        payloads = burst.payloads
+        if fresh == (1 << len(payloads)) - 1 and not burst.lost:
+            size = sum(map(len, payloads))
             self.in_flight -= size
-            result.num_bytes += size
-            result.num_packets += len(burst.payloads)
-            result.sent_at = burst.sent_at
-            return
-        newly_found = fresh & burst.lost
-        self.num_lost -= newly_found.bit_count()
-        burst.lost &= ~fresh
-        for index in _indices(fresh):
-            size = len(burst.payloads[index])
-            result.num_bytes += size
-            result.num_packets += 1
-            if newly_found >> index & 1:
-                self.lost_bytes -= size
-            else:
-                self.in_flight -= size
-        result.sent_at = None if fresh & burst.resent else burst.sent_at
+        else:
+            size = sum(len(payloads[index]) for index in _indices(fresh))
+            found = fresh & burst.lost
+            found_bytes = sum(len(payloads[index]) for index in _indices(found))
+            burst.lost &= ~found
+            self.num_lost -= found.bit_count()
+            self.lost_bytes -= found_bytes
+            self.in_flight -= size - found_bytes
+        result.num_bytes += size
+        result.num_packets += fresh.bit_count()
+        if burst.is_resent:
+            result.resent_at = max(result.resent_at or 0.0, burst.sent_at)
+        else:
+            result.sent_at = max(result.sent_at or 0.0, burst.sent_at)
 
-    def _trim(self, burst: Burst, number: int, result: Acked) -> None:
-        count = number - burst.first + 1
-        self._count(burst, (1 << count) - 1, result)
-        del burst.payloads[:count]
-        burst.first += count
-        burst.sacked >>= count
-        burst.lost >>= count
-        burst.resent >>= count
-        burst.recent >>= count
-
-    def _take_sack(self, start: int, bits: int, stale: float, result: Acked) -> None:
+    def _take_sack(self, start: int, bits: int, result: Acked) -> None:
         behind = 0
         for burst in reversed(self.bursts):
             here = (
@@ -295,33 +275,50 @@ class Outgoing:
             if here:
                 self._count(burst, here, result)
                 burst.sacked |= here
-            if burst.recent and burst.resent_at < stale:
-                burst.recent = 0
             behind = self._find_lost(burst, behind, result)
 
     def _find_lost(self, burst: Burst, behind: int, result: Acked) -> int:
-        """Packets with DUPLICATES or more behind them that arrived are lost; gives how many arrived from here on."""
+        """Packets with DUPLICATES or more behind them that arrived are lost; gives how many arrived from here on.
+
+        Not those sent again: what is behind them may have left before them.
+        """
         arrived = burst.sacked
         count = arrived.bit_count()
-        if behind + count >= DUPLICATES:
-            candidates = ((1 << len(burst.payloads)) - 1) & ~(arrived | burst.lost | burst.recent)
-            if behind < DUPLICATES and candidates:
+        if behind + count >= DUPLICATES and not burst.is_resent:
+            candidates = ~(arrived | burst.lost)
+            if behind < DUPLICATES:
                 # Only those below the packet that is DUPLICATES from the end.
                 rest = arrived
                 for _ in range(count - (DUPLICATES - behind)):
                     rest &= rest - 1
                 candidates &= (rest & -rest) - 1
-            if candidates:
-                self._lose(burst, candidates)
-                result.has_loss = True
+            self._lose(burst, candidates, result)
         return behind + count
 
-    def _lose(self, burst: Burst, bits: int) -> None:
+    def _lose(self, burst: Burst, bits: int, result: Acked) -> None:
+        bits &= (1 << len(burst.payloads)) - 1
+        if not bits:
+            return
+        size = sum(len(burst.payloads[index]) for index in _indices(bits))
         burst.lost |= bits
-        for index in _indices(bits):
-            self.num_lost += 1
-            self.in_flight -= len(burst.payloads[index])
-            self.lost_bytes += len(burst.payloads[index])
+        self.num_lost += bits.bit_count()
+        self.in_flight -= size
+        self.lost_bytes += size
+        result.lost_at = max(result.lost_at or 0.0, burst.sent_at)
+
+
+def _end_of_run(burst: Burst, index: int, most: int, room: float) -> int:
+    """Where lost packets from `index` on that make one train end: all of one size, only the last may be shorter."""
+    end, size = index, len(burst.payloads[index])
+    while end - index < most and burst.lost >> end & 1:
+        length = len(burst.payloads[end])
+        if length > size or (room <= 0 and end > index):
+            break
+        end += 1
+        room -= length
+        if length < size:
+            break
+    return end
 
 
 def _indices(bits: int) -> list[int]:
