@@ -10,7 +10,6 @@ from ..alerts import (
     CacheFlushedAlert,
     FileRenamedAlert,
     FileRenameFailedAlert,
-    ReadPieceAlert,
     SaveResumeDataAlert,
     SaveResumeDataFailedAlert,
     StorageMovedAlert,
@@ -209,26 +208,6 @@ def save_resume_data(torrent: Torrent, flags: ResumeDataFlags) -> None:
         source.disk.submit_flush(source.storage, done, sync=True)
     else:
         done(None)
-
-
-def read_piece(torrent: Torrent, piece: int) -> None:
-    """`TorrentHandle.read_piece`"""
-    info, source = torrent.info, torrent.need_storage()
-    if info is None or not 0 <= piece < info.num_pieces or not torrent.has_piece(piece):
-        torrent.post(ReadPieceAlert, piece, b"", ErrorCode.of(TorrentErrc.invalid_piece_index))
-        return
-    data = bytearray(info.piece_size(piece))
-
-    def done(error: Exception | None) -> None:
-        failed = error is not None
-        torrent.post(
-            ReadPieceAlert,
-            piece,
-            b"" if failed else bytes(data),
-            ErrorCode.from_exception(error) if failed else NO_ERROR,
-        )
-
-    source.submit_read([memoryview(data)], piece * info.piece_length, done)
 
 
 def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -> None:

@@ -77,6 +77,7 @@ class Download:
         "num_failed_bytes",
         "num_pieces",
         "num_waste_bytes",
+        "on_room",
         "picker",
     )
 
@@ -98,6 +99,8 @@ class Download:
         self.num_waste_bytes = 0
         """Bytes of blocks we had already or did not order."""
         self.closed = False
+        self.on_room: Callable[[PeerLink, float], object] | None = None
+        """While pieces are urgent: called when a peer may be asked for more, to ask it for these.  See `Deadlines`."""
         self._info = info
         self._sink = sink
         self._owner = owner

@@ -81,9 +81,19 @@ class Requester:
     @property
     def target(self) -> int:
         """Requests that should be on order now."""
-        if self.snubbed:
+        if self.snubbed or self._download.on_room is not None:
             return 1
         return min(self._target, self._limits.max_out_request_queue, self._remote_limit)
+
+    @property
+    def urgent_room(self) -> int:
+        """Blocks that may still be asked for although the pipeline is as full as it should be."""
+        limits = self._limits
+        return min(2 * self._target, limits.max_out_request_queue, self._remote_limit) - len(self.on_order)
+
+    def queue_time(self, rate: float, *, more: int) -> float:
+        """Seconds the peer needs for what is on order and `more` blocks, at `rate` bytes per second."""
+        return (len(self.on_order) + more) * BLOCK_SIZE / rate
 
     def set_remote_limit(self, count: int) -> None:
         """The peer said how many requests it holds ("reqq", BEP 10)."""
@@ -96,6 +106,8 @@ class Requester:
         # Telling of a block may have ended the link, and who is gone sends nothing.
         if link.closed or not connection.am_interested:
             return
+        if self._download.on_room is not None:
+            self._download.on_room(link, now)
         bits = link.pieces
         if connection.peer_choking:
             bits = self._allowed_bits(bits)
@@ -107,11 +119,14 @@ class Requester:
         if room <= 0 or (self.on_order and room < target >> 3):
             return
         runs = self._download.pick(bits, room, link)
-        if not runs:
-            return
+        if runs:
+            self.order(runs, now)
+
+    def order(self, runs: Iterable[tuple[int, int, int]], now: float) -> None:
+        """Ask the peer for blocks the picker gave it."""
         if not self.on_order:
             self.last_block_at = now
-        connection.send_requests(self._order(runs, now))
+        self._link.connection.send_requests(self._order(runs, now))
 
     def _allowed_bits(self, bits: int) -> int:
         allowed = 0
@@ -227,6 +242,11 @@ class Requester:
         for key in sorted(keys):
             self.cancel(key)
             self._download.give_up(key // per_piece, key % per_piece, self._link)
+
+    def withdraw_others(self, pieces: set[int]) -> None:
+        """Take back what is on order of other pieces than these."""
+        per_piece = self._download.blocks_per_piece
+        self._withdraw([key for key in self.on_order if key // per_piece not in pieces])
 
     def _snub(self) -> None:
         self.snubbed = True

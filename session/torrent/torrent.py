@@ -38,6 +38,7 @@ from ..status import TorrentState
 from . import blame
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
+from .deadlines import Deadlines
 from .download import Download
 from .files import TorrentFiles
 from .link_end import LinkEnded
@@ -67,6 +68,7 @@ class Torrent:
         "block_source",
         "checking_progress",
         "clocks",
+        "deadlines",
         "download",
         "download_limit",
         "error",
@@ -126,6 +128,8 @@ class Torrent:
         self.peers: PeerList | None = None
         self.swarm: Swarm | None = None
         self.download: Download | None = None
+        self.deadlines: Deadlines | None = None
+        """Once a piece was given one."""
         self.block_source: BoundStorage | None = None
         self.files: TorrentFiles | None = None
         self.tracking: Tracking | None = None
@@ -218,6 +222,8 @@ class Torrent:
         if self.peers is not None:
             self.peers.set_finished(self._was_finished)
         self._enter(Phase.ACTIVE)
+        if self.deadlines is not None:
+            self.deadlines.checked()
         if self.swarm is not None:
             self._go_online()
 
@@ -301,6 +307,8 @@ class Torrent:
     def close(self) -> None:
         """The torrent leaves the session."""
         self.removed = True
+        if self.deadlines is not None:
+            self.deadlines.close()
         self.stop()
         self._end_download()
 
@@ -478,6 +486,8 @@ class Torrent:
         self.need_save()
         if self.files is not None:
             self.files.piece_finished(piece)
+        if self.deadlines is not None:
+            self.deadlines.piece_finished(piece)
         if self.swarm is not None:
             self.swarm.have_piece(piece, now)
         if not self._was_finished and self.is_finished:
@@ -587,6 +597,8 @@ class Torrent:
         self.need_save()
         if self.phase is not Phase.ACTIVE:
             return
+        if self.deadlines is not None:
+            self.deadlines.priorities_changed()
         if not self.is_finished:
             self._was_finished = False
             if self.peers is not None:
@@ -621,6 +633,12 @@ class Torrent:
         assert self.block_source is not None
         return self.block_source
 
+    def need_deadlines(self) -> Deadlines:
+        """Its deadlines."""
+        if self.deadlines is None:
+            self.deadlines = Deadlines(self, self._core)
+        return self.deadlines
+
     def need_tracking(self) -> Tracking:
         """Its trackers."""
         if self.tracking is None:
@@ -642,6 +660,8 @@ class Torrent:
         """Once a tick, while it is started."""
         if self.swarm is not None:
             self.swarm.tick(now, elapsed)
+        if self.deadlines is not None:
+            self.deadlines.tick(now)
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
