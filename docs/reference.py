@@ -20,6 +20,7 @@ PACKAGES = (
     "evtorrent.reactor.sim",
     "evtorrent.listener",
     "evtorrent.protocols",
+    "evtorrent.protocols.dht",
     "evtorrent.protocols.engine",
     "evtorrent.protocols.http",
     "evtorrent.protocols.metainfo",
