@@ -48,7 +48,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -m 'not soak' $(ARGS)
 
 soak: $(STAMP)
-	$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
+	$(BIN)/python -m pytest -m soak --timeout=0 -o faulthandler_timeout=0 $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

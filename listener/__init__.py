@@ -4,6 +4,7 @@ from .datagram_mux import DatagramMux, Route
 from .endpoint import Endpoint, expand_interface
 from .flags import ListenerFlag
 from .gate import Gate, Verdict, canonical_host
+from .gateways import Gateway, list_gateways
 from .group import GroupSettings, ListenerGroup, ListenFailure, ListenSuccess, OpenEndpoint
 from .inherited import InheritedSocket, inherited_sockets
 from .interfaces import Interface, list_interfaces
@@ -14,6 +15,7 @@ __all__ = [
     "DatagramMux",
     "Endpoint",
     "Gate",
+    "Gateway",
     "GroupSettings",
     "InheritedSocket",
     "Interface",
@@ -30,6 +32,7 @@ __all__ = [
     "expand_interface",
     "format_interfaces",
     "inherited_sockets",
+    "list_gateways",
     "list_interfaces",
     "parse_interfaces",
 ]

@@ -10,9 +10,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from .gateways import Gateway, list_gateways
 from .interfaces import Interface, list_interfaces
 
-__all__ = ["SocketMaker", "interfaces_of", "socket_finder", "socket_maker"]
+__all__ = ["SocketMaker", "gateways_of", "interfaces_of", "socket_finder", "socket_maker"]
 
 SocketMaker = Callable[[int, int], Any]
 """Called as `socket.socket` is, with (family, kind)."""
@@ -35,3 +36,12 @@ def interfaces_of(base: object) -> Callable[[], list[Interface]]:
     if listed is None:
         return list_interfaces
     return lambda: [Interface(*each) for each in listed()]
+
+
+def gateways_of(base: object) -> Callable[[], list[Gateway]]:
+    """What lists the routers of the machine `base` is on.  One with addresses of its own has those it tells, or none."""
+    platform = getattr(base, "platform", None)
+    if getattr(platform, "interfaces", None) is None:
+        return list_gateways
+    listed = getattr(platform, "gateways", list)
+    return lambda: [Gateway(*each) for each in listed()]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..protocols.metainfo import FileStorage as FileStorage
     from ..protocols.metainfo import LoadLimits as LoadLimits
     from ..protocols.metainfo import TorrentInfo as TorrentInfo
+    from ..protocols.portmap import PortmapProtocol as PortmapProtocol
     from ..protocols.types import InfoHashes as InfoHashes
     from ..protocols.types import PeerId as PeerId
     from ..protocols.types import Sha1Hash as Sha1Hash
@@ -65,6 +66,9 @@ if TYPE_CHECKING:
     from .alerts import PieceAvailabilityAlert as PieceAvailabilityAlert
     from .alerts import PieceFinishedAlert as PieceFinishedAlert
     from .alerts import PieceInfoAlert as PieceInfoAlert
+    from .alerts import PortmapAlert as PortmapAlert
+    from .alerts import PortmapErrorAlert as PortmapErrorAlert
+    from .alerts import PortmapLogAlert as PortmapLogAlert
     from .alerts import ReadPieceAlert as ReadPieceAlert
     from .alerts import RequestDroppedAlert as RequestDroppedAlert
     from .alerts import SaveResumeDataAlert as SaveResumeDataAlert
@@ -134,8 +138,10 @@ if TYPE_CHECKING:
     from .flags import PeerFlags as PeerFlags
     from .flags import PeerSource as PeerSource
     from .flags import PieceState as PieceState
+    from .flags import PortmapTransport as PortmapTransport
     from .flags import ReannounceFlags as ReannounceFlags
     from .flags import RemoveFlags as RemoveFlags
+    from .flags import ReopenNetworkFlags as ReopenNetworkFlags
     from .flags import ResumeDataFlags as ResumeDataFlags
     from .flags import SaveStateFlags as SaveStateFlags
     from .flags import SeedChokingAlgorithm as SeedChokingAlgorithm
@@ -214,8 +220,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PeerFlags",
         "PeerSource",
         "PieceState",
+        "PortmapTransport",
         "ReannounceFlags",
         "RemoveFlags",
+        "ReopenNetworkFlags",
         "ResumeDataFlags",
         "SaveStateFlags",
         "SeedChokingAlgorithm",
@@ -292,6 +300,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "IpFilter",
         "PortFilter",
     ),
+    "..protocols.portmap": ("PortmapProtocol",),
     "..protocols.metainfo": (
         "CreateTorrent",
         "FileStorage",
@@ -352,6 +361,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PieceAvailabilityAlert",
         "PieceFinishedAlert",
         "PieceInfoAlert",
+        "PortmapAlert",
+        "PortmapErrorAlert",
+        "PortmapLogAlert",
         "ReadPieceAlert",
         "RequestDroppedAlert",
         "SaveResumeDataAlert",

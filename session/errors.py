@@ -61,7 +61,7 @@ class ErrorCode:
     value: int = 0
     """The number within its category; 0 is success."""
     category: str = SYSTEM_CATEGORY
-    """"libtorrent", "system" (errno), "http" (status code) or "generic" (only a sentence)."""
+    """"libtorrent", "system" (errno), "http" (status code), "upnp", "pcp error", or "generic" (only a sentence)."""
     message: str = ""
     """One sentence for people."""
 

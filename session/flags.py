@@ -22,8 +22,10 @@ __all__ = [
     "PeerFlags",
     "PeerSource",
     "PieceState",
+    "PortmapTransport",
     "ReannounceFlags",
     "RemoveFlags",
+    "ReopenNetworkFlags",
     "ResumeDataFlags",
     "SaveStateFlags",
     "SeedChokingAlgorithm",
@@ -331,6 +333,20 @@ class AnnounceFlags(IntFlag):
     seed = 1
     implied_port = 2
     ssl_torrent = 4
+
+
+class PortmapTransport(IntEnum):
+    """How a port is mapped, libtorrent `portmap_transport`; PCP counts as NAT-PMP."""
+
+    natpmp = 0
+    upnp = 1
+
+
+class ReopenNetworkFlags(IntFlag):
+    """What `reopen_network_sockets` does beside listening anew."""
+
+    reopen_map_ports = 1 << 0
+    """Mappings of the listen ports are removed and made again."""
 
 
 class ChokingAlgorithm(IntEnum):

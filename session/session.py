@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from ..protocols.engine.multi import Multi
+from ..protocols.portmap import PortmapProtocol
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
 from .alert_queue import AlertQueue
@@ -22,7 +23,7 @@ from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter
 from .errors import InvalidSessionHandle
-from .flags import RemoveFlags, SaveStateFlags, StatusFlags
+from .flags import RemoveFlags, ReopenNetworkFlags, SaveStateFlags, StatusFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
@@ -40,6 +41,8 @@ _ALL_STATUS = StatusFlags(0xFFFF)
 
 class Session:
     """One BitTorrent session."""
+
+    reopen_map_ports = ReopenNetworkFlags.reopen_map_ports
 
     def __init__(
         self,
@@ -250,12 +253,28 @@ class Session:
     # -------------------------------------------------------------------------------------------- ports and filters
 
     def listen_port(self) -> int:
-        """The TCP port peers reach us at; 0 when nothing listens."""
-        return self._call(lambda: self._core.listen_port)
+        """The TCP port that listens; 0 when none does."""
+        return self._call(lambda: self._core.local_port)
 
     def is_listening(self) -> bool:
         """At least one socket accepts."""
         return self._call(lambda: self._core.is_listening)
+
+    def reopen_network_sockets(
+        self, options: ReopenNetworkFlags = ReopenNetworkFlags.reopen_map_ports
+    ) -> None:
+        """The network changed: listen where it is possible now, and map ports at the gateways there are now."""
+        self._post(lambda: self._core.listen(remap=bool(options & ReopenNetworkFlags.reopen_map_ports)))
+
+    def add_port_mapping(self, protocol: PortmapProtocol, external_port: int, local_port: int) -> list[int]:
+        """Map a port at every gateway, by each language that is enabled; the numbers of the mappings, for
+        `delete_port_mapping` and the alerts.  LocalProtocolError when it is no port.  Listen ports are mapped without this.
+        """
+        return self._call(self._core.port_mapping.add, protocol, external_port, local_port)
+
+    def delete_port_mapping(self, mapping: int) -> None:
+        """Remove a mapping.  Unknown numbers are ignored."""
+        self._post(self._core.port_mapping.delete, mapping)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
         """Who may connect, and be connected to.  Connections it forbids are ended."""

@@ -57,6 +57,23 @@ HONOURED: dict[str, Honoured] = {
     "enable_outgoing_tcp": Honoured(True, "", "Make TCP connections."),
     "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
     "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
+    # Port mapping
+    "enable_upnp": Honoured(True, "", "Map the listen ports on UPnP gateways."),
+    "enable_natpmp": Honoured(True, "", "Map the listen ports on the default gateways by PCP or NAT-PMP."),
+    "upnp_ignore_nonrouters": Honoured(
+        False, "", "Take UPnP answers only from addresses on our own network."
+    ),
+    "upnp_lease_duration": Honoured(
+        3600, "s", "Lease of UPnP mappings, which are renewed in time; 0 is for ever."
+    ),
+    "natpmp_lease_duration": Honoured(3600, "s", "Lease of NAT-PMP and PCP mappings; 0 is the default.", 0),
+    "natpmp_gateway": Honoured(
+        "",
+        "",
+        "Address to ask by PCP and NAT-PMP instead of the default gateway; read when mapping starts.",
+        0,
+        255,
+    ),
     # Alerts and the loop
     "alert_mask": Honoured(
         1, "", "`AlertCategory` bits of the alerts that are posted; -1 is all.", -(2**31), 2**32 - 1

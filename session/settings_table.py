@@ -156,14 +156,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "enable_lsd": False,
         "local_service_announce_interval": 300,
     },
-    "there is no port mapping in this version": {
-        "enable_natpmp": False,
-        "enable_upnp": False,
-        "natpmp_gateway": "",
-        "natpmp_lease_duration": 3600,
-        "upnp_ignore_nonrouters": False,
-        "upnp_lease_duration": 3600,
-    },
     "there is no queueing of torrents in this version": {
         "active_checking": 1,
         "active_downloads": 3,

@@ -29,7 +29,7 @@ uvloop.new_event_loop().close()
 PEER_MODULES = {"libtorrent": "libtorrent"}
 """Peers that are Python modules: `require_peer` returns the module."""
 
-PEER_PROGRAMS = {"aria2": "aria2c", "opentracker": "opentracker"}
+PEER_PROGRAMS = {"aria2": "aria2c", "opentracker": "opentracker", "miniupnpd": "miniupnpd"}
 """Peers that are programs: `require_peer` returns the path."""
 
 
@@ -49,7 +49,7 @@ def no_fd_survives(nothing_survives: None) -> None:
 
 @pytest.fixture(scope="session")
 def require_peer() -> Callable[[str], Any]:
-    """`require_peer("libtorrent" | "aria2" | "opentracker")`: the peer, or a visible skip.
+    """`require_peer("libtorrent" | "aria2" | "opentracker" | "miniupnpd")`: the peer, or a visible skip.
 
     With EVTORRENT_REQUIRE_PEERS=1 a missing peer fails the test instead.
     """

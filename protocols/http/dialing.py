@@ -9,6 +9,7 @@ from typing import Any, cast
 from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
 from ..transport.base import Transport
 from ..transport.dial import dial
+from ..types import Address
 from .fetch import ResolvedAddress
 from .url import Url
 
@@ -19,13 +20,20 @@ class PlatformPorts:
     """`FetchPorts` over a `Platform`."""
 
     def __init__(
-        self, platform: Platform, *, options: Mapping[str, Any] | None = None, verify_tls: bool = True
+        self,
+        platform: Platform,
+        *,
+        options: Mapping[str, Any] | None = None,
+        verify_tls: bool = True,
+        source: Address | None = None,
     ) -> None:
-        """`options` go to the filters of the chain ("tls_context", …).  Any: each filter names its own."""
+        """`options` go to the filters of the chain ("tls_context", …).  Any: each filter names its own.  `source` is the
+        local address to connect from."""
         self.verify_tls = verify_tls
         """Demand a valid certificate, unless the options bring a context of their own; may be changed at any time."""
         self._platform = platform
         self._options = options or {}
+        self._source = source
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         """See `FetchPorts`."""
@@ -39,7 +47,16 @@ class PlatformPorts:
         options = self._options
         if url.is_secure and not self.verify_tls:
             options = {"tls_context": _unverified_context(), **options}
-        return dial(base, url.host, port, chain=chain, timeout=timeout, options=options, platform=admitted)
+        return dial(
+            base,
+            url.host,
+            port,
+            chain=chain,
+            source=self._source,
+            timeout=timeout,
+            options=options,
+            platform=admitted,
+        )
 
 
 class _Admitted:

@@ -1,4 +1,4 @@
-"""One GET and its response on one connection, sans-I/O, over h11 (RFC 9112).
+"""One request and its response on one connection, sans-I/O, over h11 (RFC 9112).
 
 Bytes in, events out: `ResponseStarted`, `BodyData`…, `ResponseEnded`.  Bodies are decoded (gzip, deflate, chunked) and
 counted as they pass; nothing is collected here, so a web seed may stream gigabytes through it.
@@ -75,8 +75,12 @@ class HttpExchange:
         user_agent: str = "",
         authorization: str | None = None,
         max_body: int | None = None,
+        post: bytes | None = None,
     ) -> None:
-        """`headers` come after ours.  LocalProtocolError when one of them is not legal HTTP."""
+        """`headers` come after ours.  A POST of `post` when that is given, else a GET.
+
+        LocalProtocolError when a header is not legal HTTP.
+        """
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_SIZE)
         self._max_body = max_body
         self._decoder = ContentDecoder()
@@ -84,7 +88,7 @@ class HttpExchange:
         self._left: int | None = None
         """Bytes still to come of a body of announced length; None while h11 reads."""
         self._events: deque[ResponseEvent] = deque()
-        self._output = self._write_request(url, headers, user_agent, authorization)
+        self._output = self._write_request(url, headers, user_agent, authorization, post)
 
     def data_to_send(self) -> bytes:
         """The request, once; empty afterwards."""
@@ -119,7 +123,12 @@ class HttpExchange:
         return self._h11.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
     def _write_request(
-        self, url: Url, extra: Sequence[tuple[str, str]], user_agent: str, authorization: str | None
+        self,
+        url: Url,
+        extra: Sequence[tuple[str, str]],
+        user_agent: str,
+        authorization: str | None,
+        post: bytes | None,
     ) -> bytes:
         headers = [("Host", url.host_header)]
         if user_agent:
@@ -127,9 +136,15 @@ class HttpExchange:
         headers += [("Accept-Encoding", ACCEPT_ENCODING), ("Connection", "close")]
         if authorization is not None:
             headers.append(("Authorization", authorization))
+        if post is not None:
+            headers.append(("Content-Length", str(len(post))))
+        method = "GET" if post is None else "POST"
         try:
-            request = h11.Request(method="GET", target=url.target, headers=[*headers, *extra])
-            return (self._h11.send(request) or b"") + (self._h11.send(h11.EndOfMessage()) or b"")
+            request = h11.Request(method=method, target=url.target, headers=[*headers, *extra])
+            body = self._h11.send(request) or b""
+            if post:
+                body += self._h11.send(h11.Data(data=post)) or b""
+            return body + (self._h11.send(h11.EndOfMessage()) or b"")
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             raise LocalProtocolError(f"request cannot be sent: {error}") from error
 

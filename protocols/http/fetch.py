@@ -1,4 +1,4 @@
-"""One HTTP GET from URL to response: lookup, connection, redirects, deadlines.  Lives on any `Base`.
+"""One HTTP request from URL to response: lookup, connection, redirects, deadlines.  Lives on any `Base`.
 
 The steps are resolve → guard → dial → exchange, again for each redirect, all under one deadline.  The guard sees the
 numeric addresses before anything is sent to them, so a name that resolves inwards is caught as well.
@@ -65,6 +65,8 @@ class FetchOptions:
     """Sent as `User-Agent` when not empty."""
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers, for example a range."""
+    post: bytes | None = None
+    """The body of a POST; None for a GET.  A POST follows no redirect."""
     max_body: int | None = DEFAULT_MAX_BODY
     """Bytes of body accepted, decoded; None for no limit, which only a streaming caller should choose."""
     max_redirects: int = MAX_REDIRECTS
@@ -164,6 +166,7 @@ class HttpFetch:
             user_agent=options.user_agent,
             authorization=self._authorization,
             max_body=options.max_body,
+            post=options.post,
         )
         self._doing = "waiting"
         self._last_activity = now
@@ -269,6 +272,8 @@ class HttpFetch:
             raise HttpTooLarge("response body beyond every limit")
 
     def _redirect(self, location: str) -> None:
+        if self._options.post is not None:
+            raise HttpRefused("redirect of a POST")
         target = resolve_reference(self._url, location)
         if self._url.is_secure and not target.is_secure:
             raise HttpRefused(f"redirect from https to {target.scheme}")

@@ -33,6 +33,7 @@ from .peer import (
     RequestDroppedAlert,
     UnwantedBlockAlert,
 )
+from .portmap import PortmapAlert, PortmapErrorAlert, PortmapLogAlert
 from .session import (
     AlertsDroppedAlert,
     ExternalIpAlert,
@@ -147,6 +148,9 @@ __all__ = [
     "PieceAvailabilityAlert",
     "PieceFinishedAlert",
     "PieceInfoAlert",
+    "PortmapAlert",
+    "PortmapErrorAlert",
+    "PortmapLogAlert",
     "ReadPieceAlert",
     "RequestDroppedAlert",
     "SaveResumeDataAlert",

@@ -49,6 +49,8 @@ from .counting import count_end, session_counters
 from .extensions import ExtensionHost
 from .incoming import Lobby
 from .ip_filter import IpFilter
+from .map_places import ListenPort
+from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .quotas import Quotas
 from .tuning import Tuning
@@ -127,6 +129,7 @@ class Core:
         self.ip_filter: IpFilter | None = None
         self.dirty: dict[Torrent, None] = {}
         """Torrents whose status changed since it was last posted."""
+        self.port_mapping = PortMapping(self)
         self._listeners: ListenerGroup | None = None
         self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
@@ -142,8 +145,8 @@ class Core:
         self._last_tick = self.base.time()
         self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
 
-    def listen(self) -> None:
-        """Open the sockets the settings ask for; those that stay are left alone."""
+    def listen(self, *, remap: bool = False) -> None:
+        """Open the sockets the settings ask for; those that stay are left alone.  Ports are mapped, anew with `remap`."""
         settings = self.settings
         if self._listeners is None:
             self._listeners = ListenerGroup(
@@ -171,6 +174,7 @@ class Core:
                     Operation[outcome.operation],
                     ErrorCode.from_exception(outcome.error),
                 )
+        self.port_mapping.refresh(remap=remap)
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -187,6 +191,7 @@ class Core:
         if changed & {"upload_rate_limit", "download_rate_limit"}:
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.port_mapping.settings_changed(changed)
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -204,6 +209,7 @@ class Core:
             self._tick_timer.cancel()
         if self._listeners is not None:
             self._listeners.close()
+        self.port_mapping.abort()
         self.lobby.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
@@ -377,9 +383,23 @@ class Core:
         return fields
 
     @property
-    def listen_port(self) -> int:
-        """The port to tell others; 0 when nothing listens."""
+    def local_port(self) -> int:
+        """The port that listens; 0 when none does."""
         return self._listeners.port if self._listeners is not None else 0
+
+    @property
+    def listen_port(self) -> int:
+        """The port to tell others, as the gateway maps it; 0 when nothing listens."""
+        return self.port_mapping.external_port(self.local_port)
+
+    def listen_ports(self) -> list[ListenPort]:
+        """What listens and may be told beyond the local network."""
+        endpoints = self._listeners.endpoints if self._listeners is not None else []
+        return [
+            ListenPort(opened.host, opened.port, opened.datagrams is not None)
+            for opened in endpoints
+            if not opened.endpoint.is_local
+        ]
 
     @property
     def is_listening(self) -> bool:
@@ -413,9 +433,10 @@ class Core:
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
         """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused
-        or removed before.
+        or removed before, and the mappings of our ports are gone.
         """
         self.closing = True
+        self.port_mapping.close(self.leave_begun(None))
         for torrent in dict.fromkeys(self.torrents.values()):
             torrent.stop()
         self._on_all_left = on_ready

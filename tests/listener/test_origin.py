@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
 
+from evtorrent.listener.gateways import Gateway, list_gateways
 from evtorrent.listener.interfaces import Interface, list_interfaces
-from evtorrent.listener.origin import interfaces_of, socket_finder, socket_maker
+from evtorrent.listener.origin import gateways_of, interfaces_of, socket_finder, socket_maker
 from evtorrent.protocols.engine import Multi
 from evtorrent.reactor.sim import SimWorld
 
@@ -22,6 +24,12 @@ def test_simulated_platform_has_the_say() -> None:
                 Interface("sim0", "10.1.2.3", 24),
                 Interface("lo", "::1", 128),
             ]
+            assert gateways_of(base)() == []  # Not those of the machine the simulation runs on.
+
+
+def test_a_platform_with_routers_of_its_own() -> None:
+    platform = SimpleNamespace(interfaces=list, gateways=lambda: [("10.0.0.1", "sim0")])
+    assert gateways_of(SimpleNamespace(platform=platform))() == [Gateway("10.0.0.1", "sim0")]
 
 
 def test_system_otherwise(no_fd_survives: None) -> None:
@@ -31,4 +39,5 @@ def test_system_otherwise(no_fd_survives: None) -> None:
             assert isinstance(sock, socket.socket)
         assert socket_finder(base) is None
         assert interfaces_of(base) is list_interfaces
+        assert gateways_of(base) is list_gateways
     multi.close()

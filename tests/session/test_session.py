@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from evtorrent.protocols.errors import LocalProtocolError
 from evtorrent.session import (
     AddTorrentParams,
+    PortmapProtocol,
     RemoveFlags,
+    ReopenNetworkFlags,
     Session,
     SessionParams,
     TorrentFlags,
@@ -20,6 +24,7 @@ from evtorrent.session import (
 from evtorrent.session.alerts import (
     AddTorrentAlert,
     IncomingConnectionAlert,
+    ListenFailedAlert,
     ListenSucceededAlert,
     PeerConnectAlert,
     SessionStatsAlert,
@@ -263,6 +268,42 @@ def test_listening_elsewhere(member: Member) -> None:
     member.session.apply_settings({"listen_interfaces": ""})
     assert not member.session.is_listening()
     assert first
+
+
+def test_reopening_keeps_what_listens_and_tries_the_rest_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        settings = {
+            "listen_interfaces": f"127.0.0.1:0,127.0.0.1:{taken}",
+            "max_retry_port_bind": 0,
+            "listen_system_port_fallback": False,
+        }
+        member = Member(settings)
+        member.wait(ListenFailedAlert)
+    with member:
+        port = member.session.listen_port()
+        member.session.reopen_network_sockets()
+        member.wait(ListenSucceededAlert, lambda alert: alert.port == taken)
+        assert member.session.listen_port() == port
+    assert Session.reopen_map_ports == 1
+
+
+# --------------------------------------------------------------------------------------------------------- port mapping
+
+
+def test_on_loopback_no_port_is_mapped() -> None:
+    with Session({"listen_interfaces": "127.0.0.1:0,[::1]:0", "alert_mask": -1}) as session:
+        assert session.get_settings()["enable_upnp"] is session.get_settings()["enable_natpmp"] is True
+        assert session.add_port_mapping(PortmapProtocol.tcp, 7000, 7001) == []
+        session.delete_port_mapping(7)
+        session.reopen_network_sockets(ReopenNetworkFlags(0))
+        assert session.is_listening()
+        assert not [alert for alert in session.pop_alerts() if "portmap" in alert.what()]
+
+
+def test_what_is_no_port_cannot_be_mapped(member: Member) -> None:
+    with pytest.raises(LocalProtocolError, match="port 0"):
+        member.session.add_port_mapping(PortmapProtocol.udp, 0, 7001)
 
 
 # ---------------------------------------------------------------------------------------------------------- rate limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ class World(FakePlatform):
         self.names: dict[str, list[str] | OSError | None] = {}
         """Name → numeric hosts, an error, or None for a lookup that never ends.  Numeric hosts name themselves."""
         self.servers: dict[str, Callable[[bytes], bytes | None]] = {}
-        """Numeric host → what it answers to a request head; None keeps silent.  Others refuse the connection."""
+        """Numeric host → what it answers to a request; None keeps silent.  Others refuse the connection."""
         self.dialled: list[tuple[str, list[str]]] = []
         """(chain, numeric hosts) of each connection attempt."""
         self.connections: list[Connection] = []
@@ -107,7 +108,7 @@ class World(FakePlatform):
 
 
 class Connection:
-    """The server's side of one connection: reads a request head, sends the handler's answer, and closes."""
+    """The server's side of one connection: reads a request, sends the handler's answer, and closes."""
 
     def __init__(self, transport: MemoryTransport, handler: Callable[[bytes], bytes | None]) -> None:
         self.transport = transport
@@ -131,7 +132,7 @@ class Connection:
             self.is_cut = count == 0
             return
         self.request += self._buffer[:count]
-        if self.request.endswith(b"\r\n\r\n"):
+        if is_complete(self.request):
             answer = self._handler(self.request)
             if answer is not None:
                 self.send(answer)
@@ -190,6 +191,13 @@ class Datagrams:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def is_complete(request: bytes) -> bool:
+    """Head and body are there."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= (int(length[1]) if length is not None else 0)
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:

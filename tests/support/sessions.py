@@ -31,8 +31,10 @@ LOOPBACK: dict[str, Any] = {
     "min_reconnect_time": 1,
     "allow_multiple_connections_per_ip": True,
     "stop_tracker_timeout": 1,
+    "enable_upnp": False,
+    "enable_natpmp": False,
 }
-"""Sessions that find each other on one machine, tell everything and do not dawdle."""
+"""Sessions that find each other on one machine, ask no gateway, tell everything and do not dawdle."""
 
 
 class Content:

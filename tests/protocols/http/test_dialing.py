@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +40,21 @@ def test_plain(multi: Multi) -> None:
         run_until(multi, lambda: request.is_done)
         assert request.error is None
         assert (request.result.body, request.result.address) == (b"hello", "127.0.0.1")
+
+
+def test_the_address_to_connect_from(multi: Multi) -> None:
+    seen: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5.0)
+        ports = PlatformPorts(multi.platform, source=("127.0.0.9", 0))
+        request = HttpRequest(f"http://127.0.0.1:{server.getsockname()[1]}/announce", ports=ports)
+        multi.add_handle(request)
+        run_until(multi, lambda: select.select([server], [], [], 0)[0] != [])
+        sock, address = server.accept()
+        seen.append(address[0])
+        sock.close()
+        run_until(multi, lambda: request.is_done)
+    assert seen == ["127.0.0.9"]
 
 
 def test_a_name_is_resolved_and_its_addresses_raced(multi: Multi) -> None:

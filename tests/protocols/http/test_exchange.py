@@ -55,6 +55,17 @@ def test_the_request() -> None:
     assert not exchange.is_done
 
 
+@pytest.mark.parametrize("body", [b"", b"a=b"])
+def test_a_post(body: bytes) -> None:
+    exchange = HttpExchange(URL, headers=[("Content-Type", "text/plain")], post=body)
+    assert exchange.data_to_send() == (
+        b"POST /announce?x=1 HTTP/1.1\r\nHost: tracker.example:6969\r\nAccept-Encoding: gzip, deflate\r\n"
+        b"Connection: close\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n%s" % (len(body), body)
+    )
+    exchange.receive_data(b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")
+    assert exchange.is_done
+
+
 @pytest.mark.parametrize("agent", ["a\r\nX: y", "ä"])
 def test_headers_cannot_be_smuggled_in(agent: str) -> None:
     with pytest.raises(LocalProtocolError):

@@ -377,3 +377,17 @@ class TestStreaming:
         client = Client()
         client.world.servers["8.8.8.8"] = lambda request: http(b"1234", "404 Not Found")
         assert isinstance(client.fail(on_body=print, max_body=None), HttpTooLarge)
+
+
+def test_a_post_follows_no_redirect() -> None:
+    client = Client()
+    client.world.servers["8.8.8.8"] = lambda request: http(b"", "302 Found", "Location: http://b/")
+    assert isinstance(client.fail(post=b"body"), HttpRefused)
+    assert client.world.connections[0].request.endswith(b"\r\n\r\nbody")
+    assert len(client.world.dialled) == 1
+
+
+def test_a_post() -> None:
+    client = Client()
+    client.world.servers["8.8.8.8"] = lambda request: http(request[:5])
+    assert client.get(post=b"body").body == b"POST "

@@ -13,6 +13,7 @@ from evtorrent.session.alerts import (
 )
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.core import disk_settings, tracker_settings
+from evtorrent.session.core.port_mapping import PortMapping
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
 from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, torrent_of
@@ -367,3 +368,63 @@ def test_a_removed_torrent_is_no_news(world):
     node.session.remove_torrent(torrent.handle)
     world.pump()
     assert torrent not in node.core.dirty
+
+
+# -- port mapping
+
+
+class SlowGateways(PortMapping):
+    """Mappings that are gone when a test says so, and a gateway that gave another port."""
+
+    def __init__(self, core):
+        super().__init__(core, interfaces=list, gateways=list)
+        self.told = None
+        self.aborted = False
+
+    def external_port(self, port):
+        return port and port + 1
+
+    def close(self, on_closed):
+        self.told = on_closed
+
+    def abort(self):
+        self.aborted = True
+
+
+def test_the_port_to_tell_is_the_one_the_gateway_gave(world, no_fd_survives):
+    node = world.node(listen_interfaces="127.0.0.1:0")
+    node.core.port_mapping = SlowGateways(node.core)
+    assert node.core.listen_port == node.core.local_port + 1 == node.session.listen_port() + 1
+    node.core.close()
+    world.pump()
+
+
+def test_the_end_waits_for_the_gateways(world):
+    node = world.node()
+    mapping = node.core.port_mapping = SlowGateways(node.core)
+    node.session.close()
+    world.pump()
+    assert not node.session.is_closed
+    assert not mapping.aborted
+    mapping.told()
+    world.pump()
+    assert node.session.is_closed
+    assert mapping.aborted
+
+
+def test_the_end_waits_for_the_gateways_no_longer_than_for_trackers(world):
+    node = world.node(stop_tracker_timeout=3)
+    node.core.port_mapping = SlowGateways(node.core)
+    node.session.close()
+    world.advance(2.5)
+    assert not node.session.is_closed
+    world.advance(1)
+    assert node.session.is_closed
+
+
+def test_endpoints_for_the_local_network_are_not_mapped(world, no_fd_survives):
+    node = world.node(listen_interfaces="127.0.0.1:0,127.0.0.2:0l")
+    (port,) = node.core.listen_ports()
+    assert (port.host, port.port, port.has_datagrams) == ("127.0.0.1", node.core.local_port, False)
+    node.session.close()
+    world.pump()
