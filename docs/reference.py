@@ -21,10 +21,12 @@ PACKAGES = (
     "evtorrent.listener",
     "evtorrent.protocols",
     "evtorrent.protocols.dht",
+    "evtorrent.protocols.dht",
     "evtorrent.protocols.engine",
     "evtorrent.protocols.http",
     "evtorrent.protocols.metainfo",
     "evtorrent.protocols.peer",
+    "evtorrent.protocols.portmap",
     "evtorrent.protocols.tracker",
     "evtorrent.protocols.transport",
     "evtorrent.session",
@@ -51,6 +53,8 @@ def render(folder: Path) -> None:
         warnings.simplefilter("error")
         # Names imported for type checkers only are shown as they are written.
         warnings.filterwarnings("ignore", message="Error parsing type annotation")
+        # Some packages are found through their parents as well.
+        warnings.filterwarnings("ignore", message="The module specification .* already been added")
         pdoc.pdoc(*PACKAGES, *LEFT_OUT, output_directory=folder)
 
 

@@ -37,6 +37,7 @@ class Gateway:
 
     @property
     def is_ipv6(self) -> bool:
+        """The address is an IPv6 one."""
         return ":" in self.address
 
 
