@@ -9,6 +9,7 @@ from typing import Any, Protocol
 COMMON_SETTINGS: Mapping[str, Any] = {
     "listen_interfaces": "127.0.0.1:0",
     "alert_mask": 0,
+    "enable_lsd": False,
     # All peers of a benchmark have one address.
     "allow_multiple_connections_per_ip": True,
 }

@@ -6,11 +6,13 @@ whoever opens sockets by hand.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
 import select
 import socket
+import struct
 import sys
 import threading
 import time
@@ -26,6 +28,7 @@ from .threadpool import OnDone, ThreadPool
 __all__ = [
     "SystemPlatform",
     "connect_error",
+    "join_group",
     "open_datagram_socket",
     "open_stream_socket",
     "poll_descriptors",
@@ -34,6 +37,9 @@ __all__ = [
 
 # Linux: choose the source port at connect, not at bind, so that many connections may share one (linux/in.h).
 _IP_BIND_ADDRESS_NO_PORT = 24
+# Linux: a socket gets what this machine has joined anywhere, unless it is told to mind its own groups (linux/in.h).
+_IP_MULTICAST_ALL = 49
+_IPV6_MULTICAST_ALL = 29
 _IS_LINUX = sys.platform.startswith("linux")
 
 
@@ -69,9 +75,11 @@ class SystemPlatform:
         """A non-blocking TCP socket with TCP_NODELAY, bound to `source` if given.  OSError."""
         return open_stream_socket(family, source=source)
 
-    def datagram_socket(self, family: int, *, bind: tuple[str, int] | None = None) -> socket.socket:
-        """A non-blocking UDP socket.  OSError."""
-        return open_datagram_socket(family, bind=bind)
+    def datagram_socket(
+        self, family: int, *, bind: tuple[str, int] | None = None, group: tuple[str, str] | None = None
+    ) -> socket.socket:
+        """A non-blocking UDP socket, member of a multicast group on an interface if given.  OSError."""
+        return open_datagram_socket(family, bind=bind, group=group)
 
     def connect_error(self, sock: Any) -> OSError | None:
         """Why a connect under way failed (SO_ERROR), or None.  Any: sockets by shape, ours or the engine's."""
@@ -115,19 +123,59 @@ def open_stream_socket(family: int, *, source: tuple[str, int] | None = None) ->
     return sock
 
 
-def open_datagram_socket(family: int, *, bind: tuple[str, int] | None = None) -> socket.socket:
-    """A non-blocking, non-inheritable UDP socket; IPv6 ones carry IPv6 only.  OSError."""
+def open_datagram_socket(
+    family: int, *, bind: tuple[str, int] | None = None, group: tuple[str, str] | None = None
+) -> socket.socket:
+    """A non-blocking, non-inheritable UDP socket; IPv6 ones carry IPv6 only.  OSError.
+
+    `group`: (multicast address, interface) to join; see `join_group`.  The port may be shared then.
+    """
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if group is not None:
+            _share_port(sock)
         if bind is not None:
             sock.bind(bind)
+        if group is not None:
+            join_group(sock, *group)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def join_group(sock: socket.socket, group: str, interface: str, *, hops: int = 32) -> None:
+    """Join a multicast group on one interface: a local address for IPv4, a device for IPv6.  OSError.
+
+    What the socket sends to the group leaves there, reaches `hops` networks, and this machine, too.
+    """
+    if sock.family == socket.AF_INET:
+        local = socket.inet_aton(interface)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + local)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, local)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+        if _IS_LINUX:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        return
+    index = socket.if_nametoindex(interface)
+    member = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", index)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)
+    if _IS_LINUX:
+        with contextlib.suppress(OSError):  # Since Linux 4.20.
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+
+
+def _share_port(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if not _IS_LINUX and hasattr(socket, "SO_REUSEPORT"):  # Elsewhere every member needs this one.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def set_buffer_sizes(sock: socket.socket, *, receive: int = 0, send: int = 0) -> None:

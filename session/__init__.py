@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .alerts import ListenFailedAlert as ListenFailedAlert
     from .alerts import ListenSucceededAlert as ListenSucceededAlert
     from .alerts import LogAlert as LogAlert
+    from .alerts import LsdErrorAlert as LsdErrorAlert
+    from .alerts import LsdPeerAlert as LsdPeerAlert
     from .alerts import MetadataFailedAlert as MetadataFailedAlert
     from .alerts import MetadataReceivedAlert as MetadataReceivedAlert
     from .alerts import OversizedFileAlert as OversizedFileAlert
@@ -341,6 +343,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ListenFailedAlert",
         "ListenSucceededAlert",
         "LogAlert",
+        "LsdErrorAlert",
+        "LsdPeerAlert",
         "MetadataFailedAlert",
         "MetadataReceivedAlert",
         "OversizedFileAlert",

@@ -254,6 +254,10 @@ class TorrentHandle:
         """Announce in so many seconds, to one tracker or all."""
         self._post(commands.force_reannounce, seconds, tracker_index, flags)
 
+    def force_lsd_announce(self) -> None:
+        """Announce it on the local network now, where it is announced there at all."""
+        self._post(commands.force_lsd_announce)
+
     def scrape_tracker(self, index: int = -1) -> None:
         """Ask a tracker for its counts; ends in `ScrapeReplyAlert` or `ScrapeFailedAlert`."""
         self._post(commands.scrape_tracker, index)

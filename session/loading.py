@@ -107,8 +107,21 @@ def make_magnet_uri(torrent: AddTorrentParams | TorrentInfo) -> str:
         trackers=params.trackers,
         web_seeds=params.url_seeds,
         nodes=params.dht_nodes,
+        peers=params.peers,
+        select_only=_selected(params),
     )
     return magnet.to_uri()
+
+
+def _selected(params: AddTorrentParams) -> list[int] | None:
+    """The files that are wanted, if there is one that is not."""
+    priorities = params.file_priorities
+    count = params.ti.files.num_files if params.ti is not None else 0
+    others_wanted = not params.flags & TorrentFlags.default_dont_download
+    if all(priorities) and (others_wanted or len(priorities) >= max(count, 1)):
+        return None
+    wanted = [index for index, priority in enumerate(priorities) if priority]
+    return wanted + list(range(len(priorities), count)) if others_wanted else wanted
 
 
 def write_torrent_file_buf(params: AddTorrentParams, flags: WriteTorrentFlags = _NO_FLAGS) -> bytes:

@@ -86,6 +86,9 @@ HONOURED: dict[str, Honoured] = {
     ),
     # Connections
     "connections_limit": Honoured(200, "connections", "Peer connections of the session.", 2),
+    "connections_slack": Honoured(
+        10, "connections", "Incoming ones beyond the limit that may take the place of another peer."
+    ),
     "connection_speed": Honoured(
         30, "connections/s", "Connection attempts per second; below 0 is unlimited.", -1
     ),
@@ -104,8 +107,26 @@ HONOURED: dict[str, Honoured] = {
         60, "s", "A failed peer is tried again after this time times its failures.", 0
     ),
     "max_failcount": Honoured(3, "failures", "A peer that failed this often is given up.", 1, 255),
+    "no_connect_privileged_ports": Honoured(
+        False, "", "Connect to no port below 1024, whoever names it: services live there, not peers."
+    ),
+    "peer_turnover": Honoured(
+        4, "%", "Connections ended now and then when places are short, for peers not met yet.", 0, 100
+    ),
+    "peer_turnover_cutoff": Honoured(90, "%", "Places are short when so many are taken.", 0, 100),
+    "peer_turnover_interval": Honoured(300, "s", "How often that is.", 30, 86_400),
     "max_peerlist_size": Honoured(3000, "peers", "Known peers of one torrent; 0 is unlimited."),
+    "max_pex_peers": Honoured(
+        50, "peers", "Peers of each family that one peer may tell us of at a time (BEP 11)."
+    ),
     "max_paused_peerlist_size": Honoured(1000, "peers", "The same while it is paused; 0 is unlimited."),
+    # Local discovery
+    "enable_lsd": Honoured(
+        True, "", "Find peers on the local network, where we listen, by multicast (BEP 14)."
+    ),
+    "local_service_announce_interval": Honoured(
+        300, "s", "How often each torrent is announced on the local network.", 60
+    ),
     # Choking
     "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),
     "unchoke_interval": Honoured(15, "s", "How often it is decided who is unchoked.", 1),

@@ -59,6 +59,12 @@ _COUNTERS = (
     "ses.num_piece_passed",
     "ses.num_piece_failed",
     "ses.num_total_pieces_added",
+    # Extensions
+    "ses.num_incoming_metadata",
+    "ses.num_outgoing_metadata",
+    "ses.num_incoming_pex",
+    "ses.num_outgoing_pex",
+    "net.on_lsd_peer_counter",
     # Bytes
     "net.sent_bytes",
     "net.sent_payload_bytes",

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,23 @@ def nothing_survives() -> Iterator[None]:
     yield
     left = ledger.differences()
     assert not left, f"left behind: {'; '.join(left)}"
+
+
+os.environ["EVTORRENT_LSD"] = "0"  # For the command, also in processes of its own.
+
+
+@pytest.fixture(autouse=True)
+def no_multicast_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local discovery is off unless a test asks for it, and then on the loopback interface only."""
+    from evtorrent.reactor import net
+
+    join_group = net.join_group
+
+    def join_on_loopback(sock: socket.socket, group: str, interface: str) -> None:
+        assert interface == "lo" or interface.startswith("127."), f"multicast on {interface}"
+        join_group(sock, group, interface)
+
+    monkeypatch.setattr(net, "join_group", join_on_loopback)
 
 
 @pytest.fixture

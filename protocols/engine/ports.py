@@ -157,8 +157,15 @@ class Platform(Protocol):
         """A non-blocking TCP socket with TCP_NODELAY, bound to `source` if given.  OSError."""
         ...
 
-    def datagram_socket(self, family: int, *, bind: tuple[str, int] | None = None) -> DatagramSocket:
-        """A non-blocking UDP socket.  OSError."""
+    def datagram_socket(
+        self, family: int, *, bind: tuple[str, int] | None = None, group: tuple[str, str] | None = None
+    ) -> DatagramSocket:
+        """A non-blocking UDP socket.  OSError.
+
+        `group`: (multicast address, interface).  It is joined there, and nothing else is received; what is sent to it leaves
+        there; others on this machine may be bound to the same port.  An interface is a local address for IPv4, a device for
+        IPv6.
+        """
         ...
 
     def connect_error(self, sock: StreamSocket) -> OSError | None:

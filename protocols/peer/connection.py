@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 from ..bits import Bitfield
@@ -263,10 +263,10 @@ class PeerConnection:
         """An empty message, to be sent when nothing else was for two minutes (BEP 3)."""
         self._out.append(codec.KEEP_ALIVE)
 
-    def send_extension_handshake(self, fields: dict[str, object]) -> None:
-        """The extension handshake (BEP 10); nothing to a peer that does not speak it."""
+    def send_extension_handshake(self, fields: dict[str, object], *, without: Collection[str] = ()) -> None:
+        """The extension handshake (BEP 10), offering all but `without`; nothing to a peer that does not speak it."""
         if self.supports_extensions:
-            self._out.append(codec.pack_extended(0, self.registry.handshake(fields)))
+            self._out.append(codec.pack_extended(0, self.registry.handshake(fields, without=without)))
 
     def send_extension(self, name: str, payload: Buffer) -> bool:
         """A message of extension `name`; False when the peer does not speak it."""

@@ -75,8 +75,12 @@ class SimPlatform:
             self._bind(sock, source)
         return sock
 
-    def datagram_socket(self, family: int, *, bind: tuple[str, int] | None = None) -> SimDatagramSocket:
-        """A UDP socket; IPv6 ones carry IPv6 only.  OSError."""
+    def datagram_socket(
+        self, family: int, *, bind: tuple[str, int] | None = None, group: tuple[str, str] | None = None
+    ) -> SimDatagramSocket:
+        """A UDP socket; IPv6 ones carry IPv6 only.  OSError, EOPNOTSUPP for a multicast group: lines here know none."""
+        if group is not None:
+            raise OSError(errno.EOPNOTSUPP, "there is no multicast in the simulator")
         sock: SimDatagramSocket = self._host.socket(family, socket.SOCK_DGRAM)
         sock.is_v6_only = family == socket.AF_INET6
         if bind is not None:

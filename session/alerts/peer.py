@@ -18,6 +18,7 @@ __all__ = [
     "BlockedReason",
     "IncomingRequestAlert",
     "InvalidRequestAlert",
+    "LsdPeerAlert",
     "PeerBanAlert",
     "PeerBlockedAlert",
     "PeerConnectAlert",
@@ -78,6 +79,14 @@ class PeerErrorAlert(PeerAlert):
 
     def message(self) -> str:
         return f"{self._peer()} peer error [{self.op.name}] [{self.error.category}]: {self.error}"
+
+
+@alert(60, AlertCategory.peer)
+class LsdPeerAlert(PeerAlert):
+    """A peer was heard of on the local network (BEP 14)."""
+
+    def message(self) -> str:
+        return f"{self._peer()}: received peer from local service discovery"
 
 
 @alert(19, AlertCategory.peer)

@@ -20,6 +20,7 @@ __all__ = [
     "ListenFailedAlert",
     "ListenSucceededAlert",
     "LogAlert",
+    "LsdErrorAlert",
     "SessionErrorAlert",
     "SessionStatsAlert",
     "SessionStatsHeaderAlert",
@@ -145,6 +146,18 @@ class ExternalIpAlert(Alert):
 
     def message(self) -> str:
         return f"external IP received: {self.external_address}"
+
+
+@alert(82, AlertCategory.error)
+class LsdErrorAlert(Alert):
+    """Local discovery does not work on one interface; on the others it goes on."""
+
+    error: ErrorCode
+    local_address: str
+    """The address of the interface."""
+
+    def message(self) -> str:
+        return f"Local Service Discovery startup error [{self.local_address}]: {self.error}"
 
 
 @alert(107, AlertCategory.ip_block)

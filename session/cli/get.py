@@ -66,6 +66,7 @@ def command(
     peers: tuple[tuple[str, int], ...],
     limit_down: int,
     limit_up: int,
+    lsd: bool,
     seed: bool,
     seed_time: float | None,
     sequential: bool,
@@ -84,7 +85,7 @@ def command(
     """
     order = Order(uris, save_path, peers, Selection.of(selected), sequential, not no_resume)
     plan = TransferPlan(seed_time=math.inf if seed else seed_time or 0.0, timeout=timeout)
-    options = SessionOptions(listen, limit_down, limit_up)
+    options = SessionOptions(listen, limit_down, limit_up, lsd)
     with reporter_for(as_json=as_json, quiet=quiet) as reporter:
         status = _get(order, options, plan, reporter)
     ctx.exit(status)

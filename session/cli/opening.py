@@ -22,11 +22,14 @@ class SessionOptions:
     limit_down: int = 0
     """Bytes per second; 0 is no limit."""
     limit_up: int = 0
+    lsd: bool = False
+    """Find peers on the local network."""
 
 
 def open_session(options: SessionOptions, reporter: Reporter) -> Session:
     """A running session.  CommandFailed when the port asked for cannot be had, or a setting is refused."""
-    settings: dict[str, int | str] = {
+    settings: dict[str, int | bool | str] = {
+        "enable_lsd": options.lsd,
         "alert_mask": int(_MASK),
         "download_rate_limit": options.limit_down,
         "upload_rate_limit": options.limit_up,

@@ -121,7 +121,7 @@ LISTEN = ListenType()
 
 
 def session_options(command: F) -> F:
-    """--listen, --peer, --limit-down, --limit-up."""
+    """--listen, --peer, --limit-down, --limit-up, --lsd."""
     rows = (
         click.option(
             "--listen",
@@ -136,6 +136,12 @@ def session_options(command: F) -> F:
             "--limit-down", type=RATE, default=0, help="Download at most so much a second: 500k, 2MiB."
         ),
         click.option("--limit-up", type=RATE, default=0, help="Upload at most so much a second."),
+        click.option(
+            "--lsd/--no-lsd",
+            default=True,
+            envvar="EVTORRENT_LSD",
+            help="Find peers on the local network.  Default: yes, or what EVTORRENT_LSD says (0, 1).",
+        ),
     )
     for row in reversed(rows):
         command = row(command)

@@ -63,6 +63,7 @@ def command(
     peers: tuple[tuple[str, int], ...],
     limit_down: int,
     limit_up: int,
+    lsd: bool,
     seed_time: float | None,
     as_json: bool,
     quiet: bool,
@@ -88,7 +89,9 @@ def command(
             params, None if not create and torrent_file is None else path, save_path
         )
         plan = TransferPlan(seed_time=math.inf if seed_time is None else seed_time, must_be_complete=True)
-        status = _seed(Offer(params, peers), SessionOptions(listen, limit_down, limit_up), plan, reporter)
+        status = _seed(
+            Offer(params, peers), SessionOptions(listen, limit_down, limit_up, lsd), plan, reporter
+        )
     ctx.exit(status)
 
 

@@ -35,25 +35,32 @@ from ..errors import ErrorCode, Operation
 from ..flags import SocketType
 from ..settings import SettingsPack
 from ..stats import Counters
+from ..torrent.dont_have import DontHave
+from ..torrent.holepunch import Holepunch
 from ..torrent.link_end import LinkEnded
 from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.peer_link import PeerLink, ReadBlock
 from ..torrent.peer_list import PeerList
+from ..torrent.pex import PeerExchange
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
+from ..torrent.upload_only import UploadOnly
 from ..torrent.uploader import SlabPool
 from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
-from .extensions import ExtensionHost
+from .extensions import Extension, ExtensionHost
+from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
 from .ip_filter import IpFilter
+from .local_discovery import LocalDiscoveryService
 from .map_places import ListenPort
 from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .quotas import Quotas
 from .tuning import Tuning
+from .turnover import Turnover
 
 if TYPE_CHECKING:
     from ..torrent.download import Download
@@ -91,8 +98,10 @@ class Core:
         self.meters = TransferMeters()
         self.counters = Counters()
         self.is_paused = False
-        self.external_host = ""
-        """Our address as others see it; empty while nobody said."""
+        self.external = ExternalAddresses()
+        """Our addresses as others see them."""
+        self.on_external_address: list[Callable[[str], object]] = []
+        """Called with an address of ours when it is another one than before."""
         self.closing = False
         self._num_leaving = 0
         """Torrents whose trackers are being told that they stopped."""
@@ -114,7 +123,15 @@ class Core:
         self.checks = CheckQueue()
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
-        self.extensions.add(MetadataExchange(self))
+        spoken: tuple[Extension, ...] = (
+            MetadataExchange(self),
+            PeerExchange(self),
+            DontHave(),
+            UploadOnly(self),
+            Holepunch(self),
+        )
+        for extension in spoken:
+            self.extensions.add(extension)
         self.tracker_client = TrackerClient(
             multi,
             user_agent=settings.get_str("user_agent"),
@@ -124,12 +141,14 @@ class Core:
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
+        self.turnover = Turnover(self)
         self.choking = Choking(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
         self.dirty: dict[Torrent, None] = {}
         """Torrents whose status changed since it was last posted."""
         self.port_mapping = PortMapping(self)
+        self.local_discovery = LocalDiscoveryService(self)
         self._listeners: ListenerGroup | None = None
         self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
@@ -175,6 +194,7 @@ class Core:
                     ErrorCode.from_exception(outcome.error),
                 )
         self.port_mapping.refresh(remap=remap)
+        self.local_discovery.update()
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -182,6 +202,8 @@ class Core:
         self.connection_speed = self.settings.get_int("connection_speed")
         if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
+        if changed & {"enable_lsd", "local_service_announce_interval"}:
+            self.local_discovery.update()
         if changed & {"alert_mask"}:
             self.alerts.set_mask(self.settings.get_int("alert_mask"))
         if changed & {"alert_queue_size"}:
@@ -197,6 +219,10 @@ class Core:
         for torrent in self.active:
             if torrent.tracking is not None:
                 torrent.tracking.settings_changed()
+        if changed & {"allow_multiple_connections_per_ip", "max_failcount", "min_reconnect_time"}:
+            for torrent in dict.fromkeys(self.torrents.values()):
+                if torrent.peers is not None:
+                    self._configure(torrent.peers)
 
     def close(self) -> None:
         """Stop listening and ticking, end every connection; once the disk has done what it was given, `closed` is true and
@@ -210,6 +236,7 @@ class Core:
         if self._listeners is not None:
             self._listeners.close()
         self.port_mapping.abort()
+        self.local_discovery.close()
         self.lobby.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
@@ -255,10 +282,12 @@ class Core:
     def torrent_started(self, torrent: Torrent) -> None:
         """It is online."""
         self.active[torrent] = None
+        self.local_discovery.torrent_changed(torrent)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
         """It is offline."""
         self.active.pop(torrent, None)
+        self.local_discovery.torrent_changed(torrent)
         self.quotas.torrent_stopped(torrent)
         torrent.meters.drain(self.meters)
 
@@ -274,16 +303,17 @@ class Core:
     def new_peer_list(self, torrent: Torrent) -> PeerList:
         """An empty peer list with the session's limits."""
         settings = self.settings
-        peers = PeerList(
-            rng=self.rng,
-            max_size=settings.get_int("max_peerlist_size"),
-            max_failcount=settings.get_int("max_failcount"),
-            min_reconnect_time=settings.get_int("min_reconnect_time"),
-            allow_multiple_connections_per_ip=settings.get_bool("allow_multiple_connections_per_ip"),
-        )
-        if self.external_host:
-            peers.set_own_address((self.external_host, self.listen_port))
+        peers = PeerList(rng=self.rng, max_size=settings.get_int("max_peerlist_size"))
+        self._configure(peers)
+        for host in self.external.known:
+            peers.set_own_address((host, self.listen_port))
         return peers
+
+    def _configure(self, peers: PeerList) -> None:
+        settings = self.settings
+        peers.max_failcount = settings.get_int("max_failcount")
+        peers.min_reconnect_time = settings.get_int("min_reconnect_time")
+        peers.allow_multiple_connections_per_ip = settings.get_bool("allow_multiple_connections_per_ip")
 
     def new_picker(self, info: TorrentInfo) -> PiecePicker:
         """A picker for a torrent nothing of which is here."""
@@ -357,14 +387,25 @@ class Core:
     def _may_ask_tracker(self, host: str) -> bool:
         return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))
 
-    def external_address(self, host: str) -> None:
-        """Somebody told us how the world sees us (BEP 24): posted when it is news."""
-        if host != self.external_host:
-            self.external_host = host
-            self.alerts.emplace(ExternalIpAlert, host)
-            for torrent in self.active:
-                if torrent.peers is not None:
-                    torrent.peers.set_own_address((host, self.listen_port))
+    def gateway_said(self, host: str) -> None:
+        """A gateway that maps our ports told its outer address: one voice, whatever the number of mappings."""
+        self.external_address(host, IpSource.ROUTER, host)
+
+    def external_address(self, host: str, source: IpSource, voter: str) -> None:
+        """`voter` says the world sees us at `host` (BEP 24); when that settles our address, it is posted and used."""
+        own = self.external.cast_vote(host, source, voter, self.base.time())
+        if not own:
+            return
+        self.alerts.emplace(ExternalIpAlert, own)
+        for torrent in dict.fromkeys(self.torrents.values()):
+            if torrent.peers is not None:
+                torrent.peers.set_own_address((own, self.listen_port))
+        for callback in self.on_external_address:
+            callback(own)
+
+    def is_own_address(self, address: Address) -> bool:
+        """It leads to this session, as far as we know."""
+        return address[1] == self.listen_port and address[0] in self.external.known
 
     def dht_node_heard(self, address: Address) -> None:
         """A peer has a DHT node; without a DHT of ours it is of no use."""
@@ -402,6 +443,12 @@ class Core:
         ]
 
     @property
+    def listen_addresses(self) -> list[Address]:
+        """Where peers can connect to, without those that speak TLS."""
+        opened = self._listeners.endpoints if self._listeners is not None else []
+        return [(each.host, each.port) for each in opened if not each.endpoint.is_ssl]
+
+    @property
     def is_listening(self) -> bool:
         """At least one socket accepts."""
         return self._listeners is not None and self._listeners.is_listening
@@ -428,6 +475,7 @@ class Core:
             torrent.tick(now, elapsed)
         self.meters.tick(elapsed)
         self.lobby.tick(now)
+        self.turnover.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
 

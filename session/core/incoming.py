@@ -16,8 +16,10 @@ from ..close_reason import CloseReason
 from ..torrent.link_end import LinkEnded
 from ..torrent.peer_link import LinkOwner, PeerLink
 from .counting import count_end
+from .eviction import make_room
 
 if TYPE_CHECKING:
+    from ..torrent.torrent import Torrent
     from .core import Core
 
 __all__ = ["Lobby"]
@@ -34,12 +36,15 @@ class Lobby(LinkOwner):
         """In order of arrival."""
 
     def admit(self, sock: Any, address: tuple[Any, ...]) -> None:
-        """A connection was accepted; its socket is ours.  Strangers count towards `connections_limit`, too."""
+        """A connection was accepted; its socket is ours.  Strangers count, too; `connections_slack` more than the limit
+        are looked at, as one of them may be worth more than somebody who is connected.
+        """
         core, now = self._core, self._core.base.time()
         counts = core.counters.values
         counts["peer.incoming_connections"] += 1
         counts["net.has_incoming_connections"] = 1
-        if core.connector.num_links + len(self.links) >= core.tuning.connections_limit:
+        limit = core.tuning.connections_limit + core.tuning.connections_slack
+        if core.connector.num_links + len(self.links) >= limit:
             counts["peer.too_many_peers"] += 1
             counts["peer.disconnected_peers"] += 1
             sock.close()
@@ -66,10 +71,17 @@ class Lobby(LinkOwner):
             )
         elif torrent.is_blocked(link.address[0]):  # Since it was accepted, the filter may have changed.
             self._refuse(link, LinkEnded(CloseReason.blocked))
-        elif not torrent.has_room_for_link or not core.connector.has_room():
+        elif not self._has_room(torrent) and not make_room(torrent, link, self._limit_of(torrent)):
             self._refuse(link, LinkEnded(CloseReason.too_many_connections))
         else:
             torrent.swarm.attach(link, event, core.base.time())
+
+    def _has_room(self, torrent: Torrent) -> bool:
+        return torrent.has_room_for_link and self._core.connector.has_room()
+
+    def _limit_of(self, torrent: Torrent) -> int:
+        """The limit that is reached."""
+        return self._core.tuning.connections_limit if torrent.has_room_for_link else torrent.max_connections
 
     def _refuse(self, link: PeerLink, error: LinkEnded) -> None:
         link.close(error)

@@ -55,7 +55,7 @@ class MappingHost(Protocol):
     @property
     def alerts(self) -> AlertQueue: ...
 
-    def external_address(self, host: str) -> None:
+    def gateway_said(self, host: str) -> None:
         """A gateway told our address outside."""
         ...
 
@@ -348,7 +348,7 @@ class PortMapping:
     def _on_address(self, mapper: _Mapper, event: ExternalAddress) -> None:
         """An address that is not seen from everywhere is that of another NAT; our own (IPv6) is no news."""
         if event.address != mapper.place.local and ipaddress.ip_address(event.address).is_global:
-            self._host.external_address(event.address)
+            self._host.gateway_said(event.address)
 
     def _log(self, transport: PortmapTransport, local: str, text: str, *args: object) -> None:
         alerts = self._host.alerts

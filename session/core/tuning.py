@@ -20,12 +20,14 @@ class Tuning:
         "allowed_fast_set_size",
         "close_redundant_connections",
         "connections_limit",
+        "connections_slack",
         "enable_incoming_tcp",
         "enable_outgoing_tcp",
         "handshake_timeout",
         "inactivity_timeout",
         "max_allowed_in_request_queue",
         "max_out_request_queue",
+        "no_connect_privileged_ports",
         "num_want",
         "peer_connect_timeout",
         "peer_timeout",
@@ -44,12 +46,14 @@ class Tuning:
     allowed_fast_set_size: int
     close_redundant_connections: bool
     connections_limit: int
+    connections_slack: int
     enable_incoming_tcp: bool
     enable_outgoing_tcp: bool
     handshake_timeout: int
     inactivity_timeout: int
     max_allowed_in_request_queue: int
     max_out_request_queue: int
+    no_connect_privileged_ports: bool
     num_want: int
     peer_connect_timeout: int
     peer_timeout: int

@@ -58,6 +58,8 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
     torrent.flags ^= changed & ~paused
     if changed & TorrentFlags.sequential_download and torrent.download is not None:
         torrent.download.picker.sequential = bool(torrent.flags & TorrentFlags.sequential_download)
+    if changed & TorrentFlags.disable_lsd:
+        torrent.lsd_changed()
     if changed & TorrentFlags.upload_mode:
         torrent.priorities_changed()
     if paused:
@@ -299,6 +301,11 @@ def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: 
     torrent.need_tracking().reannounce(
         seconds, tracker_index, ignore_min_interval=bool(flags & ReannounceFlags.ignore_min_interval)
     )
+
+
+def force_lsd_announce(torrent: Torrent) -> None:
+    """`TorrentHandle.force_lsd_announce`"""
+    torrent.announce_locally()
 
 
 def scrape_tracker(torrent: Torrent, index: int) -> None:

@@ -46,6 +46,10 @@ class MetadataExchange:
         self._core = core
         self.name = _NAME
 
+    def is_offered(self, torrent: Torrent) -> bool:
+        """Private torrents come from their tracker's site only, as in libtorrent."""
+        return torrent.info is None or not torrent.info.is_private
+
     def on_handshake(self, torrent: Torrent, link: PeerLink) -> None:
         """A peer told what it speaks: it is asked when it has what we lack."""
         extensions = link.connection.extensions
@@ -58,6 +62,7 @@ class MetadataExchange:
 
     def on_message(self, torrent: Torrent, link: PeerLink, payload: bytes) -> None:
         """A peer asks, answers or rejects."""
+        self._core.counters.values["ses.num_incoming_metadata"] += 1
         message = parse_message(payload)
         if message is None:
             return
@@ -79,9 +84,8 @@ class MetadataExchange:
         serving = link.user_data.get(_NAME)
         if serving is None:
             serving = link.user_data[_NAME] = _Serving(link, self._core)
-        # Private torrents come from their tracker's site only, as in libtorrent.
         info = torrent.info
-        serving.server.info_section = info.info_section if info is not None and not info.is_private else b""
+        serving.server.info_section = info.info_section if info and self.is_offered(torrent) else b""
         serving.receive_message(message)
 
 
@@ -136,6 +140,7 @@ class MetadataFetch:
             if isinstance(action, SendMessage):
                 link = cast("PeerLink", action.peer)
                 link.connection.send_extension(_NAME, action.payload)
+                self._core.counters.values["ses.num_outgoing_metadata"] += 1
                 asked[link] = None
             elif isinstance(action, MetadataFailed):
                 self._failed(action)
@@ -193,6 +198,7 @@ class _Serving:
         """A request came.  RemoteProtocolError when it breaks a rule."""
         for reject in self.server.receive_message(message, self._core.base.time()):
             self._link.connection.send_extension(_NAME, reject)
+            self._core.counters.values["ses.num_outgoing_metadata"] += 1
         if self._timer is None:
             self._answer()
 
@@ -204,6 +210,7 @@ class _Serving:
         while self._has_room() and (answer := self.server.next_answer()) is not None:
             if link.connection.send_extension(_NAME, answer):
                 self._made += len(answer)
+                self._core.counters.values["ses.num_outgoing_metadata"] += 1
         link.flush(self._core.base.time())
         if self.server.has_answers and not link.closed:
             self._timer = self._core.base.call_later(_SERVE_AGAIN_AFTER, self._answer)

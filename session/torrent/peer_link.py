@@ -142,6 +142,7 @@ class PeerLink:
         "connection",
         "idle_since",
         "is_connected",
+        "is_punched",
         "is_seed",
         "last_received",
         "last_sent",
@@ -208,6 +209,8 @@ class PeerLink:
         self.last_sent = now
         self.last_unchoked = 0.0
         self.unchoked_payload = 0
+        self.is_punched = False
+        """Dialled because a common peer introduced us (BEP 55)."""
         self.optimistic = False
         """Unchoked to see what it gives."""
         self.closed = False

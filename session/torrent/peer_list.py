@@ -274,6 +274,12 @@ class PeerList:
                 connected.append(peer)
         return connected
 
+    def forget_if(self, is_unwanted: Callable[[KnownPeer], object]) -> None:
+        """Forget the peers that are unwanted and not connected."""
+        for peer in list(self):
+            if peer.connection is None and not peer.banned and is_unwanted(peer):
+                self._erase(peer)
+
     # -- queries
 
     def find(self, address: Address) -> KnownPeer | None:
@@ -286,6 +292,13 @@ class PeerList:
             return None
         host = str(where[0])
         return self._connected.get((host, where[1])) or self._find(host, where[1])
+
+    def rank_of(self, address: Address) -> int | None:
+        """Canonical priority of a connection with a peer, known or not; None while our own address is not."""
+        where = _canonical(address)
+        if where is None or where[0].version not in self._own:
+            return None
+        return self._rank(*where)
 
     def next_timeout(self) -> float | None:
         """When `next_candidate` may find somebody again after it found nobody; None when nothing but news helps."""

@@ -121,6 +121,7 @@ def _fill_transfer(torrent: Torrent, status: TorrentStatus) -> None:
 def _fill_peers(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) -> None:
     status.connections_limit = torrent.max_connections
     status.uploads_limit = torrent.max_uploads
+    status.announcing_to_lsd = torrent.is_announced_locally
     if torrent.tracking is not None:
         torrent.tracking.fill_status(status)
     if torrent.peers is not None:
@@ -207,6 +208,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (link.optimistic, PeerFlags.optimistic_unchoke),
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
+        (link.is_punched, PeerFlags.holepunched),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:

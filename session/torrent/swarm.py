@@ -6,6 +6,8 @@ Owner of the torrent's links (`LinkOwner`).  Algorithms live beside it: whom to 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ...protocols.errors import EvtorrentError, RemoteProtocolError
@@ -25,6 +27,7 @@ from ..alerts import (
     PeerUnsnubbedAlert,
 )
 from ..close_reason import CloseReason
+from ..core.external_ip import IpSource
 from ..errors import ErrorCode
 from ..flags import PeerSource
 from ..operations import operation_of
@@ -33,6 +36,7 @@ from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
+from .upload_only import note_told
 from .uploader import Uploader
 
 if TYPE_CHECKING:
@@ -43,6 +47,10 @@ __all__ = ["CAPABILITIES", "Swarm"]
 
 CAPABILITIES = Capability.FAST | Capability.EXTENSION
 """What our handshakes announce."""
+
+
+_FIRST_PORT = 1024
+"""Below are the ports of well-known services."""
 
 
 class Swarm(LinkOwner):
@@ -62,11 +70,19 @@ class Swarm(LinkOwner):
 
     # ------------------------------------------------------------------------------------------- coming and going
 
-    def add_peers(self, addresses: list[Address], source: PeerSource) -> int:
-        """Peers heard of; gives how many were new.  Those the IP filter forbids are not remembered."""
+    def add_peers(
+        self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()
+    ) -> int:
+        """Peers heard of; gives how many were new.  Those the IP filter forbids are not remembered.
+
+        `seeds`: those of them that are said to want nothing.
+        """
         now, is_blocked = self._core.base.time(), self._torrent.is_blocked
-        allowed = [address for address in addresses if not is_blocked(address[0])]
-        return sum(1 for address in allowed if self.peers.add(address, source, now) is not None)
+        lowest = _FIRST_PORT if self._core.tuning.no_connect_privileged_ports else 0
+        allowed = [each for each in addresses if each[1] >= lowest and not is_blocked(each[0])]
+        return sum(
+            self.peers.add(address, source, now, is_seed=address in seeds) is not None for address in allowed
+        )
 
     def connect_next(self, now: float) -> bool:
         """Dial the best candidate; False when there is none."""
@@ -77,13 +93,16 @@ class Swarm(LinkOwner):
             self.peers.apply_filter(self._torrent.is_blocked)  # Known before the filter was set: all go.
         return False
 
-    def connect_now(self, address: Address, now: float) -> None:
-        """Dial one peer of the list, unless it is connected, banned or forbidden by the IP filter."""
+    def connect_now(self, address: Address, now: float, *, punched: bool = False) -> None:
+        """Dial one peer of the list, unless it is connected, banned or forbidden by the IP filter.
+
+        `punched`: it dials us at the same time (BEP 55).
+        """
         peer = self.peers.find(address)
         if self._torrent.is_blocked(address[0]):
             return
         if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
-            self.connect_to(address, now)
+            self.connect_to(address, now).is_punched = punched
 
     @property
     def _may_dial(self) -> bool:
@@ -219,7 +238,9 @@ class Swarm(LinkOwner):
         connection = link.connection
         connection.send_pieces(torrent.have)
         if connection.supports_extensions:
-            connection.send_extension_handshake(torrent.extension_fields(link))
+            fields = torrent.extension_fields(link)
+            connection.send_extension_handshake(fields, without=core.extensions.hidden(torrent))
+            note_told(link, "upload_only" in fields)
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
         self.peers.handshake_done(link.address, now)
@@ -269,6 +290,7 @@ class Swarm(LinkOwner):
         if link.peer is not None and link.peer.connection is link:
             self.peers.connection_closed(link.address, core.base.time(), failed=failed)
         core.link_closed(link)
+        core.extensions.on_closed(torrent, link)
         torrent.link_ended(link)
         self._report_end(link, error)
 
@@ -306,6 +328,17 @@ class Swarm(LinkOwner):
             self.update_interest(link)
         elif link.requester is not None and not link.requester.on_order:
             link.requester.fill(self._core.base.time())
+
+    def on_dont_have(self, link: PeerLink, piece: int) -> None:
+        """A piece less (BEP 54).  What is on order of it the peer rejects."""
+        download, bit = self._torrent.download, 1 << piece
+        if not link.pieces & bit:
+            return
+        link.pieces &= ~bit
+        if download is not None:
+            download.picker.remove_have(piece)
+        self._update_seed(link)
+        self.update_interest(link)
 
     def _update_seed(self, link: PeerLink) -> None:
         info = self._torrent.info
@@ -380,6 +413,8 @@ class Swarm(LinkOwner):
         extensions = link.connection.extensions
         if extensions.listen_port and not link.outgoing:
             self.peers.set_listen_port(link.address, extensions.listen_port)
+        if extensions.your_ip is not None:
+            self._core.external_address(str(ip_address(extensions.your_ip)), IpSource.PEER, link.address[0])
         self._torrent.extension_handshake(link)
 
     def on_extension_message(self, link: PeerLink, name: str, payload: bytes) -> None:

@@ -7,7 +7,7 @@ never started has none of them: thousands of paused torrents cost little more th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ...protocols.bits import Bitfield
@@ -35,7 +35,7 @@ from ..flags import PeerSource, TorrentFlags
 from ..operations import operation_of
 from ..params import AddTorrentParams
 from ..status import TorrentState
-from . import blame
+from . import blame, discovery, upload_only
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
 from .download import Download
@@ -288,6 +288,8 @@ class Torrent:
         self.have = Bitfield(info.num_pieces)
         self.post(MetadataReceivedAlert)
         self.need_save()
+        discovery.forget_public_peers(self)
+        self.lsd_changed()
         if self.swarm is not None:
             self.check(from_resume=True)
 
@@ -358,6 +360,8 @@ class Torrent:
         self.tracking.start()
         if self.info is not None:
             self.swarm.metadata_arrived(self._core.base.time())
+        else:
+            self._core.connector.boost(self, self.now())  # The peers a magnet link names (x.pe).
 
     # ------------------------------------------------------------------------------------------------- properties
 
@@ -379,6 +383,11 @@ class Torrent:
         return (
             self.phase is Phase.ACTIVE and not self.flags & TorrentFlags.upload_mode and not self.is_finished
         )
+
+    @property
+    def is_upload_only(self) -> bool:
+        """It wants nothing (BEP 21), which peers are told: it is finished, or must not download."""
+        return self.is_finished or bool(self.flags & TorrentFlags.upload_mode)
 
     @property
     def pick_mode(self) -> PickMode:
@@ -493,6 +502,7 @@ class Torrent:
             self.peers.set_finished(True)
         if self.swarm is not None:
             self.swarm.finished()
+            upload_only.tell_upload_only(self, now)
         if self.tracking is not None and self.is_seed:
             self.tracking.completed()
 
@@ -539,10 +549,10 @@ class Torrent:
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What our extension handshake says beside the ids (BEP 10)."""
         fields = self._core.extension_fields(link)
-        if self.info is not None:
+        if self.info is not None and not self.info.is_private:
             fields["metadata_size"] = len(self.info.info_section)
-            if self.is_seed:
-                fields["upload_only"] = 1
+        if self.is_upload_only:
+            fields["upload_only"] = 1
         return fields
 
     def extension_handshake(self, link: PeerLink) -> None:
@@ -575,11 +585,13 @@ class Torrent:
         if self.swarm is not None and self.wants_peers:
             self.swarm.connect_now(address, now)
 
-    def peers_found(self, addresses: list[Address], source: PeerSource) -> None:
-        """Somebody told us of peers."""
+    def peers_found(
+        self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()
+    ) -> None:
+        """Somebody told us of peers; `seeds` are those of them that want nothing."""
         if self.swarm is None:
             return
-        if self.swarm.add_peers(addresses, source):
+        if self.swarm.add_peers(addresses, source, seeds=seeds):
             self._core.connector.boost(self, self.now())
 
     def priorities_changed(self) -> None:
@@ -594,8 +606,22 @@ class Torrent:
         self.show_state()
         if self.swarm is not None:
             self.swarm.update_all_interest(self.now())
+        upload_only.tell_upload_only(self, self.now())
         if not self._was_finished and self.is_finished:
             self._finish(self.now())
+
+    def lsd_changed(self) -> None:
+        """It may, or may not any more, be announced on the local network."""
+        self._core.local_discovery.torrent_changed(self)
+
+    def announce_locally(self) -> None:
+        """Announce it on the local network now."""
+        self._core.local_discovery.announce_now(self)
+
+    @property
+    def is_announced_locally(self) -> bool:
+        """It is announced on the local network."""
+        return self._core.local_discovery.is_announced(self)
 
     def limits_changed(self) -> None:
         """Rate limits are others now."""
@@ -642,6 +668,7 @@ class Torrent:
         """Once a tick, while it is started."""
         if self.swarm is not None:
             self.swarm.tick(now, elapsed)
+            self._core.extensions.on_tick(self, now)
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ...protocols.tracker.announce import AnnounceEvent, AnnounceRequest, TrackerPeer
 from ...protocols.tracker.errors import TrackerError, TrackerFailure, TrackerHttpStatus
@@ -20,6 +21,7 @@ from ..alerts import (
     TrackerReplyAlert,
     TrackerWarningAlert,
 )
+from ..core.external_ip import IpSource
 from ..errors import NO_ERROR, ErrorCode, Operation
 from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
@@ -140,7 +142,7 @@ class Tracking:
     def _replied(self, news: TrackerReplied) -> None:
         self._torrent.post(TrackerReplyAlert, news.url, len(news.response.peers))
         if news.response.external_ip:
-            self._core.external_address(news.response.external_ip)
+            self._core.external_address(news.response.external_ip, IpSource.TRACKER, _host_of(news.url))
         self._torrent.touch()
 
     def _warned(self, news: TrackerWarned) -> None:
@@ -213,6 +215,10 @@ class Tracking:
             params.num_complete = max(params.num_complete, entry.scrape_complete)
             params.num_incomplete = max(params.num_incomplete, entry.scrape_incomplete)
             params.num_downloaded = max(params.num_downloaded, entry.scrape_downloaded)
+
+
+def _host_of(url: str) -> str:
+    return urlsplit(url).hostname or url
 
 
 def tracker_list_settings(core: Core) -> TrackerListSettings:

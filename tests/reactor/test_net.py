@@ -100,6 +100,39 @@ def test_datagram_sockets(platform: SystemPlatform) -> None:
         assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
+def test_members_of_a_group_share_a_port_and_hear_each_other(platform: SystemPlatform) -> None:
+    group = "239.192.152.143"
+
+    def member(host: str) -> socket.socket:
+        return platform.datagram_socket(socket.AF_INET, bind=("", port), group=(group, host))
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with member("127.0.0.2") as one, member("127.0.0.3") as two:
+        one.sendto(b"hello", (group, port))
+        for sock in (one, two):
+            assert platform.poll([(sock.fileno(), READ)], WAIT)
+            assert sock.recvfrom(10) == (b"hello", ("127.0.0.2", port))
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_a_group_of_ipv6_is_joined_on_a_device(platform: SystemPlatform) -> None:
+    with platform.datagram_socket(socket.AF_INET6, group=("ff15::efc0:988f", "lo")) as sock:
+        option = sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF)
+        assert option == socket.if_nametoindex("lo")
+        assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 32
+
+
+@pytest.mark.parametrize(
+    ("family", "group"),
+    [(socket.AF_INET, ("10.0.0.1", "127.0.0.1")), (socket.AF_INET6, ("::1", "lo"))],
+)
+def test_what_is_no_group_is_an_error(platform: SystemPlatform, family: int, group: tuple[str, str]) -> None:
+    with pytest.raises(OSError):
+        platform.datagram_socket(family, group=group)
+
+
 def test_buffer_sizes() -> None:
     with net.open_stream_socket(socket.AF_INET) as sock:
         before = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)

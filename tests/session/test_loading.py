@@ -21,6 +21,7 @@ from evtorrent.session.loading import (
 from evtorrent.session.params import AddTorrentParams
 from hypothesis import given
 from hypothesis import strategies as st
+from support.disk import make_torrent
 from support.torrents import PIECE_LENGTH, hybrid_torrent, v1_info
 
 HASH = "11" * 20
@@ -166,6 +167,29 @@ def test_making_a_magnet_link():
     assert make_magnet_uri(info) == f"magnet:?xt=urn:btih:{info.info_hashes.v1}&dn=file"
     with pytest.raises(TorrentParamsError):
         make_magnet_uri(AddTorrentParams())
+
+
+def test_a_magnet_link_names_peers_and_the_files_wanted():
+    link = f"magnet:?xt=urn:btih:{HASH}&x.pe=10.0.0.1:5&x.pe=[2001:db8::1]:6&so=0,2-3"
+    assert make_magnet_uri(parse_magnet_uri(link)) == link
+
+
+@pytest.mark.parametrize(
+    ("priorities", "flags", "selection"),
+    [
+        ([], 0, ""),
+        ([4, 7], 0, ""),
+        ([0, 4], 0, "&so=1-3"),
+        ([4, 4, 4, 0], 0, "&so=0-2"),
+        ([], TorrentFlags.default_dont_download, "&so="),
+        ([4], TorrentFlags.default_dont_download, "&so=0"),
+        ([4, 4, 4, 4], TorrentFlags.default_dont_download, ""),
+    ],
+)
+def test_what_a_link_selects(priorities, flags, selection):
+    info, _ = make_torrent([("a", 10), ("b", 10), ("c", 10), ("d", 10)])
+    params = AddTorrentParams(ti=info, file_priorities=priorities, flags=TorrentFlags(flags))
+    assert make_magnet_uri(params).partition("&dn=t")[2] == selection
 
 
 @pytest.mark.interop

@@ -100,7 +100,7 @@ def test_a_file_of_the_torrent_is_a_folder(leech: Member, seed: Member, tmp_path
     failed(leech, handle, tmp_path / "t" / "b", errno.EISDIR)
     kept = handle.status().num_pieces
     (tmp_path / "t" / "b").rmdir()
-    assert handle.status().num_pieces == kept
+    assert handle.status().num_pieces >= kept, "what was being written when it failed may have come in since"
     go_on(leech, handle, seed, tmp_path)
 
 

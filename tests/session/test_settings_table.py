@@ -12,7 +12,6 @@ OURS = {
     "enable_dht",
     "enable_incoming_utp",
     "enable_ip_notifier",
-    "enable_lsd",
     "enable_outgoing_utp",
     "in_enc_policy",
     "out_enc_policy",

@@ -22,11 +22,18 @@ FileSpec = tuple[str, int] | tuple[str, int, str] | tuple[str, int, str, str]
 
 
 def make_torrent(
-    files: Sequence[FileSpec] | int, piece_length: int = 32, *, name: str = "t", seed: int = 1
+    files: Sequence[FileSpec] | int,
+    piece_length: int = 32,
+    *,
+    name: str = "t",
+    seed: int = 1,
+    private: bool = False,
 ) -> tuple[TorrentInfo, bytes]:
     """A torrent of random content (zeros in pad files); an int makes a single-file torrent of that size."""
     rng = random.Random(seed)
     table: dict[str, object] = {"name": name, "piece length": piece_length}
+    if private:
+        table["private"] = 1
     if isinstance(files, int):
         content = rng.randbytes(files)
         table["length"] = files

@@ -85,7 +85,7 @@ class FakePlatform:
             raise sock
         return sock
 
-    def datagram_socket(self, family: int, *, bind: Any = None) -> Any:
+    def datagram_socket(self, family: int, *, bind: Any = None, group: Any = None) -> Any:
         raise OSError("no datagrams here")
 
     def connect_error(self, sock: Any) -> OSError | None:

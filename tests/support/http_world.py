@@ -57,7 +57,7 @@ class World(FakePlatform):
             answer = known
         return base.call_soon(callback, answer)
 
-    def datagram_socket(self, family: int, *, bind: Any = None) -> Datagrams:
+    def datagram_socket(self, family: int, *, bind: Any = None, group: Any = None) -> Datagrams:
         if self.refuses_datagram_sockets:
             raise OSError(97, "Address family not supported by protocol")
         self.datagrams[family] = Datagrams(500 + family)

@@ -65,7 +65,7 @@ class MappingWorld(World):
 
     # The host of port mapping
 
-    def external_address(self, host: str) -> None:
+    def gateway_said(self, host: str) -> None:
         self.external.append(host)
 
     def listen_ports(self) -> list[ListenPort]:

@@ -33,6 +33,7 @@ LOOPBACK: dict[str, Any] = {
     "stop_tracker_timeout": 1,
     "enable_upnp": False,
     "enable_natpmp": False,
+    "enable_lsd": False,
 }
 """Sessions that find each other on one machine, ask no gateway, tell everything and do not dawdle."""
 

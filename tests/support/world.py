@@ -226,7 +226,7 @@ class WorldPlatform:
         self.sources.append(source)
         return self.world.open_socket(self.host)
 
-    def datagram_socket(self, family: int, *, bind: Any = None) -> Any:
+    def datagram_socket(self, family: int, *, bind: Any = None, group: Any = None) -> Any:
         raise OSError("no datagrams here")
 
     def connect_error(self, sock: FakeSocket) -> OSError | None:

@@ -6,6 +6,7 @@ the same for all.  `PeerExtensions` is what one peer announced.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ... import bencode
@@ -52,9 +53,13 @@ class ExtensionRegistry:
         """The extension we gave `message_id`."""
         return self._names[message_id - 1] if 1 <= message_id <= len(self._names) else None
 
-    def handshake(self, fields: dict[str, Any]) -> bytes:
-        """The payload of our extension handshake: our ids, and `fields` beside them (v, p, reqq, …)."""
-        return bencode.encode({"m": {name: index + 1 for index, name in enumerate(self._names)}, **fields})
+    def handshake(self, fields: dict[str, Any], *, without: Collection[str] = ()) -> bytes:
+        """The payload of our extension handshake: our ids, and `fields` beside them (v, p, reqq, …).
+
+        Those in `without` are not offered; the ids of the others stay.
+        """
+        names = {name: index + 1 for index, name in enumerate(self._names) if name not in without}
+        return bencode.encode({"m": names, **fields})
 
 
 class PeerExtensions:

@@ -36,6 +36,12 @@ def test_randomness_is_the_hosts_own(world: SimWorld, alice: SimHost) -> None:
         assert other.host("alice").platform.random_bytes(16) != first
 
 
+def test_there_is_no_multicast(alice: SimHost) -> None:
+    with pytest.raises(OSError) as caught:
+        alice.platform.datagram_socket(socket.AF_INET, group=("239.192.152.143", "10.0.0.1"))
+    assert caught.value.errno == errno.EOPNOTSUPP
+
+
 def test_sockets(world: SimWorld, alice: SimHost, bob: SimHost) -> None:
     platform = alice.platform
     listener = listen(bob)

@@ -33,6 +33,7 @@ ASKED = PeerRequest(1, 2, 3)
         ),
         ("PeerBanAlert", [], "banned peer"),
         ("PeerSnubbedAlert", [], "peer snubbed"),
+        ("LsdPeerAlert", [], "received peer from local service discovery"),
         ("PeerUnsnubbedAlert", [], "peer unsnubbed"),
         ("InvalidRequestAlert", [ASKED], "peer sent an invalid piece request (piece: 1 start: 2 len: 3)"),
         (

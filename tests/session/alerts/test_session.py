@@ -28,6 +28,11 @@ BUSY = ErrorCode.from_errno(98)
             "UDP error: Address already in use from: 10.0.0.1:5 op: sock_write",
         ),
         ("ExternalIpAlert", ["1.2.3.4"], "external IP received: 1.2.3.4"),
+        (
+            "LsdErrorAlert",
+            [BUSY, "10.0.0.1"],
+            "Local Service Discovery startup error [10.0.0.1]: Address already in use",
+        ),
         ("IpBanAlert", ["1.2.3.4"], "banned 1.2.3.4"),
         ("LogAlert", ["hello"], "hello"),
         (

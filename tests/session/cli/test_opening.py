@@ -47,3 +47,9 @@ def test_a_setting_out_of_range_is_wrong_usage():
     with pytest.raises(CommandFailed) as failure:
         open_session(SessionOptions("127.0.0.1:0", limit_down=-5), JsonLines())
     assert failure.value.status == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize("lsd", [True, False])
+def test_local_discovery_is_as_asked_for(lsd):
+    with open_session(SessionOptions("127.0.0.1:0", lsd=lsd), JsonLines()) as session:
+        assert session.get_settings()["enable_lsd"] is lsd

@@ -34,7 +34,7 @@ def begin():
 
     def begin(plan=TransferPlan(), **options) -> Transfers:
         transfers = Transfers(
-            Session({"listen_interfaces": "127.0.0.1:0"}),
+            Session({"listen_interfaces": "127.0.0.1:0", "enable_lsd": False}),
             JsonLines(interval=0),
             Interrupts(),
             plan,

@@ -146,3 +146,13 @@ def test_num_links_follows_coming_and_going():
     assert node.core.connector.num_links == 1
     wire.hang_up()
     assert node.core.connector.num_links == 0
+
+
+def test_privileged_ports_are_left_alone_when_asked_for():
+    world, node, torrent = stage(no_connect_privileged_ports=True)
+    torrent.peers_found([("10.7.0.1", 1023), ("10.7.0.2", 1024)], PeerSource.tracker)
+    assert [link.address for link in torrent.swarm.links] == [("10.7.0.2", 1024)]
+    node.session.apply_settings({"no_connect_privileged_ports": False})
+    torrent.peers_found([("10.7.0.3", 1023)], PeerSource.tracker)
+    assert len(torrent.swarm.links) == 2
+    world.check()

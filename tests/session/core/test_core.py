@@ -13,9 +13,11 @@ from evtorrent.session.alerts import (
 )
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.core import disk_settings, tracker_settings
+from evtorrent.session.core.external_ip import IpSource
 from evtorrent.session.core.port_mapping import PortMapping
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
+from support.extension_wire import ExtensionWire
 from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, torrent_of
 
 
@@ -245,8 +247,11 @@ def test_our_address_is_told_once_and_ranks_peers(world):
     node = world.node()
     torrent = node.add(torrent_of(2)[0])
     world.pump()
-    node.core.external_address("198.51.100.7")
-    node.core.external_address("198.51.100.7")
+    heard: list[str] = []
+    node.core.on_external_address.append(heard.append)
+    node.core.external_address("198.51.100.7", IpSource.TRACKER, "tracker.example")
+    node.core.external_address("198.51.100.7", IpSource.PEER, "203.0.113.5")
+    assert heard == ["198.51.100.7"]
     assert [alert.external_address for alert in node.alerts(ExternalIpAlert)] == ["198.51.100.7"]
     torrent.peers.add(("203.0.113.5", 1000), PeerSource.tracker, world.now)
     rank = torrent.peers.find(("203.0.113.5", 1000)).rank
@@ -428,3 +433,34 @@ def test_endpoints_for_the_local_network_are_not_mapped(world, no_fd_survives):
     assert (port.host, port.port, port.has_datagrams) == ("127.0.0.1", node.core.local_port, False)
     node.session.close()
     world.pump()
+
+
+def test_what_peers_say_of_our_address_is_put_to_the_vote(world):
+    node = world.node()
+    torrent = node.add(torrent_of(2)[0])
+    world.pump()
+    for number, host in enumerate(("203.0.113.1", "203.0.113.2", "203.0.113.3")):
+        said = bytes([198, 51, 100, 9 if number == 1 else 7])
+        ExtensionWire(world, torrent, host=host).meet(node, yourip=said)
+    ExtensionWire(world, torrent, host="2001:db8::5").meet(
+        node, yourip=bytes.fromhex("20010db9" + "00" * 11 + "07")
+    )
+    seen = [alert.external_address for alert in node.alerts(ExternalIpAlert)]
+    assert seen == ["198.51.100.7", "2001:db9::7"]
+    assert node.core.external.known == seen
+    assert torrent.peers.rank_of(("203.0.113.9", 1)) is not None
+
+
+def test_several_connections_of_one_address_may_be_allowed_later(world):
+    node = world.node()
+    torrent = node.add(torrent_of(2)[0])
+    world.pump()
+    first, second, third = (
+        Wire(world, torrent.info_hashes.best(), peer_id=f"-XX0000-{n:012}".encode()) for n in range(3)
+    )
+    assert not first.call(node).is_closed
+    assert second.call(node).is_closed
+    node.session.apply_settings({"allow_multiple_connections_per_ip": True})
+    assert not third.call(node).is_closed
+    assert not first.is_closed
+    torrent.peers.check_invariant()

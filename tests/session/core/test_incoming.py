@@ -119,7 +119,7 @@ def test_bytes_of_strangers_count(world):
 
 def test_strangers_count_towards_the_limit_of_connections(world, info_and_content):
     info, content = info_and_content
-    node = world.node(connections_limit=3)
+    node = world.node(connections_limit=2, connections_slack=1)
     node.seed(info, content)
     Wire(world, info.info_hashes.best()).call(node)
     for host in ("10.9.9.2", "10.9.9.3"):

@@ -19,6 +19,7 @@ from evtorrent.protocols.types import InfoHashes, Sha1Hash
 from evtorrent.session.alerts import MetadataFailedAlert
 from evtorrent.session.errors import ErrorCode, TorrentErrc
 from evtorrent.session.settings import SettingsPack
+from evtorrent.session.stats import Counters
 from evtorrent.session.torrent.metadata_exchange import MAX_UNSENT_METADATA, MetadataExchange
 from evtorrent.session.torrent.rates import TransferMeters
 from support.connection_pair import opened
@@ -56,6 +57,7 @@ class FakeCore:
     def __init__(self, **changes: Any) -> None:
         self.base = self
         self.settings = SettingsPack(changes)
+        self.counters = Counters()
         self.now = 100.0
         self.timers: list[FakeTimer] = []
 
@@ -178,6 +180,8 @@ def test_a_magnet_link_gets_its_metadata() -> None:
     assert scene.torrent.info is not None and scene.torrent.info.info_section == INFO
     assert scene.torrent.posted == [] and scene.torrent.error is None
     assert scene.core.pending == [] and scene.torrent.user_data == {}
+    assert scene.core.counters["ses.num_outgoing_metadata"] == 3
+    assert scene.core.counters["ses.num_incoming_metadata"] == 3
 
 
 @pytest.mark.parametrize(
@@ -320,6 +324,7 @@ def test_a_peer_gets_what_it_asks_for() -> None:
     for piece in (2, 0):
         scene.hear(link, pack_request(piece))
     assert link.said == [pack_data(2, INFO), pack_data(0, INFO)]
+    assert scene.core.counters["ses.num_outgoing_metadata"] == 2
     assert scene.core.pending == []
 
 
@@ -328,6 +333,7 @@ def test_without_metadata_requests_are_rejected_until_there_is_some() -> None:
     link = FakeLink()
     scene.hear(link, pack_request(0))
     assert link.take() == [pack_reject(0)]
+    assert scene.core.counters["ses.num_outgoing_metadata"] == 1
     scene.torrent.info = TorrentInfo.from_info(INFO)
     scene.hear(link, pack_request(0))
     assert link.take() == [pack_data(0, INFO)]

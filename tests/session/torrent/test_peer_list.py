@@ -543,3 +543,22 @@ def test_a_seed_let_go_is_wanted_again_at_once_when_more_is() -> None:
     assert known.next_candidate(11.0) is None
     known.set_finished(False)
     assert known.next_candidate(11.0) is not None
+
+
+def test_ranks_are_known_once_our_address_is() -> None:
+    known = make()
+    assert known.rank_of(("9.0.0.9", 1)) is None and known.rank_of(("nonsense", 1)) is None
+    known.set_own_address(A)
+    assert known.rank_of(("9.0.0.9", 1)) == peer_priority(A, ("9.0.0.9", 1))
+    assert known.rank_of(("2001:db8::1", 1)) is None
+    assert len(known) == 0
+
+
+def test_unwanted_peers_are_forgotten_but_not_the_connected_and_banned() -> None:
+    known = make(A, B, C)
+    known.set_connected(A, object())
+    known.ban(B)
+    known.forget_if(lambda peer: peer.source == TRACKER)
+    assert {peer.address for peer in known} == {A, B}
+    assert known.next_candidate(1.0) is None
+    known.check_invariant()

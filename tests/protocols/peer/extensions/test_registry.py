@@ -159,3 +159,9 @@ def test_garbage_is_an_error_or_a_dictionary(payload: bytes) -> None:
     except RemoteProtocolError:
         return
     PeerExtensions().update(message)
+
+
+def test_what_is_not_offered_leaves_the_other_ids_alone():
+    registry = ExtensionRegistry(("a", "b", "c"))
+    assert bencode.decode(registry.handshake({}, without=("b",))) == {b"m": {b"a": 1, b"c": 3}}
+    assert registry.name_of(2) == "b"
