@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..protocols.types import PeerId as PeerId
     from ..protocols.types import Sha1Hash as Sha1Hash
     from ..protocols.types import Sha256Hash as Sha256Hash
+    from .aio import AlertStream as AlertStream
+    from .aio import AsyncSession as AsyncSession
+    from .aio import AsyncTorrentHandle as AsyncTorrentHandle
     from .alerts import ALERT_TYPES as ALERT_TYPES
     from .alerts import AddTorrentAlert as AddTorrentAlert
     from .alerts import Alert as Alert
@@ -180,6 +183,7 @@ if TYPE_CHECKING:
     from .stats import MetricType as MetricType
     from .stats import StatsMetric as StatsMetric
     from .stats import find_metric_idx as find_metric_idx
+    from .stats import prometheus_text as prometheus_text
     from .stats import session_stats_metrics as session_stats_metrics
     from .status import AnnounceEndpoint as AnnounceEndpoint
     from .status import AnnounceEntry as AnnounceEntry
@@ -193,10 +197,13 @@ if TYPE_CHECKING:
     from .status import PeerRequest as PeerRequest
     from .status import TorrentState as TorrentState
     from .status import TorrentStatus as TorrentStatus
+    from .subscription import Subscription as Subscription
 
 _MODULES: dict[str, tuple[str, ...]] = {
     ".session": ("Session",),
     ".handle": ("TorrentHandle",),
+    ".aio": ("AlertStream", "AsyncSession", "AsyncTorrentHandle"),
+    ".subscription": ("Subscription",),
     ".params": (
         "AddTorrentParams",
         "SessionParams",
@@ -296,6 +303,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "MetricType",
         "StatsMetric",
         "find_metric_idx",
+        "prometheus_text",
         "session_stats_metrics",
     ),
     ".core.ip_filter": (

@@ -6,7 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .alerts import AddTorrentAlert, TorrentDeletedAlert, TorrentDeleteFailedAlert, TorrentRemovedAlert
+from .alerts import (
+    AddTorrentAlert,
+    TorrentDeletedAlert,
+    TorrentDeleteFailedAlert,
+    TorrentPausedAlert,
+    TorrentRemovedAlert,
+    TorrentResumedAlert,
+)
 from .disk.errors import StorageError
 from .errors import (
     DuplicateTorrent,
@@ -23,6 +30,7 @@ from .torrent.files import TOP_PRIORITY
 from .torrent.torrent import Torrent
 
 if TYPE_CHECKING:
+    from .core.core import Core
     from .session import Session
 
 __all__ = ["add", "add_reporting", "as_params", "pause_all", "remove", "resume_all"]
@@ -73,14 +81,13 @@ def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
     torrent.touch()
     if core.alerts.should_post(AddTorrentAlert):
         torrent.post(AddTorrentAlert, params)
-    start_if_wanted(torrent)
+    start_if_wanted(core, torrent)
     return handle
 
 
-def start_if_wanted(torrent: Torrent) -> None:
-    """Start what was just added.  An auto-managed torrent is the session's to start, and there is no queue to wait in."""
-    if torrent.flags & TorrentFlags.auto_managed:
-        torrent.flags &= ~TorrentFlags.paused
+def start_if_wanted(core: Core, torrent: Torrent) -> None:
+    """Start what was just added; an auto-managed torrent is the queue's to start."""
+    core.queue.added(torrent)
     if not torrent.flags & TorrentFlags.paused and not torrent.is_session_paused:
         torrent.start()
 
@@ -122,7 +129,11 @@ def pause_all(session: Session) -> None:
     core = session._core
     core.is_paused = True
     for torrent in list(dict.fromkeys(core.torrents.values())):
-        torrent.stop()
+        if torrent.swarm is not None:
+            torrent.stop()
+            torrent.post(TorrentPausedAlert)
+        else:
+            torrent.rest()
 
 
 def resume_all(session: Session) -> None:
@@ -130,5 +141,7 @@ def resume_all(session: Session) -> None:
     core = session._core
     core.is_paused = False
     for torrent in list(dict.fromkeys(core.torrents.values())):
-        if not torrent.flags & TorrentFlags.paused:
+        if not torrent.flags & TorrentFlags.paused and torrent.swarm is None:
             torrent.start()
+            torrent.post(TorrentResumedAlert)
+    core.queue.changed()

@@ -2,8 +2,9 @@
 
 Posting happens on the loop thread, popping and waiting on any.  The notify function runs when the queue goes from empty to
 not empty, once, until it was popped (edge-triggered); it is run through `call_soon`, never inside the work that posts, and
-must not block.  A full queue drops: `size_limit` normal alerts, twice as many with high, three times with critical priority; what was
-dropped is told by an `AlertsDroppedAlert` at the end of the next pop.
+must not block.  A full queue drops (`AlertBuffer`) and says so at the end of the next pop.
+
+Beside the application's queue there may be sinks with masks of their own (`attach`): what only they want is not queued.
 """
 
 from __future__ import annotations
@@ -11,32 +12,42 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from .alert_buffer import AlertBuffer
 from .alerts.base import Alert
-from .alerts.session import AlertsDroppedAlert
 
-__all__ = ["AlertQueue"]
+__all__ = ["AlertQueue", "AlertSink"]
 
 _log = logging.getLogger(__name__)
 
 _ALL_BITS = 0xFFFFFFFF
 
 
+class AlertSink(Protocol):
+    """Takes alerts the moment they are posted."""
+
+    mask: int
+    """`AlertCategory` bits it wants; it also gets every alert that has no category.  Not to be changed while attached."""
+
+    def push(self, alert: Alert) -> object:
+        """Called on the loop's thread, inside the work that posts: to note it, not to act on it."""
+
+
 class AlertQueue:
     """Alerts waiting for the application."""
 
     __slots__ = (
-        "_alerts",
+        "_buffer",
         "_call_soon",
         "_clock",
         "_condition",
-        "_dropped",
-        "_dropped_types",
         "_is_telling",
         "_notify",
         "_observers",
-        "_size_limit",
+        "_queue_mask",
+        "_sinks",
+        "is_kept",
         "mask",
     )
 
@@ -51,12 +62,13 @@ class AlertQueue:
         """`call_soon`, callable from any thread, runs the notify function on the loop; without it that runs at once."""
         self._clock = clock
         self._call_soon = call_soon or _call
-        self._size_limit = size_limit
         self.mask = mask & _ALL_BITS
-        """`AlertCategory` bits that are posted, as a plain integer; read it to skip work."""
-        self._alerts: list[Alert] = []
-        self._dropped: dict[str, int] = {}
-        self._dropped_types: set[int] = set()
+        """`AlertCategory` bits that anybody wants, as a plain integer; read it to skip work."""
+        self.is_kept = True
+        """The application pops.  Without, alerts reach sinks and observers only."""
+        self._queue_mask = self.mask
+        self._sinks: tuple[AlertSink, ...] = ()
+        self._buffer = AlertBuffer(size_limit)
         self._notify: Callable[[], object] | None = None
         self._is_telling = False
         self._observers: tuple[Callable[[Alert], object], ...] = ()
@@ -69,24 +81,38 @@ class AlertQueue:
         return bool(self.mask & alert_type.category_bits) or alert_type.is_mandatory
 
     def emplace(self, alert_type: type[Alert], *args: Any, **fields: Any) -> bool:
-        """Build and post an alert if the mask wants it.  False when it did not, or the queue is full."""
-        if not self.mask & alert_type.category_bits and not alert_type.is_mandatory:
+        """Build and post an alert if anybody wants it.  False when nobody did, or the queue is full."""
+        bits, is_mandatory = alert_type.category_bits, alert_type.is_mandatory
+        if not self.mask & bits and not is_mandatory:
             return False
-        return self.post(alert_type(*args, **fields))
+        alert = alert_type(*args, **fields)
+        if not self._sinks:
+            return self.post(alert)
+        self._offer(alert)
+        return self._enqueue(alert) if is_mandatory or self._queue_mask & bits else True
 
     def post(self, alert: Alert) -> bool:
         """Post whatever the mask says.  False when the queue is full."""
+        self._offer(alert)
+        return self._enqueue(alert)
+
+    def _offer(self, alert: Alert) -> None:
         alert.timestamp = self._clock()
-        with self._condition:
-            size = len(self._alerts)
-            if size >= self._size_limit * (1 + alert.priority):
-                self._drop(alert)
-                return False
-            self._alerts.append(alert)
-            tell = False
-            if size == 0:
-                self._condition.notify_all()
-                tell = self._must_tell()
+        bits = alert.category_bits
+        for sink in self._sinks:
+            if sink.mask & bits or not bits:
+                sink.push(alert)
+
+    def _enqueue(self, alert: Alert) -> bool:
+        tell = False
+        if self.is_kept:
+            with self._condition:
+                size = len(self._buffer)
+                if not self._buffer.push(alert):
+                    return False
+                if size == 0:
+                    self._condition.notify_all()
+                    tell = self._must_tell()
         for observer in self._observers:
             _call(observer, alert)
         if tell:
@@ -103,23 +129,39 @@ class AlertQueue:
     def _tell(self) -> None:
         with self._condition:
             self._is_telling = False
-            notify = self._notify if self._alerts else None
+            notify = self._notify if len(self._buffer) else None
         if notify is not None:
             _call(notify)
 
-    def _drop(self, alert: Alert) -> None:
-        self._dropped[alert.alert_name] = self._dropped.get(alert.alert_name, 0) + 1
-        self._dropped_types.add(alert.alert_type)
-
     def set_mask(self, mask: int) -> None:
-        """Which categories are posted from now on; -1 is all."""
-        self.mask = mask & _ALL_BITS
+        """Which categories are queued from now on; -1 is all."""
+        with self._condition:
+            self._queue_mask = mask & _ALL_BITS
+            self._sum_up()
 
     def set_size_limit(self, size_limit: int) -> int:
         """How many normal alerts there may be; return the limit before.  What is queued stays."""
         with self._condition:
-            before, self._size_limit = self._size_limit, size_limit
+            before, self._buffer.size_limit = self._buffer.size_limit, size_limit
         return before
+
+    def attach(self, sink: AlertSink) -> None:
+        """Give `sink` what it wants from now on.  Any thread."""
+        with self._condition:
+            self._sinks = (*self._sinks, sink)
+            self._sum_up()
+
+    def detach(self, sink: AlertSink) -> None:
+        """No more for `sink`.  Any thread, repeatable."""
+        with self._condition:
+            self._sinks = tuple(each for each in self._sinks if each is not sink)
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        mask = self._queue_mask
+        for sink in self._sinks:
+            mask |= sink.mask
+        self.mask = mask & _ALL_BITS
 
     def add_observer(self, observer: Callable[[Alert], object]) -> None:
         """Call `observer(alert)` on the posting thread with each alert that was posted, before it can be popped by it."""
@@ -130,31 +172,24 @@ class AlertQueue:
     def pop_all(self) -> list[Alert]:
         """Every alert, oldest first; they are the caller's.  Any thread."""
         with self._condition:
-            alerts, self._alerts = self._alerts, []
-            dropped, self._dropped = self._dropped, {}
-            types, self._dropped_types = self._dropped_types, set()
-        if dropped:
-            report = AlertsDroppedAlert(dropped, frozenset(types))
-            report.timestamp = self._clock()
-            alerts.append(report)
-        return alerts
+            return self._buffer.pop_all()
 
     def wait(self, timeout: float | None) -> Alert | None:
         """Block until there is an alert, at most `timeout` seconds; return the oldest and leave it.  Any thread."""
         with self._condition:
-            self._condition.wait_for(lambda: self._alerts, timeout)
-            return self._alerts[0] if self._alerts else None
+            self._condition.wait_for(lambda: len(self._buffer), timeout)
+            return self._buffer.first()
 
     def set_notify(self, notify: Callable[[], object] | None) -> None:
         """What to call when the queue is no longer empty; soon when it is not.  None calls nothing."""
         with self._condition:
             self._notify = notify
-            tell = bool(self._alerts) and self._must_tell()
+            tell = bool(len(self._buffer)) and self._must_tell()
         if tell:
             self._call_soon(self._tell)
 
     def __len__(self) -> int:
-        return len(self._alerts)
+        return len(self._buffer)
 
 
 def _call(function: Callable[..., object], *args: object) -> None:

@@ -35,6 +35,7 @@ __all__ = ["TorrentHandle"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _ALL_STATUS = StatusFlags(0xFFFF)
+_INT_MAX = 2**31 - 1
 
 
 class TorrentHandle:
@@ -115,7 +116,10 @@ class TorrentHandle:
     # --------------------------------------------------------------------------------------------- pause and flags
 
     def pause(self, flags: PauseFlags = PauseFlags(0)) -> None:
-        """Close connections and stop announcing.  Not taken up again by the queue."""
+        """Close connections and stop announcing; with `graceful_pause`, after blocks on order have come.
+
+        An auto-managed torrent is the session's to start again: clear that flag first.
+        """
         self._post(commands.pause, flags)
 
     def resume(self) -> None:
@@ -141,6 +145,34 @@ class TorrentHandle:
     def force_recheck(self) -> None:
         """Hash everything again, trusting nothing."""
         self._post(commands.force_recheck)
+
+    # ----------------------------------------------------------------------------------------------------- queue
+
+    def queue_position(self) -> int:
+        """Place among the downloads, from 0; -1 when it is finished."""
+        return self._call(lambda torrent: torrent.queue_position)
+
+    def queue_position_up(self) -> None:
+        """One place nearer to the front."""
+        self._post(lambda torrent: torrent.move_in_queue(torrent.queue_position - 1))
+
+    def queue_position_down(self) -> None:
+        """One place further back."""
+        self._post(lambda torrent: torrent.move_in_queue(torrent.queue_position + 1))
+
+    def queue_position_top(self) -> None:
+        """To the front."""
+        self._post(lambda torrent: torrent.move_in_queue(0))
+
+    def queue_position_bottom(self) -> None:
+        """To the end."""
+        self._post(lambda torrent: torrent.move_in_queue(_INT_MAX))
+
+    def queue_position_set(self, position: int) -> None:
+        """To a place; beyond the end is the end.  ValueError below 0."""
+        if position < 0:
+            raise ValueError(f"a place in the queue is 0 or above, not {position}")
+        self._post(lambda torrent: torrent.move_in_queue(position))
 
     # ---------------------------------------------------------------------------------------------------- limits
 
@@ -261,6 +293,18 @@ class TorrentHandle:
     def scrape_tracker(self, index: int = -1) -> None:
         """Ask a tracker for its counts; ends in `ScrapeReplyAlert` or `ScrapeFailedAlert`."""
         self._post(commands.scrape_tracker, index)
+
+    def url_seeds(self) -> list[str]:
+        """The web seeds (BEP 19)."""
+        return self._call(commands.url_seeds)
+
+    def add_url_seed(self, url: str) -> None:
+        """One more web seed; a known URL changes nothing, a wrong one ends in `UrlSeedAlert`."""
+        self._post(commands.add_url_seed, url)
+
+    def remove_url_seed(self, url: str) -> None:
+        """One less, and its connection ends."""
+        self._post(commands.remove_url_seed, url)
 
     # --------------------------------------------------------------------------------------------------- private
 

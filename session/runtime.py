@@ -13,10 +13,11 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from ..protocols.engine.multi import Multi
 from ..reactor import Reactor, drive
+from ..reactor.adapters import drive_asyncio
 from ..reactor.net import SystemPlatform
 from .errors import InvalidSessionHandle
 
-__all__ = ["CallersLoop", "OwnThread", "Runtime"]
+__all__ = ["AsyncioEngine", "CallersLoop", "OwnThread", "Runtime", "default_workers"]
 
 _LOOK_UP = 0.5
 """Seconds after which a waiting caller looks whether the session ended."""
@@ -133,6 +134,21 @@ class CallersLoop:
         """The loop is the caller's and goes on."""
         self._closed = True
         return True
+
+
+class AsyncioEngine:
+    """An engine on the asyncio loop that is running, for sessions to live on; no thread but the pool's."""
+
+    def __init__(self, workers: int) -> None:
+        self._platform = SystemPlatform(workers)
+        self.multi = Multi(self._platform)
+        self._driver = drive_asyncio(self.multi)
+
+    def close(self, timeout: float) -> bool:
+        """Let go of the loop.  False when a worker is still busy after `timeout` seconds, which block.  Repeatable."""
+        self._driver.close()
+        self.multi.close()
+        return self._platform.close(timeout)
 
 
 def _wait_for(future: Future[T], is_over: Callable[[], bool]) -> T:

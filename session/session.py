@@ -19,16 +19,18 @@ from ..protocols.portmap import PortmapProtocol
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
 from .alert_queue import AlertQueue
-from .alerts import Alert, SessionStatsAlert, StateUpdateAlert
+from .alerts import Alert, SessionStatsAlert, SessionStatsHeaderAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter
 from .errors import InvalidSessionHandle
-from .flags import RemoveFlags, ReopenNetworkFlags, SaveStateFlags, StatusFlags
+from .flags import AlertCategory, RemoveFlags, ReopenNetworkFlags, SaveStateFlags, StatusFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
 from .settings import SettingsPack
+from .stats import session_stats_metrics
 from .status import TorrentStatus
+from .subscription import Subscription
 from .torrent.report import status_of
 from .torrent.torrent import Torrent
 
@@ -66,6 +68,7 @@ class Session:
         )
         self._params = given
         self._closed = False
+        self._is_header_posted = False
         self._ended = threading.Event()
         try:
             self._core: Core = self.runtime.call(self._start, settings)
@@ -189,8 +192,15 @@ class Session:
         self._alerts.emplace(StateUpdateAlert, changed)
 
     def post_session_stats(self) -> None:
-        """Post a `SessionStatsAlert` with every counter."""
-        self._post(lambda: self._alerts.emplace(SessionStatsAlert, self._core.statistics()))
+        """Post a `SessionStatsAlert` with every counter; before the first one a `SessionStatsHeaderAlert` with their names."""
+        self._post(self._post_stats)
+
+    def _post_stats(self) -> None:
+        if not self._is_header_posted:
+            self._is_header_posted = True
+            names = tuple(metric.name for metric in session_stats_metrics())
+            self._alerts.emplace(SessionStatsHeaderAlert, names)
+        self._alerts.emplace(SessionStatsAlert, self._core.statistics())
 
     def session_stats(self) -> dict[str, int]:
         """Every counter, by its dotted name."""
@@ -249,6 +259,26 @@ class Session:
     def set_alert_notify(self, function: Callable[[], object] | None) -> None:
         """Called on the loop's thread, soon after the queue is no longer empty; it must not block."""
         self._alerts.set_notify(function)
+
+    def subscribe(
+        self,
+        categories: AlertCategory | int,
+        callback: Callable[[Alert], object],
+        *,
+        limit: int | None = None,
+    ) -> Subscription:
+        """Call `callback(alert)` on the loop's thread with each alert of these categories, until `close` of what this gives.
+
+        Independent of `alert_mask` and `pop_alerts`; the callback must not block.  `limit`: see `Subscription`; by default
+        `alert_queue_size`.
+        """
+
+        def begin() -> Subscription:
+            most = self._core.settings.get_int("alert_queue_size") if limit is None else limit
+            soon = self.runtime.multi.call_soon_threadsafe
+            return Subscription(self._alerts, categories, callback, call_soon=soon, limit=most)
+
+        return self._call(begin)
 
     # -------------------------------------------------------------------------------------------- ports and filters
 

@@ -180,6 +180,9 @@ def high_performance_seed() -> SettingsPack:
     """libtorrent's preset for a seed box with memory to spend, as far as this version acts on it."""
     return SettingsPack(
         {
+            "active_limit": 20_000,
+            "active_seeds": 2000,
+            "active_tracker_limit": 2000,
             "aio_threads": 8,
             "alert_queue_size": 10_000,
             "allowed_fast_set_size": 0,

@@ -84,6 +84,38 @@ HONOURED: dict[str, Honoured] = {
     "tick_interval": Honoured(
         500, "ms", "How often rates, timeouts and chokes are looked after.", 10, 60_000
     ),
+    # Auto-managed torrents
+    "active_downloads": Honoured(3, "torrents", "Auto-managed downloads that run; -1 is no limit.", -1),
+    "active_seeds": Honoured(5, "torrents", "Auto-managed seeds that run; -1 is no limit.", -1),
+    "active_limit": Honoured(
+        500, "torrents", "Auto-managed torrents that run, slow ones included; -1 is no limit.", -1
+    ),
+    "active_checking": Honoured(
+        1, "torrents", "Torrents that are fully checked at a time; -1 is no limit.", -1
+    ),
+    "active_tracker_limit": Honoured(
+        1600, "torrents", "Auto-managed torrents that announce to trackers; -1 is no limit.", -1
+    ),
+    "dont_count_slow_torrents": Honoured(
+        True, "", "Torrents slower than the next two count towards `active_limit` only."
+    ),
+    "inactive_down_rate": Honoured(2048, "bytes/s", "A download slower than this is slow."),
+    "inactive_up_rate": Honoured(2048, "bytes/s", "A seed slower than this is slow."),
+    "auto_manage_startup": Honoured(60, "s", "For so long a torrent must be slow before it counts as that."),
+    "auto_manage_interval": Honoured(
+        30, "s", "How often it is decided who runs, beside whenever something changed.", 1
+    ),
+    "auto_manage_prefer_seeds": Honoured(
+        False, "", "Seeds get their share of `active_limit` before downloads."
+    ),
+    "share_ratio_limit": Honoured(
+        200, "%", "A seed that uploaded this much of its size has given enough: others come first."
+    ),
+    "seed_time_ratio_limit": Honoured(700, "%", "The same of time finished against time downloading."),
+    "seed_time_limit": Honoured(24 * 3600, "s", "The same of time finished."),
+    "incoming_starts_queued_torrents": Honoured(
+        False, "", "A peer that asks for a torrent waiting in the queue starts it."
+    ),
     # Connections
     "connections_limit": Honoured(200, "connections", "Peer connections of the session.", 2),
     "connections_slack": Honoured(
@@ -192,6 +224,21 @@ HONOURED: dict[str, Honoured] = {
     "metadata_token_limit": Honoured(
         2_500_000, "items", "Most bencoded items metadata from peers may have.", 1
     ),
+    # Web seeds
+    "max_web_seed_connections": Honoured(3, "connections", "Web seeds of one torrent asked at a time."),
+    "urlseed_timeout": Honoured(20, "s", "A web seed must connect, and send something, within this time.", 1),
+    "urlseed_pipeline_size": Honoured(5, "requests", "Requests outstanding at one web seed.", 1, 1000),
+    "urlseed_max_request_bytes": Honoured(
+        16 * 1024 * 1024, "bytes", "Largest range asked of a web seed with one request.", 16 * 1024
+    ),
+    "urlseed_wait_retry": Honoured(
+        30, "s", "A web seed that failed is left alone for this time, doubled with each failure in a row.", 1
+    ),
+    "web_seed_name_lookup_retry": Honoured(
+        1800, "s", "The same where the server's name could not be looked up.", 1
+    ),
+    "ban_web_seeds": Honoured(True, "", "A web seed that sent bad data is not asked again."),
+    "report_web_seed_downloads": Honoured(True, "", "Trackers are told of bytes from web seeds, too."),
     # Trackers
     "announce_to_all_trackers": Honoured(
         False, "", "Announce to every tracker of a tier, not to the first that works."

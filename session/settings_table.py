@@ -86,16 +86,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "proxy_username": "",
         "socks5_udp_send_local_ep": False,
     },
-    "there are no web seeds in this version": {
-        "ban_web_seeds": True,
-        "max_web_seed_connections": 3,
-        "report_web_seed_downloads": True,
+    "web seeds are read into the buffer of the loop": {
         "max_http_recv_buffer_size": 835584,
-        "urlseed_max_request_bytes": 16777216,
-        "urlseed_pipeline_size": 5,
-        "urlseed_timeout": 20,
-        "urlseed_wait_retry": 30,
-        "web_seed_name_lookup_retry": 1800,
     },
     "there is no DHT in this version": {
         "active_dht_limit": 88,
@@ -151,25 +143,12 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "out_enc_policy": 2,
         "prefer_rc4": False,
     },
-    "there is no queueing of torrents in this version": {
-        "active_checking": 1,
-        "active_downloads": 3,
-        "active_limit": 500,
+    "local discovery is not limited to some torrents in this version": {
         "active_lsd_limit": 60,
-        "active_seeds": 5,
-        "active_tracker_limit": 1600,
-        "auto_manage_interval": 30,
-        "auto_manage_prefer_seeds": False,
-        "auto_manage_startup": 60,
+    },
+    "trackers are not scraped by themselves in this version": {
         "auto_scrape_interval": 1800,
         "auto_scrape_min_interval": 300,
-        "dont_count_slow_torrents": True,
-        "inactive_down_rate": 2048,
-        "inactive_up_rate": 2048,
-        "incoming_starts_queued_torrents": False,
-        "seed_time_limit": 86400,
-        "seed_time_ratio_limit": 700,
-        "share_ratio_limit": 200,
     },
     "there is no share mode in this version": {
         "share_mode_target": 3,

@@ -7,10 +7,24 @@ somebody asks, by `core/counting.py`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["Counters", "MetricType", "StatsMetric", "find_metric_idx", "session_stats_metrics"]
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = [
+    "Counters",
+    "MetricType",
+    "StatsMetric",
+    "find_metric_idx",
+    "prometheus_text",
+    "session_stats_metrics",
+]
+
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class MetricType(IntEnum):
@@ -84,6 +98,8 @@ _GAUGES = (
     "peer.num_peers_down_unchoked",
     "ses.num_checking_torrents",
     "ses.num_stopped_torrents",
+    "ses.num_queued_download_torrents",
+    "ses.num_queued_seeding_torrents",
     "ses.num_downloading_torrents",
     "ses.num_seeding_torrents",
     "ses.num_upload_only_torrents",
@@ -109,6 +125,33 @@ def find_metric_idx(name: str) -> int:
     """`value_index` of a metric; -1 when there is none of that name."""
     metric = _BY_NAME.get(name)
     return -1 if metric is None else metric.value_index
+
+
+def prometheus_text(session: Session, labels: Mapping[str, str] | None = None) -> str:
+    """Every metric in Prometheus' text format (version 0.0.4), with `labels` on each.  ValueError for a wrong label name.
+
+    `net.recv_bytes` is `evtorrent_net_recv_bytes_total`; gauges have no "_total".
+    """
+    pairs = [f'{_label_name(name)}="{_escaped(value)}"' for name, value in (labels or {}).items()]
+    suffix = "{" + ",".join(pairs) + "}" if pairs else ""
+    values = session.session_stats()
+    lines = []
+    for metric in _METRICS:
+        name = "evtorrent_" + metric.name.replace(".", "_")
+        if metric.type is MetricType.counter:
+            name += "_total"
+        lines += [f"# TYPE {name} {metric.type.name}", f"{name}{suffix} {values[metric.name]}"]
+    return "\n".join([*lines, ""])
+
+
+def _label_name(name: str) -> str:
+    if not _LABEL.fullmatch(name) or name.startswith("__"):
+        raise ValueError(f"no name of a label: {name!r}")
+    return name
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 class Counters:

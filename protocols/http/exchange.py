@@ -22,7 +22,16 @@ from .decoding import ACCEPT_ENCODING, ContentDecoder
 from .errors import HttpProtocolError, HttpTooLarge
 from .url import Url
 
-__all__ = ["MAX_HEAD_SIZE", "BodyData", "HttpExchange", "ResponseEnded", "ResponseEvent", "ResponseStarted"]
+__all__ = [
+    "MAX_HEAD_SIZE",
+    "MAX_INFORMATIONAL",
+    "BodyData",
+    "HttpExchange",
+    "ResponseEnded",
+    "ResponseEvent",
+    "ResponseStarted",
+    "headers_of",
+]
 
 MAX_HEAD_SIZE = 32 * 1024
 """Bytes of status line and headers; h11's own default is half of it, servers' are 8 KiB."""
@@ -192,10 +201,7 @@ class HttpExchange:
                 raise HttpProtocolError(f"more than {MAX_INFORMATIONAL} informational responses")
 
     def _handle_response(self, response: h11.Response) -> None:
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in response.headers:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        headers = headers_of(response)
         started = ResponseStarted(response.status_code, response.reason.decode("latin-1"), headers)
         length = started.content_length
         if self._max_body is not None and length is not None and length > self._max_body:
@@ -205,3 +211,12 @@ class HttpExchange:
         # As h11 does: chunks go before an announced length (RFC 9112 6.3).
         if length and "transfer-encoding" not in headers and started.status not in _WITHOUT_BODY:
             self._left = length
+
+
+def headers_of(response: h11.Response) -> dict[str, str]:
+    """The headers by name, in lower case; a repeated one is joined by commas (RFC 9110 5.3)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -150,7 +150,8 @@ class Transfers:
             params.flags |= TorrentFlags.default_dont_download
             # Wanting nothing for that moment must not part us from the seeds that gave the metadata.
             self._session.apply_settings({"close_redundant_connections": False})
-        params.flags &= ~TorrentFlags.duplicate_is_error
+        # Everything asked for runs at once: the queue is for sessions that stay.
+        params.flags &= ~(TorrentFlags.duplicate_is_error | TorrentFlags.auto_managed | TorrentFlags.paused)
         params.peers = list(dict.fromkeys([*peers, *params.peers]))
         handle = self._session.add_torrent(params)
         if handle in self._transfers:

@@ -9,9 +9,6 @@ from ...protocols.bits import Bitfield
 
 __all__ = ["CheckQueue", "Checkable"]
 
-_AT_A_TIME = 1
-"""libtorrent's default of `active_checking`."""
-
 
 class Checkable(Protocol):
     """A torrent's startup."""
@@ -22,12 +19,19 @@ class Checkable(Protocol):
 class CheckQueue:
     """Who may check now."""
 
-    __slots__ = ("_is_choosing", "_running", "_waiting")
+    __slots__ = ("_is_choosing", "_limit", "_running", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = 1) -> None:
+        """`limit` of them at a time; below 0 is no limit."""
+        self._limit = limit
         self._running: set[Checkable] = set()
         self._waiting: OrderedDict[Checkable, Bitfield | None] = OrderedDict()
         self._is_choosing = False
+
+    def set_limit(self, limit: int) -> None:
+        """Other checks may begin; those that run go on."""
+        self._limit = limit
+        self._next()
 
     def submit(self, check: Checkable, wanted: Bitfield | None) -> None:
         """Run `check` when its turn comes, perhaps at once."""
@@ -51,7 +55,7 @@ class CheckQueue:
             return
         self._is_choosing = True
         try:
-            while self._waiting and len(self._running) < _AT_A_TIME:
+            while self._waiting and (self._limit < 0 or len(self._running) < self._limit):
                 check, wanted = self._waiting.popitem(last=False)
                 self._running.add(check)
                 check.run_check(wanted)

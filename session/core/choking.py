@@ -40,7 +40,7 @@ class Choking:
         links = [
             link
             for torrent in self._core.active
-            if torrent.swarm
+            if torrent.swarm and torrent.drain is None
             for link in torrent.swarm.links
             if link.peer_id is not None
         ]
@@ -57,6 +57,8 @@ class Choking:
 
     def interest_changed(self, link: PeerLink, now: float) -> None:
         """A peer wants data: it gets a slot at once if one is free.  One that wants none gives its slot back."""
+        if link.torrent is not None and link.torrent.drain is not None:
+            return
         if link.is_interested:
             if link.is_choked_by_us and self._choker.interested(
                 self._candidate(link), [self._candidate(other) for other in self._unchoked]
@@ -64,6 +66,12 @@ class Choking:
                 self._choke(link, False, now)
         elif not link.is_choked_by_us:
             self._choke(link, True, now)
+
+    def retire(self, link: PeerLink, now: float) -> None:
+        """A peer of a torrent that is being paused: it gets nothing more."""
+        self._choke(link, True, now)
+        self._choker.forget(link)
+        self._marks.pop(link, None)
 
     def link_closed(self, link: PeerLink) -> None:
         """A peer is gone; its slot is free."""

@@ -59,6 +59,7 @@ from .map_places import ListenPort
 from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .quotas import Quotas
+from .torrent_queue import TorrentQueue
 from .tuning import Tuning
 from .turnover import Turnover
 
@@ -120,17 +121,11 @@ class Core:
             backend=disk_backend or PosixBackend,
         )
         self.disk.on_low_watermark = self._disk_drained
-        self.checks = CheckQueue()
+        self.checks = CheckQueue(settings.get_int("active_checking"))
+        self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
-        spoken: tuple[Extension, ...] = (
-            MetadataExchange(self),
-            PeerExchange(self),
-            DontHave(),
-            UploadOnly(self),
-            Holepunch(self),
-        )
-        for extension in spoken:
+        for extension in self._own_extensions():
             self.extensions.add(extension)
         self.tracker_client = TrackerClient(
             multi,
@@ -154,6 +149,9 @@ class Core:
         self._tick_timer: Any = None
         self._last_tick = self.base.time()
         self._outgoing_port = 0
+
+    def _own_extensions(self) -> tuple[Extension, ...]:
+        return MetadataExchange(self), PeerExchange(self), DontHave(), UploadOnly(self), Holepunch(self)
 
     # ------------------------------------------------------------------------------------------ starting, stopping
 
@@ -214,6 +212,8 @@ class Core:
             self.quotas.settings_changed()
         self.choking.settings_changed()
         self.port_mapping.settings_changed(changed)
+        self.queue.settings_changed()
+        self.checks.set_limit(self.settings.get_int("active_checking"))
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -238,6 +238,7 @@ class Core:
         self.port_mapping.abort()
         self.local_discovery.close()
         self.lobby.close()
+        self.queue.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
             if torrent.tracking is not None:  # Nobody can be told any more.
@@ -277,6 +278,7 @@ class Core:
             if self.torrents.get(name) is torrent:
                 del self.torrents[name]
         torrent.close()
+        self.queue.removed(torrent)
         self.dirty.pop(torrent, None)  # Last: ending its links touched it.
 
     def torrent_started(self, torrent: Torrent) -> None:
@@ -478,6 +480,7 @@ class Core:
         self.turnover.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
+        self.queue.tick(now)
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
         """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused
@@ -509,16 +512,14 @@ class Core:
 
     def disk_congested(self) -> None:
         """More is queued for the disk than allowed: stop reading blocks until it drained."""
-        for each in self.active:
-            if each.swarm is not None:
-                for link in each.swarm.links:
-                    link.transport.suspend_reading(ReadBlock.DISK)
+        for torrent in self.active:
+            for transport in torrent.reading():
+                transport.suspend_reading(ReadBlock.DISK)
 
     def _disk_drained(self) -> None:
         for torrent in self.active:
-            if torrent.swarm is not None:
-                for link in list(torrent.swarm.links):
-                    link.transport.resume_reading(ReadBlock.DISK)
+            for transport in torrent.reading():
+                transport.resume_reading(ReadBlock.DISK)
 
 
 def disk_settings(settings: SettingsPack) -> DiskSettings:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...protocols.errors import EvtorrentError, RemoteProtocolError, TransportError
 from ..close_reason import CloseReason
+from ..flags import TorrentFlags
 from ..torrent.link_end import LinkEnded, PeerHungUp
 from ..torrent.phase import Phase
 
@@ -52,6 +53,12 @@ def _gauge_of(torrent: Torrent) -> str:
     if torrent.error:
         return "ses.num_error_torrents"
     if torrent.swarm is None:
+        if torrent.flags & TorrentFlags.auto_managed and not torrent.is_session_paused:
+            return (
+                "ses.num_queued_seeding_torrents"
+                if torrent.is_finished
+                else "ses.num_queued_download_torrents"
+            )
         return "ses.num_stopped_torrents"
     if torrent.phase is Phase.RESUMING or torrent.phase is Phase.CHECKING:
         return "ses.num_checking_torrents"

@@ -64,6 +64,8 @@ class Lobby(LinkOwner):
         core = self._core
         self.links.pop(link, None)
         torrent = core.find(event.info_hash)
+        if torrent is not None:
+            core.queue.peer_came(torrent)
         if torrent is None or torrent.swarm is None or not torrent.wants_peers:
             # While it is checked a torrent could not say what it has.
             self._refuse(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..torrent.peer_link import PeerLink, ReadBlock
+from ..torrent.web_link import WebLink
 from .bandwidth import BandwidthChannel, BandwidthLimiter
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class Quotas:
                 self._retire(link)
                 link.quota = self.quota_for(torrent, link)
                 link.flush(self._core.base.time())
+        if torrent.web is not None:
+            torrent.web.limits_changed()
 
-    def quota_for(self, torrent: Torrent, link: PeerLink) -> LinkQuotaChannels | None:
+    def quota_for(self, torrent: Torrent, link: PeerLink | WebLink) -> LinkQuotaChannels | None:
         """The limits of one link, or None."""
         if (torrent.download_limit > 0 or torrent.upload_limit > 0) and torrent not in self._torrents:
             self._torrents[torrent] = (
@@ -67,7 +70,7 @@ class Quotas:
             return None
         return LinkQuotaChannels(self, down, up)
 
-    def forget(self, link: PeerLink) -> None:
+    def forget(self, link: PeerLink | WebLink) -> None:
         """A link is gone."""
         self.down.forget(link)
         self.up.forget(link)
@@ -93,8 +96,8 @@ class Quotas:
         # The loop may call a microsecond early, which must not count as too early: it would at once be called again.
         now = max(self._core.base.time(), due)
         for link in self.down.handle_timeout(now):
-            assert isinstance(link, PeerLink)
-            if not link.closed:
+            assert isinstance(link, PeerLink | WebLink)
+            if not link.closed and link.transport is not None:
                 link.transport.resume_reading(ReadBlock.BANDWIDTH)
         for link in self.up.handle_timeout(now):
             assert isinstance(link, PeerLink)

@@ -38,6 +38,9 @@ class Tuning:
         "send_buffer_watermark",
         "send_socket_buffer_size",
         "torrent_connect_boost",
+        "urlseed_max_request_bytes",
+        "urlseed_pipeline_size",
+        "urlseed_timeout",
         "use_parole_mode",
         "whole_pieces_threshold",
     )
@@ -64,6 +67,9 @@ class Tuning:
     send_buffer_watermark: int
     send_socket_buffer_size: int
     torrent_connect_boost: int
+    urlseed_max_request_bytes: int
+    urlseed_pipeline_size: int
+    urlseed_timeout: int
     use_parole_mode: bool
     whole_pieces_threshold: int
 

@@ -10,6 +10,8 @@ from collections.abc import Hashable, Sequence
 from ...protocols.types import Address
 from .peer_link import PeerLink
 from .picker_modes import PickMode
+from .web_link import WebLink
+from .web_seed import WebAddress
 
 __all__ = ["piece_failed", "piece_passed"]
 
@@ -24,10 +26,12 @@ def piece_passed(contributors: Sequence[Hashable | None]) -> None:
                 link.pick_mode &= ~PickMode.ON_PAROLE
 
 
-def piece_failed(contributors: Sequence[Hashable | None], *, use_parole_mode: bool) -> list[Address]:
+def piece_failed(
+    contributors: Sequence[Hashable | None], *, use_parole_mode: bool
+) -> list[Address | WebAddress]:
     """A piece was bad.  Returns the addresses of those to be banned; the others are on parole if that is wanted."""
     links = _links(contributors)
-    guilty = []
+    guilty: list[Address | WebAddress] = []
     for link in links:
         if link.peer is not None and link.peer.trust.piece_failed(alone=len(links) == 1):
             guilty.append(link.address)
@@ -36,5 +40,5 @@ def piece_failed(contributors: Sequence[Hashable | None], *, use_parole_mode: bo
     return guilty
 
 
-def _links(contributors: Sequence[Hashable | None]) -> list[PeerLink]:
-    return [link for link in dict.fromkeys(contributors) if isinstance(link, PeerLink)]
+def _links(contributors: Sequence[Hashable | None]) -> list[PeerLink | WebLink]:
+    return [link for link in dict.fromkeys(contributors) if isinstance(link, PeerLink | WebLink)]

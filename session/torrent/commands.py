@@ -67,8 +67,16 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
             torrent.pause()
         else:
             torrent.resume()
+    if (
+        changed & flags & TorrentFlags.stop_when_ready
+        and torrent.is_checked
+        and not torrent.flags & TorrentFlags.paused
+    ):
+        torrent.stop_ready()
     if changed:
         torrent.need_save()
+    if changed & TorrentFlags.auto_managed:
+        torrent.managed_changed()
 
 
 def force_recheck(torrent: Torrent) -> None:
@@ -294,6 +302,25 @@ def replace_trackers(torrent: Torrent, given: Sequence[tuple[str, int] | str | A
             wanted.append((each[0], each[1]))
     torrent.need_tracking().replace(wanted)
     torrent.need_save()
+
+
+def url_seeds(torrent: Torrent) -> list[str]:
+    """`TorrentHandle.url_seeds`"""
+    return list(torrent.need_web().urls)
+
+
+def add_url_seed(torrent: Torrent, url: str) -> None:
+    """`TorrentHandle.add_url_seed`"""
+    if torrent.need_web().add(url):
+        torrent.need_save()
+        if torrent.swarm is not None and torrent.is_checked:
+            torrent.need_web().connect(torrent.now())
+
+
+def remove_url_seed(torrent: Torrent, url: str) -> None:
+    """`TorrentHandle.remove_url_seed`"""
+    if torrent.need_web().remove(url):
+        torrent.need_save()
 
 
 def force_reannounce(torrent: Torrent, seconds: int, tracker_index: int, flags: ReannounceFlags) -> None:

@@ -74,6 +74,7 @@ class Download:
         "blocks_per_piece",
         "closed",
         "has_odd_blocks",
+        "is_draining",
         "num_failed_bytes",
         "num_pieces",
         "num_waste_bytes",
@@ -98,6 +99,8 @@ class Download:
         self.num_waste_bytes = 0
         """Bytes of blocks we had already or did not order."""
         self.closed = False
+        self.is_draining = False
+        """Nothing more is to be asked for; what is on order may come."""
         self._info = info
         self._sink = sink
         self._owner = owner
@@ -112,6 +115,8 @@ class Download:
 
     def pick(self, bits: int, room: int, link: PeerLink) -> list[BlockRun]:
         """Up to `room` blocks for `link`, which has the pieces in `bits`."""
+        if self.is_draining:
+            return []
         mode = link.pick_mode
         runs = self.picker.pick(bits, room, link, mode=mode)
         if (

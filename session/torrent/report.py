@@ -42,7 +42,7 @@ def status_of(torrent: Torrent, flags: StatusFlags) -> TorrentStatus:
     status.is_seeding = torrent.is_seed
     status.storage_mode = torrent.params.storage_mode
     status.block_size = BLOCK_SIZE
-    status.queue_position = -1 if torrent.is_finished else torrent.queue_position
+    status.queue_position = torrent.queue_position
     if torrent.flags & TorrentFlags.need_save_resume:
         status.need_save_resume_data = ResumeDataFlags.if_download_progress
     if flags & StatusFlags.query_name:
@@ -261,6 +261,8 @@ def resume_params(torrent: Torrent) -> AddTorrentParams:
     params.total_uploaded += torrent.meters.payload_up.total
     if torrent.tracking is not None:
         torrent.tracking.fill_params(params)
+    if torrent.web is not None:
+        params.url_seeds = list(torrent.web.urls)
     if torrent.peers is not None:
         params.peers = torrent.peers.addresses()
         params.banned_peers = torrent.peers.banned()

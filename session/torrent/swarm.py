@@ -361,7 +361,10 @@ class Swarm(LinkOwner):
 
     def on_idle(self, link: PeerLink) -> None:
         """Nothing could be ordered: perhaps there is nothing left to want."""
-        self.update_interest(link)
+        if self._torrent.drain is not None:
+            self._torrent.drain.let_go(link)
+        else:
+            self.update_interest(link)
 
     # ------------------------------------------------------------------------------------------ LinkOwner: upload
 

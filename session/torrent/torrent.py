@@ -14,6 +14,7 @@ from ...protocols.bits import Bitfield
 from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha1Hash
 from ..alerts import (
     BlockFinishedAlert,
@@ -29,6 +30,7 @@ from ..alerts import (
     TorrentResumedAlert,
 )
 from ..close_reason import CloseReason
+from ..core.queueing import Verdict
 from ..disk.errors import StorageError
 from ..errors import NO_ERROR, ErrorCode, SessionError, TorrentErrc
 from ..flags import PeerSource, TorrentFlags
@@ -39,17 +41,20 @@ from . import blame, discovery, upload_only
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
 from .download import Download
+from .drain import Drain
 from .files import TorrentFiles
 from .link_end import LinkEnded
 from .peer_link import PeerLink
 from .peer_list import PeerList
 from .phase import Phase, state_of
-from .picker_modes import PickMode
 from .rates import TransferMeters
 from .seed_mode import SeedMode
+from .standing import TorrentStanding
 from .startup import Startup
 from .swarm import Swarm
 from .tracking import Tracking
+from .web_seed import WebAddress
+from .web_seeds import WebSeeds
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["Torrent"]
 
 
-class Torrent:
+class Torrent(TorrentStanding):
     """One torrent of a session.  Made from `AddTorrentParams`, which it keeps."""
 
     __slots__ = (
@@ -69,6 +74,7 @@ class Torrent:
         "clocks",
         "download",
         "download_limit",
+        "drain",
         "error",
         "error_path",
         "files",
@@ -77,6 +83,7 @@ class Torrent:
         "have",
         "info",
         "info_hashes",
+        "is_parked",
         "max_connections",
         "max_uploads",
         "meters",
@@ -84,10 +91,10 @@ class Torrent:
         "params",
         "peers",
         "phase",
-        "queue_position",
         "registry",
         "removed",
         "save_path",
+        "scope",
         "seed_mode",
         "shown_state",
         "startup",
@@ -96,6 +103,7 @@ class Torrent:
         "tracking",
         "upload_limit",
         "user_data",
+        "web",
     )
 
     def __init__(self, core: Core, params: AddTorrentParams, handle: TorrentHandle) -> None:
@@ -109,7 +117,12 @@ class Torrent:
         self.save_path = params.save_path
         self.flags = params.flags
         self.phase = Phase.NEW
-        self.queue_position = 0
+        self.is_parked = False
+        """Checked and waiting for the queue's decision, with its files still open."""
+        self.drain: Drain | None = None
+        """While a graceful pause is under way."""
+        self.scope = EVERYWHERE
+        """Where it may announce itself."""
         self.upload_limit, self.download_limit = params.upload_limit, params.download_limit
         self.max_connections, self.max_uploads = params.max_connections, params.max_uploads
         self.shown_state = TorrentState.checking_resume_data
@@ -132,6 +145,8 @@ class Torrent:
         self.startup: Startup | None = None
         self.seed_mode: SeedMode | None = None
         """While pieces are believed and not verified."""
+        self.web: WebSeeds | None = None
+        """Servers that have its files, once they are needed."""
         self.removed = False
         self.status_changed = False
         self.user_data: dict[str, Any] | None = None
@@ -153,6 +168,7 @@ class Torrent:
         if self.tracking is None:
             self.tracking = Tracking(self, core)
         self.peers.max_size = core.settings.get_int("max_peerlist_size")
+        self.is_parked = False
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
         if self.info is None:
@@ -180,6 +196,7 @@ class Torrent:
     def stop(self, *, on_told: Callable[[], object] | None = None) -> None:
         """Enter the paused state: connections end, trackers are told (then `on_told`).  Does nothing when it does not run."""
         swarm = self.swarm
+        self.rest()
         if swarm is None:
             if on_told is not None:
                 on_told()
@@ -189,14 +206,16 @@ class Torrent:
             self.startup = None
             self.phase = Phase.NEW
         self.swarm = None
+        if self.drain is not None:
+            self.drain.cancel()
+            self.drain = None
         swarm.close_all(LinkEnded(CloseReason.none, "the torrent was paused"))
+        if self.web is not None:
+            self.web.stop()
         if self.download is not None:
             self.download.stop()
         self._core.torrent_stopped(self)
-        if self.peers is not None:
-            self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
-        if self.block_source is not None:
-            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+        self._let_files_go()
         self._take_leave(on_told)
         self.touch()
 
@@ -218,8 +237,34 @@ class Torrent:
         if self.peers is not None:
             self.peers.set_finished(self._was_finished)
         self._enter(Phase.ACTIVE)
-        if self.swarm is not None:
+        self._core.queue.progressed(self)
+        if self.flags & TorrentFlags.stop_when_ready:
+            self.stop_ready()
+        elif self.flags & TorrentFlags.paused:
+            self._park()  # What it has is known now, and the queue decides when it goes on.
+        elif self.swarm is not None:
             self._go_online()
+
+    def _park(self) -> None:
+        swarm = self.swarm
+        is_queued = self.flags & TorrentFlags.auto_managed and not self._core.is_paused
+        if swarm is None or swarm.links or not is_queued:
+            self.stop()
+            return
+        self.swarm = None
+        self.is_parked = True
+        self.touch()
+
+    def rest(self) -> None:
+        """The queue decided that it waits."""
+        if self.is_parked:
+            self.is_parked = False
+            self._let_files_go()
+
+    def stop_ready(self) -> None:
+        """It is ready to transfer, and `stop_when_ready` said that is enough."""
+        self.flags &= ~(TorrentFlags.stop_when_ready | TorrentFlags.auto_managed)
+        self.pause()
 
     def enter_checking(self) -> None:
         """Pieces are being hashed."""
@@ -232,6 +277,8 @@ class Torrent:
         swarm = self.swarm
         if swarm is not None:
             swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
+        if self.web is not None:
+            self.web.stop()
         self._end_download()
         self._core.torrent_stopped(self)
         self._take_leave(None)
@@ -244,6 +291,7 @@ class Torrent:
         if self.block_source is not None:
             # Files may have been replaced: what is checked is what their names lead to now.
             self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+        self._core.queue.progressed(self)
         if swarm is not None:
             self.check(from_resume=False)
 
@@ -256,13 +304,24 @@ class Torrent:
         self.pause()
 
     def pause(self, *, graceful: bool = False) -> None:
-        """The paused flag, and what it means.  A graceful pause lets blocks on order arrive: not in this version."""
+        """The paused flag, and what it means.  A graceful pause first lets blocks on order arrive."""
         if not self.flags & TorrentFlags.paused:
             self.flags |= TorrentFlags.paused
             self.need_save()
-        if self.swarm is not None:
-            self.stop()
-            self.post(TorrentPausedAlert)
+        if self.swarm is None or (graceful and self.drain is not None):
+            return
+        if (
+            graceful
+            and self.startup is None
+            and (self.swarm.links or (self.web is not None and self.web.links))
+        ):
+            self.drain = Drain(self, self._core)
+            self._take_leave(None)
+            self.drain.begin(self.now())
+            self.touch()
+            return
+        self.stop()
+        self.post(TorrentPausedAlert)
 
     def resume(self) -> None:
         """Without the paused flag, unless the session itself is paused."""
@@ -270,10 +329,30 @@ class Torrent:
         self.flags &= ~TorrentFlags.paused
         if was_paused:
             self.need_save()
-        if self.swarm is None and not self._core.is_paused and not self._core.closing:
-            self.start()
-            if was_paused and not self.error:
-                self.post(TorrentResumedAlert)
+        if self._core.is_paused or self._core.closing:
+            return
+        if self.drain is not None:
+            self._go_on(self.drain)
+        self.start()
+        if was_paused and not self.error:
+            self.post(TorrentResumedAlert)
+
+    def _go_on(self, drain: Drain) -> None:
+        drain.cancel()
+        self.drain = None
+        if self.scope.trackers and self.tracking is not None:
+            self.tracking.start()
+        if self.swarm is not None:
+            self.swarm.update_all_interest(self.now())
+
+    def set_scope(self, scope: Verdict) -> None:
+        """Where it may announce itself from now on."""
+        before, self.scope = self.scope, scope
+        if before.trackers != scope.trackers and self in self._core.active:
+            if scope.trackers and self.tracking is not None:
+                self.tracking.start()
+            else:
+                self._take_leave(None)
 
     def metadata_received(self, info: TorrentInfo) -> None:
         """A magnet link's metadata came from peers and fits its hash (BEP 9): go on as if it had been there."""
@@ -316,6 +395,13 @@ class Torrent:
         elif on_told is not None:
             on_told()
 
+    def _let_files_go(self) -> None:
+        """It does not run: it remembers fewer peers and holds no file."""
+        if self.peers is not None:
+            self.peers.max_size = self._core.settings.get_int("max_paused_peerlist_size")
+        if self.block_source is not None:
+            self._core.disk.submit_release(self.block_source.storage, self.disk_done)
+
     def _end_download(self) -> None:
         download = self.download
         if download is not None:
@@ -357,93 +443,32 @@ class Torrent:
         if self._core.closing:
             return
         self._core.torrent_started(self)
-        self.tracking.start()
+        if self.scope.trackers:
+            self.tracking.start()
         if self.info is not None:
             self.swarm.metadata_arrived(self._core.base.time())
+            if self.params.url_seeds or self.web is not None:
+                self.need_web().connect(self._core.base.time())
         else:
             self._core.connector.boost(self, self.now())  # The peers a magnet link names (x.pe).
 
     # ------------------------------------------------------------------------------------------------- properties
 
     @property
-    def is_seed(self) -> bool:
-        """Every piece is here."""
-        return self.info is not None and self.have.all()
+    def queue_position(self) -> int:
+        """Its place among the downloads; -1 when it is finished."""
+        return self._core.queue.order.position(self)
 
-    @property
-    def is_finished(self) -> bool:
-        """Every wanted piece is here."""
-        if self.download is not None:
-            return self.download.picker.is_finished
-        return self.is_seed
+    def move_in_queue(self, position: int) -> None:
+        """Another place among the downloads; a finished torrent has none and gets none."""
+        self._core.queue.move(self, position)
 
-    @property
-    def wants_data(self) -> bool:
-        """It is downloading."""
-        return (
-            self.phase is Phase.ACTIVE and not self.flags & TorrentFlags.upload_mode and not self.is_finished
-        )
-
-    @property
-    def is_upload_only(self) -> bool:
-        """It wants nothing (BEP 21), which peers are told: it is finished, or must not download."""
-        return self.is_finished or bool(self.flags & TorrentFlags.upload_mode)
-
-    @property
-    def pick_mode(self) -> PickMode:
-        """The picking modes of all its links."""
-        return PickMode.END_GAME
-
-    @property
-    def wants_peers(self) -> bool:
-        """It dials peers: seeds wait to be called, unless everybody there is behind a NAT."""
-        if self.swarm is None or self.phase is Phase.CHECKING:
-            return False
-        return self.phase is Phase.METADATA or self.phase is Phase.ACTIVE
-
-    @property
-    def has_room_for_link(self) -> bool:
-        """One more connection is allowed."""
-        return self.swarm is not None and (
-            self.max_connections < 0 or len(self.swarm.links) < self.max_connections
-        )
-
-    @property
-    def is_checked(self) -> bool:
-        """`have` is known to be what is on disk."""
-        return self.phase is Phase.ACTIVE
-
-    @property
-    def is_session_paused(self) -> bool:
-        """The session as a whole is paused."""
-        return self._core.is_paused
-
-    @property
-    def is_subscribed(self) -> bool:
-        """Its changes are posted by `post_torrent_updates`."""
-        return bool(self.flags & TorrentFlags.update_subscribe)
-
-    @property
-    def wanted_bits(self) -> int:
-        """The pieces with a priority above 0, had or not."""
-        info = self.info
-        if info is None:
-            return 0
-        full = (1 << info.num_pieces) - 1
-        if self.files is None or (not self.files.piece_overrides and all(self.files.priorities)):
-            return full
-        return sum(1 << piece for piece, priority in enumerate(self.files.piece_priorities()) if priority)
-
-    @property
-    def bytes_left(self) -> int:
-        """Bytes not had yet, as trackers are told; without metadata it is not known, and only must not be 0."""
-        info = self.info
-        if info is None:
-            return 16 * 1024
-        missing = ((1 << info.num_pieces) - 1) & ~self.have.bits
-        last = info.num_pieces - 1
-        left = missing.bit_count() * info.piece_length
-        return left - (info.piece_length - info.piece_size(last)) if missing >> last & 1 else left
+    def managed_changed(self) -> None:
+        """It is the queue's now, or no longer: then it may announce itself everywhere."""
+        if not self.flags & TorrentFlags.auto_managed:
+            self.set_scope(EVERYWHERE)
+            self.rest()
+        self._core.queue.changed()
 
     @property
     def wire_name(self) -> Sha1Hash:
@@ -498,6 +523,7 @@ class Torrent:
             self.clocks.finished(self._core.wall_time())
         self.show_state()
         self.post(TorrentFinishedAlert)
+        self._core.queue.progressed(self)
         if self.peers is not None:
             self.peers.set_finished(True)
         if self.swarm is not None:
@@ -514,12 +540,14 @@ class Torrent:
         if swarm is None:
             return
         for address in blame.piece_failed(contributors, use_parole_mode=self._core.tuning.use_parole_mode):
-            swarm.ban(address)
+            self.on_culprit(address)
         swarm.update_all_interest(self._core.base.time())
 
     def on_culprit(self, address: Hashable) -> None:
         """The good copy differs from what this peer sent."""
-        if self.swarm is not None:
+        if isinstance(address, WebAddress):
+            self.need_web().ban(address)
+        elif self.swarm is not None:
             self.swarm.ban(cast("Address", address))
 
     def on_redundant(self, link: PeerLink, key: int) -> None:
@@ -600,7 +628,9 @@ class Torrent:
         if self.phase is not Phase.ACTIVE:
             return
         if not self.is_finished:
-            self._was_finished = False
+            if self._was_finished:
+                self._was_finished = False
+                self._core.queue.progressed(self)
             if self.peers is not None:
                 self.peers.set_finished(False)
         self.show_state()
@@ -653,6 +683,20 @@ class Torrent:
             self.tracking = Tracking(self, self._core)
         return self.tracking
 
+    def need_web(self) -> WebSeeds:
+        """Its web seeds."""
+        if self.web is None:
+            self.web = WebSeeds(self, self._core)
+        return self.web
+
+    def reading(self) -> list[Transport]:
+        """The connections blocks may come over."""
+        links = list(self.swarm.links) if self.swarm is not None else []
+        transports = [link.transport for link in links]
+        if self.web is not None:
+            transports += [link.transport for link in self.web.links if link.transport is not None]
+        return transports
+
     def need_save(self) -> None:
         """Resume data would differ from what was saved."""
         self.flags |= TorrentFlags.need_save_resume
@@ -669,10 +713,17 @@ class Torrent:
         if self.swarm is not None:
             self.swarm.tick(now, elapsed)
             self._core.extensions.on_tick(self, now)
+        if self.web is not None:
+            self.web.tick(now, elapsed)
+        if self.drain is not None and self.drain.tick(now):
+            self.stop()
+            self.post(TorrentPausedAlert)
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
 
 
 _NOTHING = Bitfield(0)
+EVERYWHERE = Verdict(True, trackers=True, dht=True, lsd=True)
+"""What a torrent that no queue decides on may do."""
 _NO_METERS = TransferMeters()

@@ -114,12 +114,15 @@ class Tracking:
     def _request(self, event: AnnounceEvent) -> AnnounceRequest:
         torrent, core = self._torrent, self._core
         download, meters = torrent.download, torrent.meters
+        downloaded = meters.payload_down.total
+        if torrent.web is not None and not core.settings.get_bool("report_web_seed_downloads"):
+            downloaded = max(0, downloaded - torrent.web.meters.payload_down.total)
         return AnnounceRequest(
             bytes(torrent.wire_name),
             bytes(core.peer_id),
             core.listen_port,
             uploaded=meters.payload_up.total,
-            downloaded=meters.payload_down.total,
+            downloaded=downloaded,
             left=torrent.bytes_left,
             event=event,
             key=self._key,
@@ -205,6 +208,12 @@ class Tracking:
         for entry in trackers.entries():
             status.num_complete = max(status.num_complete, entry.scrape_complete)
             status.num_incomplete = max(status.num_incomplete, entry.scrape_incomplete)
+
+    def swarm_size(self) -> tuple[int, int]:
+        """Seeds and downloaders as trackers said; -1 when none did."""
+        entries = self.trackers.entries()
+        seeds = max((entry.scrape_complete for entry in entries), default=-1)
+        return seeds, max((entry.scrape_incomplete for entry in entries), default=-1)
 
     def fill_params(self, params: AddTorrentParams) -> None:
         """The trackers as they are now, for resume data."""

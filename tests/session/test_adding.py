@@ -106,6 +106,8 @@ def test_adding_posts_what_was_added(world):
 def test_auto_managed_torrents_start_though_paused(world):
     node = world.node()
     handle = node.session.add_torrent(params())
+    assert handle.flags() & TorrentFlags.paused, "until its files were checked"
+    world.advance(1)
     assert handle._torrent.swarm is not None
     assert not handle.flags() & TorrentFlags.paused
 
@@ -218,14 +220,14 @@ def test_a_paused_session_keeps_the_torrents_own_flags(world):
     node.session.pause()
     assert runs.swarm is None
     assert not runs.flags & TorrentFlags.paused
-    assert not node.alerts(TorrentPausedAlert)
+    assert [alert.handle for alert in node.alerts(TorrentPausedAlert)] == [runs.handle]
     late = node.session.add_torrent(params(ti=torrent_of(4, name="late")[0]))
     assert late._torrent.swarm is None
     rests.handle.resume()
     assert rests.swarm is None
     rests.handle.pause()
     node.session.resume()
-    world.pump()
+    world.advance(1)
     assert runs.swarm is not None
     assert late._torrent.swarm is not None
     assert rests.swarm is None

@@ -1,7 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import pytest
-from evtorrent.session.stats import Counters, MetricType, find_metric_idx, session_stats_metrics
+from evtorrent.session.alerts import SessionStatsAlert, SessionStatsHeaderAlert, TorrentCheckedAlert
+from evtorrent.session.stats import (
+    Counters,
+    MetricType,
+    find_metric_idx,
+    prometheus_text,
+    session_stats_metrics,
+)
+from support.sessions import Content, Member
+from support.waiting import wait_for
 
 
 def test_metrics_are_numbered_in_order():
@@ -41,3 +52,47 @@ def test_names_and_types_are_libtorrents(require_peer):
     for metric in session_stats_metrics():
         assert theirs[metric.name] == metric.type, metric.name
         assert isinstance(metric.type, MetricType)
+
+
+def test_prometheus_text(tmp_path):
+    """Every metric once, counters as totals, in the grammar of the format."""
+    with Member() as member:
+        member.seed(Content(50_000), tmp_path)
+        text = prometheus_text(member.session)
+        labelled = prometheus_text(member.session, {"host": 'a "b"\\\n'})
+        with pytest.raises(ValueError, match="label"):
+            prometheus_text(member.session, {"a-b": "x"})
+    assert "# TYPE evtorrent_ses_num_seeding_torrents gauge\nevtorrent_ses_num_seeding_torrents 1\n" in text
+    assert "# TYPE evtorrent_net_recv_bytes_total counter\nevtorrent_net_recv_bytes_total 0\n" in text
+    lines = text.splitlines()
+    assert len(lines) == 2 * len(session_stats_metrics())
+    assert text.endswith("\n")
+    assert all(re.fullmatch(r"# TYPE \w+ (counter|gauge)|\w+ \d+", line) for line in lines)
+    assert 'evtorrent_net_recv_bytes_total{host="a \\"b\\"\\\\\\n"} ' in labelled
+
+
+def test_queued_torrents_are_counted(tmp_path):
+    with Member({"active_downloads": 0, "active_seeds": 0}) as member:
+        done, missing = Content(50_000, name="done"), Content(50_000, name="missing", seed=2)
+        member.add(done, done.write(tmp_path / "done"))
+        member.add(missing, tmp_path / "missing")
+        wait_for(lambda: len(member.all(TorrentCheckedAlert)) == 2)
+        stats = member.session.session_stats()
+        assert stats["ses.num_queued_download_torrents"] == stats["ses.num_queued_seeding_torrents"] == 1
+        assert stats["ses.num_stopped_torrents"] == 0
+
+
+def test_the_header_comes_once_and_first():
+    with Member() as member:
+        for _ in range(2):
+            member.session.post_session_stats()
+        wait_for(lambda: len(member.all(SessionStatsAlert)) == 2)
+        kinds = [
+            alert for alert in member.alerts if isinstance(alert, SessionStatsAlert | SessionStatsHeaderAlert)
+        ]
+        assert [type(alert) for alert in kinds] == [
+            SessionStatsHeaderAlert,
+            SessionStatsAlert,
+            SessionStatsAlert,
+        ]
+        assert kinds[0].names == tuple(kinds[1].values)

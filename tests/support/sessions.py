@@ -34,6 +34,8 @@ LOOPBACK: dict[str, Any] = {
     "enable_upnp": False,
     "enable_natpmp": False,
     "enable_lsd": False,
+    "active_downloads": -1,
+    "active_seeds": -1,
 }
 """Sessions that find each other on one machine, ask no gateway, tell everything and do not dawdle."""
 

@@ -69,3 +69,14 @@ def test_who_withdraws_is_forgotten_waiting_or_running():
     queue.withdraw(one)
     queue.withdraw(one)
     assert [name for name, _ in log] == ["a", "c"]
+
+
+def test_the_limit_can_be_moved():
+    log, queue = [], CheckQueue(0)
+    for name in "abcd":
+        queue.submit(Checking(name, log), None)
+    assert log == []
+    queue.set_limit(2)
+    assert [name for name, _ in log] == ["a", "b"]
+    queue.set_limit(-1)
+    assert [name for name, _ in log] == ["a", "b", "c", "d"]

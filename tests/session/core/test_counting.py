@@ -78,6 +78,8 @@ def test_gauges_of_torrents(world):
     assert gauges == {
         "ses.num_checking_torrents": 1,
         "ses.num_stopped_torrents": 1,
+        "ses.num_queued_download_torrents": 0,
+        "ses.num_queued_seeding_torrents": 0,
         "ses.num_downloading_torrents": 1,
         "ses.num_seeding_torrents": 1,
         "ses.num_upload_only_torrents": 1,
