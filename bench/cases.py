@@ -59,6 +59,13 @@ def prepare_leechers(options: Options) -> Measure:
     return Transfer(options, "leechers", payload, NUM_LEECHES).measure
 
 
+def prepare_rc4(options: Options) -> Measure:
+    """As a pair, everything encrypted."""
+    payload = make_payload(options.folder, options.size // 2, options.piece)
+    settings = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
+    return Transfer(options, "rc4", payload, settings=settings).measure
+
+
 def prepare_memory(options: Options) -> Measure:
     """A larger download: what grows with the torrent shows."""
     measure = Transfer(
@@ -103,6 +110,14 @@ _DOWNLOADS: Final = (
         "lt→lt",
         RATE_AND_CPU,
         prepare_pair,
+    ),
+    Case(
+        "rc4",
+        _sized("one seed, one leech, one TCP connection encrypted with RC4", 1 / 2),
+        ("ours→ours", "lt→lt", "ours→lt", "lt→ours"),
+        "lt→lt",
+        RATE_AND_CPU,
+        prepare_rc4,
     ),
     Case(
         "leechers",

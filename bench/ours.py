@@ -14,13 +14,15 @@ from evtorrent.session.status import TorrentState, TorrentStatus
 
 CHECKING = (TorrentState.checking_files, TorrentState.checking_resume_data)
 PROFILE_LINES = 25
+SETTINGS: Mapping[str, Any] = {"in_enc_policy": 2, "out_enc_policy": 2}
+"""Plain connections, as of libtorrent: what is measured is the transfer."""
 
 
 class Ours:
     """A session on its own thread, as programs without a loop have it."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._session = Session(settings)
+        self._session = Session({**SETTINGS, **settings})
         self._handle = TorrentHandle()
         self._profile = cProfile.Profile()
 

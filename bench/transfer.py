@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from .payload import DATA_NAME, Payload, is_equal
 class Transfer:
     """Measures `seed→leech` contenders over one payload."""
 
-    def __init__(self, options: Options, case: str, payload: Payload, num_leeches: int = 1) -> None:
+    def __init__(
+        self,
+        options: Options,
+        case: str,
+        payload: Payload,
+        num_leeches: int = 1,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`settings` are those of all ends.  Any: as both clients take them."""
+        self._settings = settings or {}
         self._options = options
         self._case = case
         self._payload = payload
@@ -77,7 +88,7 @@ class Transfer:
             port=port,
             checked=self._options.checked,
             # Eight by default in both: the rest would wait for the choker's turn, which is not the question here.
-            settings={"unchoke_slots_limit": max(8, 2 * self._num_leeches)},
+            settings={"unchoke_slots_limit": max(8, 2 * self._num_leeches), **self._settings},
             profile=str(self._profile(contender, role)) if is_profiled else "",
         )
 

@@ -136,6 +136,8 @@ if TYPE_CHECKING:
     from .flags import ChokingAlgorithm as ChokingAlgorithm
     from .flags import ConnectionType as ConnectionType
     from .flags import DeadlineFlags as DeadlineFlags
+    from .flags import EncLevel as EncLevel
+    from .flags import EncPolicy as EncPolicy
     from .flags import FileOpenMode as FileOpenMode
     from .flags import FileProgressFlags as FileProgressFlags
     from .flags import MoveFlags as MoveFlags
@@ -144,6 +146,7 @@ if TYPE_CHECKING:
     from .flags import PeerSource as PeerSource
     from .flags import PieceState as PieceState
     from .flags import PortmapTransport as PortmapTransport
+    from .flags import ProxyType as ProxyType
     from .flags import ReannounceFlags as ReannounceFlags
     from .flags import RemoveFlags as RemoveFlags
     from .flags import ReopenNetworkFlags as ReopenNetworkFlags
@@ -222,6 +225,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ChokingAlgorithm",
         "ConnectionType",
         "DeadlineFlags",
+        "EncLevel",
+        "EncPolicy",
         "FileOpenMode",
         "FileProgressFlags",
         "MoveFlags",
@@ -230,6 +235,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PeerSource",
         "PieceState",
         "PortmapTransport",
+        "ProxyType",
         "ReannounceFlags",
         "RemoveFlags",
         "ReopenNetworkFlags",

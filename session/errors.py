@@ -89,7 +89,7 @@ class ErrorCode:
         if isinstance(error, SessionError):
             return error.code
         cause = getattr(error, "cause", None)
-        if isinstance(cause, OSError | SessionError) and cause is not error:
+        if isinstance(cause, OSError | SessionError | ProtocolError) and cause is not error:
             return cls.from_exception(cause)
         if isinstance(error, OSError):
             return cls._from_os_error(error)

@@ -15,6 +15,8 @@ __all__ = [
     "ChokingAlgorithm",
     "ConnectionType",
     "DeadlineFlags",
+    "EncLevel",
+    "EncPolicy",
     "FileOpenMode",
     "FileProgressFlags",
     "MoveFlags",
@@ -23,6 +25,7 @@ __all__ = [
     "PeerSource",
     "PieceState",
     "PortmapTransport",
+    "ProxyType",
     "ReannounceFlags",
     "RemoveFlags",
     "ReopenNetworkFlags",
@@ -362,6 +365,39 @@ class SeedChokingAlgorithm(IntEnum):
     round_robin = 0
     fastest_upload = 1
     anti_leech = 2
+
+
+class EncPolicy(IntEnum):
+    """The settings `in_enc_policy` and `out_enc_policy`."""
+
+    forced = 0
+    """Only encrypted connections."""
+    enabled = 1
+    """Encrypted ones and plain ones."""
+    disabled = 2
+    """Only plain ones."""
+
+
+class EncLevel(IntFlag):
+    """The setting `allowed_enc_level`: what may follow an encrypted handshake."""
+
+    plaintext = 1
+    rc4 = 2
+    both = 3
+
+
+class ProxyType(IntEnum):
+    """The setting `proxy_type`."""
+
+    none = 0
+    socks4 = 1
+    """Names go to it as SOCKS 4a has it."""
+    socks5 = 2
+    socks5_pw = 3
+    """With user name and password."""
+    http = 4
+    http_pw = 5
+    """With user name and password."""
 
 
 class AlertCategory(IntFlag):

@@ -32,6 +32,10 @@ _TRANSPORT = {
     "listen": Operation.sock_listen,
     "accept": Operation.sock_accept,
     "handshake": Operation.handshake,
+    "mse": Operation.encryption,
+    "http_connect": Operation.connect,
+    "socks4": Operation.connect,
+    "socks5": Operation.connect,
     "tls": Operation.ssl_handshake,
 }
 

@@ -159,6 +159,36 @@ HONOURED: dict[str, Honoured] = {
     "local_service_announce_interval": Honoured(
         300, "s", "How often each torrent is announced on the local network.", 60
     ),
+    # Encryption
+    "out_enc_policy": Honoured(
+        1, "", "Encrypt what we dial (`EncPolicy`).  0: always.  1: first try.  2: never.", 0, 2
+    ),
+    "in_enc_policy": Honoured(
+        1, "", "Encryption of connections to us (`EncPolicy`).  0: demanded.  1: welcome.  2: refused.", 0, 2
+    ),
+    "allowed_enc_level": Honoured(
+        3, "", "What follows an encrypted handshake (`EncLevel`).  1: plain text.  2: RC4.  3: either.", 1, 3
+    ),
+    "prefer_rc4": Honoured(False, "", "Of both levels choose RC4."),
+    # Proxy
+    "proxy_type": Honoured(
+        0,
+        "",
+        "Kind of proxy (`ProxyType`).  0: none.  1: SOCKS4.  2, 3: SOCKS5 without and with password.  4, 5: HTTP, as those.",
+        0,
+        5,
+    ),
+    "proxy_hostname": Honoured("", "", "Where the proxy is: a name or address.", 0, 255),
+    "proxy_port": Honoured(0, "port", "Its port.", 0, 65_535),
+    "proxy_username": Honoured("", "", "User name for the proxy.", 0, 255),
+    "proxy_password": Honoured("", "", "Password for the proxy.", 0, 255),
+    "proxy_hostnames": Honoured(True, "", "The proxy looks names up, not this machine."),
+    "proxy_peer_connections": Honoured(
+        True, "", "Peers are connected through the proxy; nothing listens then."
+    ),
+    "proxy_tracker_connections": Honoured(
+        True, "", "Trackers are asked through the proxy; those over UDP are not asked then."
+    ),
     # Choking
     "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),
     "unchoke_interval": Honoured(15, "s", "How often it is decided who is unchoked.", 1),

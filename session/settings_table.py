@@ -1,7 +1,7 @@
 """Every other setting of libtorrent 2.1.1: known by name, type and default, without effect here.
 
 Grouped by the reason, which is what `UnsupportedSetting` tells.  A default that would claim a feature this version has
-not (`enable_dht`, `in_enc_policy`, …) is replaced by what is true here.  When one is built, its row moves to
+not (`enable_dht`, `enable_lsd`, …) is replaced by what is true here.  When one is built, its row moves to
 `settings_honoured.py`.
 """
 
@@ -74,16 +74,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "no_atime_storage": True,
         "optimistic_disk_retry": 600,
     },
-    "there are no proxies in this version": {
-        "proxy_hostname": "",
-        "proxy_hostnames": True,
-        "proxy_password": "",
-        "proxy_peer_connections": True,
-        "proxy_port": 0,
+    "this version does not do this with a proxy": {
         "proxy_send_host_in_connect": False,
-        "proxy_tracker_connections": True,
-        "proxy_type": 0,
-        "proxy_username": "",
         "socks5_udp_send_local_ep": False,
     },
     "web seeds are read into the buffer of the loop": {
@@ -136,12 +128,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "webtorrent_connection_timeout": 120,
         "webtorrent_stun_server": "",
     },
-    "there is no encryption in this version": {
-        "allowed_enc_level": 3,
+    "trackers are not told what encryption we can in this version": {
         "announce_crypto_support": False,
-        "in_enc_policy": 2,
-        "out_enc_policy": 2,
-        "prefer_rc4": False,
     },
     "local discovery is not limited to some torrents in this version": {
         "active_lsd_limit": 60,

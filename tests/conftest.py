@@ -30,7 +30,14 @@ uvloop.new_event_loop().close()
 PEER_MODULES = {"libtorrent": "libtorrent"}
 """Peers that are Python modules: `require_peer` returns the module."""
 
-PEER_PROGRAMS = {"aria2": "aria2c", "opentracker": "opentracker", "miniupnpd": "miniupnpd"}
+PEER_PROGRAMS = {
+    "aria2": "aria2c",
+    "dante": "danted",
+    "microsocks": "microsocks",
+    "miniupnpd": "miniupnpd",
+    "opentracker": "opentracker",
+    "tinyproxy": "tinyproxy",
+}
 """Peers that are programs: `require_peer` returns the path."""
 
 
@@ -67,7 +74,7 @@ def no_fd_survives(nothing_survives: None) -> None:
 
 @pytest.fixture(scope="session")
 def require_peer() -> Callable[[str], Any]:
-    """`require_peer("libtorrent" | "aria2" | "opentracker" | "miniupnpd")`: the peer, or a visible skip.
+    """`require_peer("libtorrent" | a key of PEER_PROGRAMS)`: the peer, or a visible skip.
 
     With EVTORRENT_REQUIRE_PEERS=1 a missing peer fails the test instead.
     """
@@ -88,4 +95,5 @@ def _find_peer(name: str) -> Any:
     if name in PEER_MODULES:
         module = PEER_MODULES[name]
         return importlib.import_module(module) if importlib.util.find_spec(module) else None
-    return shutil.which(PEER_PROGRAMS[name])
+    # Debian keeps servers in /usr/sbin, which is not on everybody's path.
+    return shutil.which(PEER_PROGRAMS[name], path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")

@@ -28,8 +28,12 @@ class AddressScope(IntEnum):
 
 
 def address_scope(host: str) -> AddressScope:
-    """Scope of a numeric address.  ValueError when it is not one."""
-    address = ipaddress.ip_address(host.partition("%")[0])
+    """Scope of a numeric address.  Of a name, which only a proxy looks up, nothing is known but "localhost" (RFC 6761)."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2].lower()
+        return AddressScope.LOOPBACK if last == "localhost" else AddressScope.PUBLIC
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
     # 0.0.0.0 and :: reach this very host on Linux.
     if address.is_loopback or inner.is_loopback or inner.is_unspecified:
@@ -56,7 +60,7 @@ class AddressGuard:
         is_enabled: bool = True,
         is_allowed: Callable[[str], bool] | None = None,
     ) -> None:
-        """`is_allowed` is the IP filter; it holds even where the other rules are off."""
+        """`is_allowed` is the IP filter; it holds even where the other rules are off, and lets names pass."""
         self._loopback_path = loopback_path
         self._is_enabled = is_enabled
         self._is_allowed = is_allowed

@@ -9,11 +9,15 @@ from typing import Any, cast
 from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
 from ..transport.base import Transport
 from ..transport.dial import dial
+from ..transport.proxy import ProxyOptions
 from ..types import Address
+from .addresses import numeric_host
 from .fetch import ResolvedAddress
 from .url import Url
 
 __all__ = ["PlatformPorts"]
+
+_NO_FAMILY = 0
 
 
 class PlatformPorts:
@@ -31,31 +35,41 @@ class PlatformPorts:
         local address to connect from."""
         self.verify_tls = verify_tls
         """Demand a valid certificate, unless the options bring a context of their own; may be changed at any time."""
+        self.proxy: ProxyOptions | None = None
+        """Go through it; may be changed at any time."""
         self._platform = platform
         self._options = options or {}
         self._source = source
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
-        """See `FetchPorts`."""
+        """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0)."""
+        if self.proxy is not None and self.proxy.resolves_names:
+            return base.call_soon(callback, [(_NO_FAMILY, (host, port))])
         return self._platform.resolve(base, host, port, callback)
 
     def dial(self, base: Base, url: Url, addresses: Sequence[ResolvedAddress], timeout: float) -> Transport:
         """See `FetchPorts`.  The name stays the one TLS verifies; the addresses are those given and no others."""
         chain = "tcp+tls" if url.is_secure else "tcp"
-        admitted = cast("Platform", _Admitted(self._platform, addresses))
         port = url.port or 0
         options = self._options
         if url.is_secure and not self.verify_tls:
             options = {"tls_context": _unverified_context(), **options}
+        source, platform = self._source, self._platform
+        if self.proxy is not None:
+            # The proxy gets the first address, or the name; what is resolved here is where the proxy is.
+            options = {"tls_server_hostname": url.host, "proxy": self.proxy, **options}
+            chain, host = f"{self.proxy.kind}+{chain}", numeric_host(addresses[0][1])
+        else:
+            host, platform = url.host, cast("Platform", _Admitted(self._platform, addresses))
         return dial(
             base,
-            url.host,
+            host,
             port,
             chain=chain,
-            source=self._source,
+            source=source,
             timeout=timeout,
             options=options,
-            platform=admitted,
+            platform=platform,
         )
 
 

@@ -26,6 +26,7 @@ from ..http.errors import (
 )
 from ..http.fetch import FetchOptions, FetchPorts, HttpFetch, HttpResponse
 from ..http.url import Url, parse_url
+from ..transport.proxy import ProxyOptions
 from ..types import Address
 from .announce import MAX_SCRAPE_HASHES, AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import (
@@ -166,6 +167,15 @@ class TrackerClient:
         self._own_ports.verify_tls = settings.validate_https_trackers
         self._machine.timings = replace(self._machine.timings, token_expiry=settings.udp_tracker_token_expiry)
 
+    @property
+    def proxy(self) -> ProxyOptions | None:
+        """HTTP trackers are asked through it, and UDP trackers, who cannot be, are not asked.  May be changed at any time."""
+        return self._own_ports.proxy
+
+    @proxy.setter
+    def proxy(self, proxy: ProxyOptions | None) -> None:
+        self._own_ports.proxy = proxy
+
     def announce(
         self,
         url: str,
@@ -252,6 +262,8 @@ class TrackerClient:
             if tracker.port is None:
                 raise TrackerRefused(f"no port in {tracker}")
             if tracker.scheme == "udp":
+                if self.proxy is not None:
+                    raise TrackerRefused("UDP does not go through the proxy")
                 self._resolve_udp(job, tracker, udp_request)
                 return
             self._check_query(tracker)
@@ -402,7 +414,8 @@ class _FamilyPorts:
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
             if not isinstance(answer, OSError):
-                answer = [entry for entry in answer if entry[0] == self._family]
+                # Of what a proxy looks up the family is not known (0).
+                answer = [entry for entry in answer if entry[0] in (0, self._family)]
             callback(answer)
 
         return self._resolve(base, host, port, on_resolved)

@@ -17,7 +17,7 @@ from ..engine.ports import Base, Platform, StreamSocket, Timer
 from ..errors import LocalProtocolError, TransportBroken
 from ..types import Address
 from .base import Transport
-from .chain import ChainContext, build_chain, parse_chain
+from .chain import ChainContext, build_chain, parse_chain, where_to_dial
 from .stream import AF_INET, AF_INET6, StreamTransport
 
 __all__ = ["ATTEMPT_DELAY", "CONNECT_TIMEOUT", "MAX_ADDRESSES", "dial"]
@@ -55,11 +55,12 @@ def dial(
     if not 0 <= port <= 65535:
         raise LocalProtocolError(f"{port} is not a port")
     context = ChainContext(engine, host, port, False, options or {})
-    stream = StreamTransport(engine, peer_address=(host, port))
+    where = where_to_dial(chain, (host, port), context.options)
+    stream = StreamTransport(engine, peer_address=where)
     outside: Platform = platform if platform is not None else engine.platform  # type: ignore[attr-defined]
     dialler = _Dialler(engine, outside, stream, source)
     top = build_chain(stream, filters, context)
-    dialler.start(host, port, timeout)
+    dialler.start(*where, timeout)
     return top
 
 

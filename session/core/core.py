@@ -50,6 +50,7 @@ from .checks import CheckQueue
 from .choking import Choking
 from .connecting import Connector
 from .counting import count_end, session_counters
+from .encryption import Encryption
 from .extensions import Extension, ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
@@ -58,7 +59,9 @@ from .local_discovery import LocalDiscoveryService
 from .map_places import ListenPort
 from .port_mapping import PortMapping
 from .presence import SessionPresence
+from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
+from .routes import Routes
 from .torrent_queue import TorrentQueue
 from .tuning import Tuning
 from .turnover import Turnover
@@ -134,6 +137,9 @@ class Core:
             is_allowed=self._may_ask_tracker,
         )
         self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
+        self.encryption = Encryption(self)
+        self.proxying = Proxying(self)
+        self.routes = Routes(self)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
         self.turnover = Turnover(self)
@@ -176,7 +182,8 @@ class Core:
                 ),
                 gate=self.gate,
             )
-        text = settings.get_str("listen_interfaces") if self.tuning.enable_incoming_tcp else ""
+        listens = self.tuning.enable_incoming_tcp and self.proxying.for_peers is None
+        text = settings.get_str("listen_interfaces") if listens else ""
         for outcome in self._listeners.apply(text):
             if isinstance(outcome, ListenSuccess):
                 self.alerts.emplace(
@@ -198,6 +205,9 @@ class Core:
         """Settings were changed; take them over."""
         self.tuning.update(self.settings)
         self.connection_speed = self.settings.get_int("connection_speed")
+        if changed & PROXY_SETTINGS:
+            self.proxying.settings_changed()
+            self.listen()
         if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
         if changed & {"enable_lsd", "local_service_announce_interval"}:
@@ -269,6 +279,7 @@ class Core:
         """A new torrent; it starts unless it or the session is paused."""
         for name in torrent.info_hashes.wire_names():
             self.torrents[name] = torrent
+            self.encryption.torrent_added(name)
         if torrent.info is not None:
             self.counters.values["ses.num_total_pieces_added"] += torrent.info.num_pieces
 
@@ -277,6 +288,7 @@ class Core:
         for name in torrent.info_hashes.wire_names():
             if self.torrents.get(name) is torrent:
                 del self.torrents[name]
+                self.encryption.torrent_removed(name)
         torrent.close()
         self.queue.removed(torrent)
         self.dirty.pop(torrent, None)  # Last: ending its links touched it.
@@ -370,7 +382,8 @@ class Core:
             return None
         port = first + self._outgoing_port % (count + 1)
         self._outgoing_port += 1
-        return ("::" if ":" in address[0] else "0.0.0.0", port)
+        dialled = self.proxying.for_peers.address if self.proxying.for_peers is not None else address
+        return ("::" if ":" in dialled[0] else "0.0.0.0", port)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
         """Who may connect from now on; connections it forbids end, and peers it forbids are forgotten."""
@@ -383,8 +396,9 @@ class Core:
                 torrent.peers.apply_filter(torrent.is_blocked)
 
     def is_blocked(self, host: str) -> bool:
-        """The IP filter forbids it."""
-        return self.ip_filter is not None and bool(self.ip_filter.access(host))
+        """The IP filter forbids it.  Of a name, which only a proxy looks up, it knows nothing."""
+        ip_filter = self.ip_filter
+        return ip_filter is not None and _packed_address(host) is not None and bool(ip_filter.access(host))
 
     def _may_ask_tracker(self, host: str) -> bool:
         return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))

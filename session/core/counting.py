@@ -93,6 +93,8 @@ def count_end(values: dict[str, int], link: PeerLink, error: EvtorrentError) -> 
             values["peer.connrefused_peers"] += 1
         elif isinstance(error.cause, TimeoutError):
             values["peer.connect_timeouts"] += 1
+        elif isinstance(error.cause, EOFError):
+            values["peer.eof_peers"] += 1
     if isinstance(error, TransportError | RemoteProtocolError):
         values["peer.error_peers"] += 1
         values["peer.error_outgoing_peers" if link.outgoing else "peer.error_incoming_peers"] += 1

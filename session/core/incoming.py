@@ -50,7 +50,7 @@ class Lobby(LinkOwner):
             sock.close()
             core.gate.release(str(address[0]))
             return
-        transport = wrap_accepted(core.base, sock)
+        transport = core.encryption.put_on_accepted(wrap_accepted(core.base, sock))
         connection = PeerConnection(buffer=core.receive_buffer)
         link = PeerLink(
             self, transport, connection, address=(str(address[0]), int(address[1])), outgoing=False, now=now

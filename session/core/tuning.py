@@ -17,6 +17,7 @@ class Tuning:
 
     __slots__ = (
         "allow_multiple_connections_per_ip",
+        "allowed_enc_level",
         "allowed_fast_set_size",
         "close_redundant_connections",
         "connections_limit",
@@ -24,14 +25,17 @@ class Tuning:
         "enable_incoming_tcp",
         "enable_outgoing_tcp",
         "handshake_timeout",
+        "in_enc_policy",
         "inactivity_timeout",
         "max_allowed_in_request_queue",
         "max_out_request_queue",
         "no_connect_privileged_ports",
         "num_want",
+        "out_enc_policy",
         "peer_connect_timeout",
         "peer_timeout",
         "piece_timeout",
+        "prefer_rc4",
         "recv_socket_buffer_size",
         "request_queue_time",
         "request_timeout",
@@ -46,6 +50,7 @@ class Tuning:
     )
 
     allow_multiple_connections_per_ip: bool
+    allowed_enc_level: int
     allowed_fast_set_size: int
     close_redundant_connections: bool
     connections_limit: int
@@ -53,14 +58,17 @@ class Tuning:
     enable_incoming_tcp: bool
     enable_outgoing_tcp: bool
     handshake_timeout: int
+    in_enc_policy: int
     inactivity_timeout: int
     max_allowed_in_request_queue: int
     max_out_request_queue: int
     no_connect_privileged_ports: bool
     num_want: int
+    out_enc_policy: int
     peer_connect_timeout: int
     peer_timeout: int
     piece_timeout: int
+    prefer_rc4: bool
     recv_socket_buffer_size: int
     request_queue_time: int
     request_timeout: int

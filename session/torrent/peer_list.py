@@ -45,6 +45,7 @@ class KnownPeer:
         "banned",
         "connectable",
         "connection",
+        "encrypts",
         "fails",
         "is_local",
         "is_seed",
@@ -64,6 +65,8 @@ class KnownPeer:
         """The port is known to be one it listens on; false for one that came to us and did not say."""
         self.connection: object | None = None
         """What `set_connected` was given, while connected."""
+        self.encrypts = True
+        """With encryption enabled: the next connection begins with it."""
         self.fails = 0
         """Attempts and connections that failed in a row."""
         self.last_tried: float | None = None
@@ -187,15 +190,17 @@ class PeerList:
             peer.fails = 0
             peer.last_tried = now
 
-    def connection_closed(self, address: Address, now: float, *, failed: bool) -> None:
-        """The connection or attempt ended."""
+    def connection_closed(
+        self, address: Address, now: float, *, failed: bool, may_return: bool = False
+    ) -> None:
+        """The connection or attempt ended.  `may_return`: the peer need not be left alone for a while."""
         key = _spelled(address)
         peer = self.find(address)
         self._connected.pop(key, None)
         if peer is None or peer.connection is None:
             return
         peer.connection = None
-        peer.last_tried = now
+        peer.last_tried = None if may_return else now
         if failed:
             peer.fails = min(peer.fails + 1, _MAX_FAILS)
         if self.allow_multiple_connections_per_ip and not peer.connectable and not peer.banned:

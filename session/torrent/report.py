@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...protocols.bits import Bitfield
 from ...protocols.peer.client_id import client_name
 from ...protocols.types import BLOCK_SIZE
+from ..core.encryption import encryption_flags
 from ..flags import (
     BandwidthState,
     PeerFlags,
@@ -214,7 +215,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
     for holds, flag in rows:
         if holds:
             flags |= flag
-    return flags
+    return flags | encryption_flags(link)
 
 
 def download_queue(torrent: Torrent) -> list[PartialPieceInfo]:

@@ -113,11 +113,13 @@ class Swarm(LinkOwner):
         core, torrent = self._core, self._torrent
         local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
+        chain, options = core.routes.to_peer("tcp", torrent.wire_name, connection, self.peers.find(address))
         transport = dial(
             core.base,
             address[0],
             address[1],
-            chain="tcp",
+            chain=chain,
+            options=options,
             timeout=float(core.tuning.peer_connect_timeout),
             source=core.outgoing_source(address),
         )
@@ -244,6 +246,7 @@ class Swarm(LinkOwner):
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
         self.peers.handshake_done(link.address, now)
+        core.encryption.handshake_done(link)
         direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
         torrent.post(PeerConnectAlert, link.address, link.peer_id, direction)
         link.handle_events(now)
@@ -286,9 +289,10 @@ class Swarm(LinkOwner):
             torrent.download.picker.peer_gone(link)
             if link.pieces:
                 torrent.download.picker.remove_peer(link.pieces)
-        failed = not handshaken or isinstance(error, RemoteProtocolError)
+        again = not handshaken and core.encryption.attempt_ended(link)
+        failed = not again and (not handshaken or isinstance(error, RemoteProtocolError))
         if link.peer is not None and link.peer.connection is link:
-            self.peers.connection_closed(link.address, core.base.time(), failed=failed)
+            self.peers.connection_closed(link.address, core.base.time(), failed=failed, may_return=again)
         core.link_closed(link)
         core.extensions.on_closed(torrent, link)
         torrent.link_ended(link)

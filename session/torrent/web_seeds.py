@@ -152,6 +152,7 @@ class WebSeeds:
             if not link.closed:
                 self._dial(link, url, place.came_from, answer)
 
+        self._ports.proxy = self._core.proxying.for_peers
         self._lookups[link] = self._ports.resolve(self._core.base, url.host, url.port, resolved)
 
     def _dial(

@@ -51,6 +51,8 @@ def _same_values(ours, theirs):
         ("TrackerEvent", "event_t", 5),
         ("SeedChokingAlgorithm", "seed_choking_algorithm_t", 3),
         ("AnnounceFlags", "announce_flags_t", 3),
+        ("EncPolicy", "enc_policy", 3),
+        ("EncLevel", "enc_level", 3),
     ],
 )
 def test_values_are_libtorrents(require_peer, ours, theirs, least):

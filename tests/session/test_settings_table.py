@@ -13,8 +13,6 @@ OURS = {
     "enable_incoming_utp",
     "enable_ip_notifier",
     "enable_outgoing_utp",
-    "in_enc_policy",
-    "out_enc_policy",
     "peer_dscp",
     "peer_fingerprint",
     "rate_limit_ip_overhead",

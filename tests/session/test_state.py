@@ -21,7 +21,7 @@ def full() -> SessionParams:
     )
     params.ext_state = {"plug-in": b"\x00\x01"}
     params.dht_state = {b"node-id": b"x" * 20}
-    params.unsupported_settings = {"enable_dht": True, "proxy_hostname": "p"}
+    params.unsupported_settings = {"enable_dht": True, "i2p_hostname": "p"}
     return params
 
 

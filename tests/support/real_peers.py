@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -135,6 +136,7 @@ class Aria2:
         torrent: Path,
         *trackers: str,
         verify: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         """`torrent` is where the .torrent file is put; `verify` looks at what is in `folder` already."""
         torrent.write_bytes(torrent_bytes(content, *trackers))
@@ -160,6 +162,7 @@ class Aria2:
             f"--log={self.log}",
             "--log-level=debug",
             "--quiet=true",
+            *options,
         ]
         self._torrent = torrent
         self._process: subprocess.Popen[bytes] | None = None

@@ -5,10 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from evtorrent.protocols.dialogue import Dialogue, Script
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import TransportError
+from evtorrent.protocols.mse import Method
+from evtorrent.protocols.mse.key_exchange import hash_of_skey
 from evtorrent.protocols.transport import (
     ChainContext,
     Transport,
@@ -17,6 +21,9 @@ from evtorrent.protocols.transport import (
     memory_pair,
     wrap_accepted,
 )
+from evtorrent.protocols.transport.handshaking import HandshakeFilter
+from evtorrent.protocols.transport.mse import MseOptions
+from evtorrent.protocols.transport.proxy import ProxyOptions
 from evtorrent.protocols.transport.stream import StreamTransport
 
 from .certificates import HOSTNAME, client_context, server_context
@@ -144,6 +151,51 @@ def over_tls(multi: Multi, pair: tuple[Transport, Transport]) -> tuple[Transport
     return build_chain(pair[0], ["tls"], client), build_chain(pair[1], ["tls"], server)
 
 
+def over_mse(multi: Multi, pair: tuple[Transport, Transport], method: Method) -> tuple[Transport, Transport]:
+    """MSE put on both sides of a pair, initiator first; NONE leaves the initiator plain."""
+    skey = bytes(range(20))
+    caller = MseOptions(skey=skey, methods=method)
+    called = MseOptions(find_skey={hash_of_skey(skey): skey}.get)
+    first = pair[0]
+    if method:
+        first = build_chain(first, ["mse"], ChainContext(multi, options={"mse": caller}))
+    return first, build_chain(pair[1], ["mse"], ChainContext(multi, is_inbound=True, options={"mse": called}))
+
+
+class ProxyScript(Dialogue):
+    """What a proxy that agrees to everything says; `asked` is what it was asked."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self.asked = b""
+        super().__init__()
+
+    def _talk(self) -> Script:
+        if self._kind == "http_connect":
+            while not self._input.endswith(b"\r\n\r\n"):
+                yield
+            self.asked = self.take_rest()
+            self._output += b"HTTP/1.1 200 Connection established\r\n\r\n"
+        elif self._kind == "socks4":
+            self.asked = yield from self._take(9)
+            self._output += bytes((0, 90)) + bytes(6)
+        else:
+            self.asked = yield from self._take(3)
+            self._output += b"\x05\x00"
+            self.asked += yield from self._take(10)
+            self._output += b"\x05\x00\x00\x01" + bytes(6)
+
+
+def through_proxy(multi: Multi, pair: tuple[Transport, Transport], kind: str) -> tuple[Transport, Transport]:
+    """A pair whose first side reaches the second by asking for it."""
+    address = pair[0].peer_address
+    assert address is not None
+    target = ("192.0.2.1", 80) if address[0] == "memory" else address
+    options = {"proxy": ProxyOptions(kind, ("the proxy", 1080))}
+    caller = build_chain(pair[0], [kind], ChainContext(multi, *target, options=options))
+    return caller, HandshakeFilter(pair[1], multi, ProxyScript(kind), timeout=10.0)
+
+
 PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "memory": memory_pair,
     "tiny memory": lambda multi: memory_pair(multi, limit=7),
@@ -151,6 +203,29 @@ PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "tls over memory": lambda multi: over_tls(multi, memory_pair(multi)),
     "tls over tiny memory": lambda multi: over_tls(multi, memory_pair(multi, limit=100)),
     "tls over tcp": lambda multi: over_tls(multi, tcp_pair(multi)),
+    "rc4 over memory": lambda multi: over_mse(multi, memory_pair(multi), Method.RC4),
+    "rc4 over tiny memory": lambda multi: over_mse(multi, memory_pair(multi, limit=7), Method.RC4),
+    "rc4 over tcp": lambda multi: over_mse(multi, tcp_pair(multi), Method.RC4),
+    "plaintext mse over memory": lambda multi: over_mse(multi, memory_pair(multi), Method.PLAINTEXT),
+    "plaintext mse over tiny memory": lambda multi: over_mse(
+        multi, memory_pair(multi, limit=7), Method.PLAINTEXT
+    ),
+    "plaintext mse over tcp": lambda multi: over_mse(multi, tcp_pair(multi), Method.PLAINTEXT),
+    **{
+        f"{kind} over {below}": partial(
+            lambda multi, kind, make: through_proxy(multi, make(multi), kind), **each
+        )
+        for kind in ("socks4", "socks5", "http_connect")
+        for below, each in {
+            "memory": {"kind": kind, "make": memory_pair},
+            "tiny memory": {"kind": kind, "make": partial(memory_pair, limit=7)},
+            "tcp": {"kind": kind, "make": tcp_pair},
+        }.items()
+    },
+    "rc4 over socks5 over tcp": lambda multi: over_mse(
+        multi, through_proxy(multi, tcp_pair(multi), "socks5"), Method.RC4
+    ),
+    "rc4 over tls over tcp": lambda multi: over_mse(multi, over_tls(multi, tcp_pair(multi)), Method.RC4),
 }
 """Every kind of transport; a new one is added here and must pass the conformance tests."""
 

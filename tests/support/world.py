@@ -21,7 +21,7 @@ from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.protocols.peer.handshake import HANDSHAKE_LENGTH, Capability, Handshake
 from evtorrent.protocols.peer.messages import MessageId
 from evtorrent.protocols.types import PeerId, Sha1Hash
-from evtorrent.session import AddTorrentParams, Session, TorrentFlags
+from evtorrent.session import AddTorrentParams, EncPolicy, Session, TorrentFlags
 from evtorrent.session.alerts import Alert
 from evtorrent.session.disk.errors import StorageError
 from evtorrent.session.disk.io import DiskIo
@@ -350,7 +350,14 @@ class Node:
         self.multi = Multi(self.platform)  # type: ignore[arg-type]
         self.errors: list[tuple[str, BaseException]] = []
         self.multi.on_error = lambda what, error: self.errors.append((what, error))
-        given = {"listen_interfaces": "", "alert_mask": -1, "alert_queue_size": 100_000, **settings}
+        given = {
+            "listen_interfaces": "",
+            "alert_mask": -1,
+            "alert_queue_size": 100_000,
+            "in_enc_policy": EncPolicy.disabled,  # A `Wire` speaks plainly.
+            "out_enc_policy": EncPolicy.disabled,
+            **settings,
+        }
         self.session = Session(given, multi=self.multi)
         self.core = self.session._core
         self.backends: list[FlakyBackend] = []

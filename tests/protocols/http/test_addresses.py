@@ -32,6 +32,9 @@ OTHER = parse_url("http://host.example/admin?x")
         ("::ffff:10.0.0.1", AddressScope.PRIVATE),
         ("::ffff:8.8.8.8", AddressScope.PUBLIC),
         ("2002:7f00:1::", AddressScope.LOOPBACK),
+        ("a.name.only.a.proxy.knows", AddressScope.PUBLIC),
+        ("localhost", AddressScope.LOOPBACK),
+        ("Any.LocalHost.", AddressScope.LOOPBACK),
     ],
 )
 def test_scope(host: str, scope: AddressScope) -> None:

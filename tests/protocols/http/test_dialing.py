@@ -12,8 +12,11 @@ from evtorrent.protocols.http.dialing import PlatformPorts
 from evtorrent.protocols.http.errors import HttpConnectionError
 from evtorrent.protocols.http.fetch import FetchOptions
 from evtorrent.protocols.http.request import HttpRequest
-from support.certificates import client_context, server_context
+from evtorrent.protocols.transport.proxy import ProxyOptions
+from support.certificates import HOSTNAME, client_context, server_context
+from support.proxies import LocalProxy
 from support.trackers import LocalTracker, run_until
+from support.watched_platform import WatchedPlatform
 
 
 @pytest.fixture
@@ -63,6 +66,36 @@ def test_a_name_is_resolved_and_its_addresses_raced(multi: Multi) -> None:
         request = fetch(multi, f"http://localhost:{tracker.http_port}/announce")
         assert request.error is None
         assert request.result.address == "127.0.0.1"
+
+
+@pytest.mark.parametrize("looks_up", [True, False])
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_through_a_proxy(multi: Multi, looks_up: bool, is_secure: bool) -> None:
+    watched = WatchedPlatform(multi.platform, {"tracker.example": "127.0.0.1"})
+    ports = PlatformPorts(
+        watched,  # type: ignore[arg-type]
+        options={"tls_context": client_context(), "tls_server_hostname": HOSTNAME} if is_secure else None,
+    )
+    with (
+        LocalProxy(names={"tracker.example": "127.0.0.1"}) as proxy,
+        LocalTracker(tls=server_context() if is_secure else None) as tracker,
+    ):
+        tracker.http_answer = (200, b"hello")
+        ports.proxy = ProxyOptions("socks5", proxy.address, resolves_names=looks_up)
+        scheme = "https" if is_secure else "http"
+        request = HttpRequest(
+            f"{scheme}://tracker.example:{tracker.http_port}/announce",
+            ports=ports,
+            options=FetchOptions(completion_timeout=5.0),
+        )
+        multi.add_handle(request)
+        run_until(multi, lambda: request.is_done)
+        assert request.error is None, request.error
+        assert request.result.body == b"hello"
+        name = "tracker.example" if looks_up else "127.0.0.1"
+        assert proxy.asked == [(name, tracker.http_port)]
+        assert watched.names == ([] if looks_up else ["tracker.example"])
+        assert watched.connected == [proxy.address]
 
 
 def test_refused(multi: Multi) -> None:

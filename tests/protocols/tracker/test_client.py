@@ -26,6 +26,7 @@ from evtorrent.protocols.tracker.errors import (
     TrackerTimeout,
     TrackerUnreachable,
 )
+from evtorrent.protocols.transport.proxy import ProxyOptions
 from support.http_world import AF_INET, AF_INET6, World, http
 
 HASH = b"h" * 20
@@ -422,3 +423,14 @@ class TestEnd:
         assert desk.world.multi.timeout() == -1
         with pytest.raises(LocalProtocolError):
             desk.announce()
+
+
+def test_udp_does_not_go_around_a_proxy() -> None:
+    desk = Desk()
+    desk.client.proxy = ProxyOptions("socks5", ("proxy", 1080))
+    assert desk.client.proxy is not None
+    desk.announce(UDP_URL)
+    error = desk.error()
+    assert isinstance(error, TrackerRefused)
+    assert "UDP does not go through the proxy" in str(error)
+    assert not desk.world.datagrams
