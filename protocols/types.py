@@ -6,6 +6,7 @@ An index or a hash that has one of these types has been checked at the door; ins
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NewType, Self, TypeAlias
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "InfoHashes",
     "PeerId",
     "PieceIndex",
+    "ProtocolVersion",
     "Sha1Hash",
     "Sha256Hash",
 ]
@@ -80,6 +82,15 @@ class PeerId(_Hash):
         return super().__new__(cls, digest)
 
 
+class ProtocolVersion(IntEnum):
+    """Which of a torrent's names, with libtorrent's values."""
+
+    V1 = 0
+    """BEP 3, SHA-1."""
+    V2 = 1
+    """BEP 52, SHA-256."""
+
+
 @dataclass(frozen=True, slots=True)
 class InfoHashes:
     """The names of one torrent: v1, v2, or both for a hybrid (libtorrent `info_hash_t`)."""
@@ -107,6 +118,20 @@ class InfoHashes:
         if self.v1 is None:
             raise ValueError("a torrent without an info-hash has no name")
         return self.v1
+
+    def has(self, version: ProtocolVersion | int) -> bool:
+        """There is a name of that version.  ValueError when there is no such version."""
+        return self.has_v1 if ProtocolVersion(version) is ProtocolVersion.V1 else self.has_v2
+
+    def get(self, version: ProtocolVersion | int) -> Sha1Hash:
+        """The 20-byte name of that version, zeros when there is none.  ValueError when there is no such version."""
+        if ProtocolVersion(version) is ProtocolVersion.V1:
+            return self.v1 or Sha1Hash()
+        return Sha1Hash(self.v2[:20]) if self.v2 is not None else Sha1Hash()
+
+    def get_best(self) -> Sha1Hash:
+        """`best`, and zeros when there is no name."""
+        return self.best() if self.wire_names() else Sha1Hash()
 
     def wire_names(self) -> tuple[Sha1Hash, ...]:
         """Every 20-byte name a peer or tracker may use for this torrent, v1 first."""

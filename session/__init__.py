@@ -10,13 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..protocols.metainfo import CreateFile as CreateFile
+    from ..protocols.metainfo import CreateFlags as CreateFlags
     from ..protocols.metainfo import CreateTorrent as CreateTorrent
+    from ..protocols.metainfo import FileFlags as FileFlags
+    from ..protocols.metainfo import FileSlice as FileSlice
     from ..protocols.metainfo import FileStorage as FileStorage
     from ..protocols.metainfo import LoadLimits as LoadLimits
     from ..protocols.metainfo import TorrentInfo as TorrentInfo
     from ..protocols.portmap import PortmapProtocol as PortmapProtocol
     from ..protocols.types import InfoHashes as InfoHashes
     from ..protocols.types import PeerId as PeerId
+    from ..protocols.types import ProtocolVersion as ProtocolVersion
     from ..protocols.types import Sha1Hash as Sha1Hash
     from ..protocols.types import Sha256Hash as Sha256Hash
     from .aio import AlertStream as AlertStream
@@ -38,9 +43,11 @@ if TYPE_CHECKING:
     from .alerts import FileCompletedAlert as FileCompletedAlert
     from .alerts import FileErrorAlert as FileErrorAlert
     from .alerts import FilePrioAlert as FilePrioAlert
+    from .alerts import FilePrioritiesAlert as FilePrioritiesAlert
     from .alerts import FileProgressAlert as FileProgressAlert
     from .alerts import FileRenamedAlert as FileRenamedAlert
     from .alerts import FileRenameFailedAlert as FileRenameFailedAlert
+    from .alerts import FileStatusAlert as FileStatusAlert
     from .alerts import HashFailedAlert as HashFailedAlert
     from .alerts import IncomingConnectionAlert as IncomingConnectionAlert
     from .alerts import IncomingRequestAlert as IncomingRequestAlert
@@ -111,6 +118,10 @@ if TYPE_CHECKING:
     from .close_reason import CloseReason as CloseReason
     from .core.ip_filter import IpFilter as IpFilter
     from .core.ip_filter import PortFilter as PortFilter
+    from .core.peer_class_filter import PeerClassSocket as PeerClassSocket
+    from .core.peer_class_filter import PeerClassTypeFilter as PeerClassTypeFilter
+    from .core.peer_class_filter import default_peer_class_filter as default_peer_class_filter
+    from .core.peer_class_filter import global_peer_class_filter as global_peer_class_filter
     from .disk.create_files import list_files as list_files
     from .disk.create_files import set_piece_hashes as set_piece_hashes
     from .errors import NO_ERROR as NO_ERROR
@@ -153,6 +164,7 @@ if TYPE_CHECKING:
     from .flags import ResumeDataFlags as ResumeDataFlags
     from .flags import SaveStateFlags as SaveStateFlags
     from .flags import SeedChokingAlgorithm as SeedChokingAlgorithm
+    from .flags import SessionFlags as SessionFlags
     from .flags import SocketType as SocketType
     from .flags import StatusFlags as StatusFlags
     from .flags import StorageMode as StorageMode
@@ -170,6 +182,7 @@ if TYPE_CHECKING:
     from .loading import write_torrent_file_buf as write_torrent_file_buf
     from .params import AddTorrentParams as AddTorrentParams
     from .params import SessionParams as SessionParams
+    from .renamed_files import RenamedFiles as RenamedFiles
     from .resume_data import MAX_RESUME_DATA as MAX_RESUME_DATA
     from .resume_data import read_resume_data as read_resume_data
     from .resume_data import write_resume_data as write_resume_data
@@ -242,6 +255,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ResumeDataFlags",
         "SaveStateFlags",
         "SeedChokingAlgorithm",
+        "SessionFlags",
         "SocketType",
         "StatusFlags",
         "StorageMode",
@@ -293,6 +307,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "write_torrent_file",
         "write_torrent_file_buf",
     ),
+    ".renamed_files": ("RenamedFiles",),
     ".resume_data": (
         "MAX_RESUME_DATA",
         "read_resume_data",
@@ -317,8 +332,18 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PortFilter",
     ),
     "..protocols.portmap": ("PortmapProtocol",),
+    ".core.peer_class_filter": (
+        "PeerClassSocket",
+        "PeerClassTypeFilter",
+        "default_peer_class_filter",
+        "global_peer_class_filter",
+    ),
     "..protocols.metainfo": (
+        "CreateFile",
+        "CreateFlags",
         "CreateTorrent",
+        "FileFlags",
+        "FileSlice",
         "FileStorage",
         "LoadLimits",
         "TorrentInfo",
@@ -326,6 +351,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "..protocols.types": (
         "InfoHashes",
         "PeerId",
+        "ProtocolVersion",
         "Sha1Hash",
         "Sha256Hash",
     ),
@@ -346,9 +372,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "FileCompletedAlert",
         "FileErrorAlert",
         "FilePrioAlert",
+        "FilePrioritiesAlert",
         "FileProgressAlert",
         "FileRenameFailedAlert",
         "FileRenamedAlert",
+        "FileStatusAlert",
         "HashFailedAlert",
         "IncomingConnectionAlert",
         "IncomingRequestAlert",

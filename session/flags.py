@@ -32,6 +32,7 @@ __all__ = [
     "ResumeDataFlags",
     "SaveStateFlags",
     "SeedChokingAlgorithm",
+    "SessionFlags",
     "SocketType",
     "StatusFlags",
     "StorageMode",
@@ -149,6 +150,13 @@ class SaveStateFlags(IntFlag):
     save_ip_filter = 1 << 12
 
     all_state = (1 << 0) | (1 << 2) | (1 << 11) | (1 << 12)
+
+
+class SessionFlags(IntFlag):
+    """How a session starts (`SessionParams.flags`)."""
+
+    paused = 1 << 2
+    """As after `Session.pause`: no torrent runs before `resume`."""
 
 
 class AddPieceFlags(IntFlag):
@@ -295,6 +303,9 @@ class FileOpenMode(IntFlag):
     random_access = 32
     mmapped = 128
 
+    rw_mask = 3
+    """The bits that say read or write."""
+
 
 class SocketType(IntEnum):
     """The transport of a connection or listen socket."""
@@ -376,6 +387,9 @@ class EncPolicy(IntEnum):
     """Encrypted ones and plain ones."""
     disabled = 2
     """Only plain ones."""
+    pe_forced = forced
+    pe_enabled = enabled
+    pe_disabled = disabled
 
 
 class EncLevel(IntFlag):
@@ -384,6 +398,9 @@ class EncLevel(IntFlag):
     plaintext = 1
     rc4 = 2
     both = 3
+    pe_plaintext = plaintext
+    pe_rc4 = rc4
+    pe_both = both
 
 
 class ProxyType(IntEnum):

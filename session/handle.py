@@ -15,6 +15,8 @@ from ..protocols.types import Address, InfoHashes, Sha1Hash
 from .errors import InvalidTorrentHandle
 from .flags import (
     AddPieceFlags,
+    DeadlineFlags,
+    FileProgressFlags,
     MoveFlags,
     PauseFlags,
     PeerSource,
@@ -23,8 +25,10 @@ from .flags import (
     StatusFlags,
     TorrentFlags,
 )
-from .status import AnnounceEntry, PartialPieceInfo, PeerInfo, TorrentStatus
-from .torrent import commands, report
+from .renamed_files import RenamedFiles
+from .status import AnnounceEntry, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
+from .torrent import commands, posting, report
+from .torrent.reading import read_piece
 
 if TYPE_CHECKING:
     from .session import Session
@@ -93,9 +97,13 @@ class TorrentHandle:
         """The pieces being put together."""
         return self._call(report.download_queue)
 
-    def file_progress(self) -> list[int]:
-        """Verified bytes of each file; empty without metadata."""
-        return self._call(commands.file_progress)
+    def file_progress(self, flags: FileProgressFlags = FileProgressFlags(0)) -> list[int]:
+        """Bytes of each file that are here, with `piece_granularity` those that are verified; empty without metadata."""
+        return self._call(commands.file_progress, flags)
+
+    def file_status(self) -> list[OpenFileState]:
+        """The files held open."""
+        return self._call(report.open_files)
 
     def piece_availability(self) -> list[int]:
         """Peers that have each piece; empty while it is stopped."""
@@ -112,6 +120,40 @@ class TorrentHandle:
     def need_save_resume_data(self, flags: ResumeDataFlags = ResumeDataFlags(0)) -> bool:
         """Resume data would differ from what was saved last."""
         return self._call(lambda torrent: bool(torrent.flags & TorrentFlags.need_save_resume))
+
+    # --------------------------------------------------------------------------- the same, answered by an alert
+
+    def post_status(self, flags: StatusFlags = _ALL_STATUS) -> None:
+        """`status`, as a `StateUpdateAlert` of this torrent."""
+        self._post(posting.status, flags)
+
+    def post_peer_info(self) -> None:
+        """`get_peer_info`, as a `PeerInfoAlert`."""
+        self._post(posting.peer_info)
+
+    def post_trackers(self) -> None:
+        """`trackers`, as a `TrackerListAlert`."""
+        self._post(posting.trackers)
+
+    def post_download_queue(self) -> None:
+        """`get_download_queue`, as a `PieceInfoAlert`."""
+        self._post(posting.download_queue)
+
+    def post_file_progress(self, flags: FileProgressFlags = FileProgressFlags(0)) -> None:
+        """`file_progress`, as a `FileProgressAlert`."""
+        self._post(posting.file_progress, flags)
+
+    def post_file_status(self) -> None:
+        """`file_status`, as a `FileStatusAlert`."""
+        self._post(posting.file_status)
+
+    def post_file_priorities(self) -> None:
+        """`get_file_priorities`, as a `FilePrioritiesAlert`."""
+        self._post(posting.file_priorities)
+
+    def post_piece_availability(self) -> None:
+        """`piece_availability`, as a `PieceAvailabilityAlert`."""
+        self._post(posting.piece_availability)
 
     # --------------------------------------------------------------------------------------------- pause and flags
 
@@ -234,6 +276,35 @@ class TorrentHandle:
         """By piece."""
         return self._call(commands.piece_priorities)
 
+    def set_piece_deadline(
+        self, piece: int, deadline_ms: int, flags: DeadlineFlags = DeadlineFlags(0)
+    ) -> None:
+        """The piece should be here in so many milliseconds: it is asked of the quickest peers, before everything else.
+
+        With `alert_when_available` a `ReadPieceAlert` with its bytes follows, at once when it is here already, with an error
+        when the deadline was taken back.  Once set, the piece has priority 7; afterwards 1.
+        """
+        self._post(commands.set_piece_deadline, piece, deadline_ms, flags)
+
+    def reset_piece_deadline(self, piece: int) -> None:
+        """Not urgent any more."""
+        self._post(commands.reset_piece_deadline, piece)
+
+    def clear_piece_deadlines(self) -> None:
+        """No piece is urgent any more."""
+        self._post(commands.clear_piece_deadlines)
+
+    def set_metadata(self, info_section: bytes) -> bool:
+        """The metadata of a magnet link, got in another way: the bencoded value of a .torrent file's "info".
+
+        False when there was metadata, or when this is not what the info-hash names (`MetadataFailedAlert`).
+        """
+        return self._call(commands.set_metadata, info_section)
+
+    def get_renamed_files(self) -> RenamedFiles:
+        """The names files have instead of the torrent's: a copy."""
+        return self._call(report.renamed_files)
+
     def rename_file(self, index: int, name: str) -> None:
         """Give a file another path within the save path; ends in `FileRenamedAlert` or `FileRenameFailedAlert`."""
         self._post(commands.rename_file, index, name)
@@ -256,7 +327,7 @@ class TorrentHandle:
 
     def read_piece(self, piece: int) -> None:
         """Ends in `ReadPieceAlert`."""
-        self._post(commands.read_piece, piece)
+        self._post(read_piece, piece)
 
     def add_piece(self, piece: int, data: bytes, flags: AddPieceFlags = AddPieceFlags(0)) -> None:
         """A piece got in another way; it is verified like one from peers.  ValueError for a wrong size."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..protocols.bits import Bitfield
 from ..protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha256Hash
 from .errors import TorrentParamsError
-from .flags import StorageMode, TorrentFlags
+from .flags import SessionFlags, StorageMode, TorrentFlags
 from .settings import SettingsPack, SettingValue
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ class SessionParams:
         "disk_backend",
         "ext_state",
         "extensions",
+        "flags",
         "ip_filter",
         "settings",
         "unsupported_settings",
@@ -212,12 +213,15 @@ class SessionParams:
         self,
         settings: SettingsPack | Mapping[str, SettingValue] | None = None,
         *,
+        flags: SessionFlags = SessionFlags(0),
         ip_filter: IpFilter | None = None,
         extensions: Iterable[Any] = (),
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
     ) -> None:
         self.settings = settings if isinstance(settings, SettingsPack) else SettingsPack(settings)
         """Settings to begin with."""
+        self.flags = flags
+        """How to begin; not saved."""
         self.ip_filter = ip_filter
         """Who may connect; None lets everybody."""
         self.extensions = list(extensions)

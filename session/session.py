@@ -18,18 +18,28 @@ from ..protocols.engine.multi import Multi
 from ..protocols.portmap import PortmapProtocol
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
+from .alert_fd import AlertFd
 from .alert_queue import AlertQueue
 from .alerts import Alert, SessionStatsAlert, SessionStatsHeaderAlert, StateUpdateAlert
 from .core.core import Core
-from .core.ip_filter import IpFilter
+from .core.ip_filter import IpFilter, PortFilter
+from .core.peer_class import GLOBAL, LOCAL, TCP
+from .core.peer_class_filter import PeerClassTypeFilter
 from .errors import InvalidSessionHandle
-from .flags import AlertCategory, RemoveFlags, ReopenNetworkFlags, SaveStateFlags, StatusFlags
+from .flags import (
+    AlertCategory,
+    RemoveFlags,
+    ReopenNetworkFlags,
+    SaveStateFlags,
+    SessionFlags,
+    StatusFlags,
+)
 from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
 from .settings import SettingsPack
 from .stats import session_stats_metrics
-from .status import TorrentStatus
+from .status import PeerClassInfo, TorrentStatus
 from .subscription import Subscription
 from .torrent.report import status_of
 from .torrent.torrent import Torrent
@@ -77,8 +87,15 @@ class Session:
             raise
 
     def _start(self, settings: SettingsPack) -> Core:
-        core = Core(self.runtime.multi, settings, self._alerts, disk_backend=self._params.disk_backend)
+        core = Core(
+            self.runtime.multi,
+            settings,
+            self._alerts,
+            disk_backend=self._params.disk_backend,
+            nobody=TorrentHandle(),
+        )
         core.ip_filter = self._params.ip_filter
+        core.is_paused = bool(self._params.flags & SessionFlags.paused)
         core.start()
         return core
 
@@ -280,11 +297,22 @@ class Session:
 
         return self._call(begin)
 
+    def set_alert_fd(self, fd: int) -> None:
+        """Write a byte to this descriptor, which must not block, when the queue is no longer empty; -1 ends that.
+
+        Takes the place of `set_alert_notify`.  ValueError for a descriptor that blocks, OSError for none.
+        """
+        self._alerts.set_notify(AlertFd(fd) if fd >= 0 else None)
+
     # -------------------------------------------------------------------------------------------- ports and filters
 
     def listen_port(self) -> int:
         """The TCP port that listens; 0 when none does."""
         return self._call(lambda: self._core.local_port)
+
+    def ssl_listen_port(self) -> int:
+        """The port of the listen socket for TLS ("…s" in `listen_interfaces`); 0 when there is none."""
+        return self._call(lambda: self._core.ssl_listen_port)
 
     def is_listening(self) -> bool:
         """At least one socket accepts."""
@@ -313,6 +341,52 @@ class Session:
     def get_ip_filter(self) -> IpFilter:
         """The filter in force."""
         return self._call(lambda: self._core.ip_filter or IpFilter())
+
+    def set_port_filter(self, ports: PortFilter) -> None:
+        """Which ports peers may have to be connected to.  Connections we made to others are ended."""
+        self._post(lambda: self._core.blocking.set_port_filter(ports))
+
+    def get_port_filter(self) -> PortFilter:
+        """The filter in force."""
+        return self._call(lambda: self._core.blocking.port_filter or PortFilter())
+
+    # ------------------------------------------------------------------------------------------------ peer classes
+
+    global_peer_class_id = GLOBAL
+    tcp_peer_class_id = TCP
+    local_peer_class_id = LOCAL
+
+    def create_peer_class(self, name: str) -> int:
+        """A new peer class; gives its identifier, a low one while there are few."""
+        return self._call(lambda: self._core.classes.pool.create(name))
+
+    def delete_peer_class(self, peer_class: int) -> None:
+        """It goes once no peer is in it.  ValueError for one that is built in, unknown or deleted."""
+        self._call(lambda: self._core.classes.pool.delete(peer_class))
+
+    def get_peer_class(self, peer_class: int) -> PeerClassInfo:
+        """How a class is set.  ValueError when there is none."""
+        return self._call(lambda: self._core.classes.pool.get(peer_class).info())
+
+    def set_peer_class(self, peer_class: int, info: PeerClassInfo | Mapping[str, Any]) -> None:
+        """Set all of a class, for its peers at once; what a mapping does not name takes its default.  ValueError."""
+        self._call(lambda: self._core.classes.set_info(peer_class, info))
+
+    def set_peer_class_filter(self, peers: IpFilter) -> None:
+        """The classes of peers that come from now on, by address: flags whose bit i is class i, up to 31."""
+        self._call(lambda: setattr(self._core.classes, "filter", peers))
+
+    def get_peer_class_filter(self) -> IpFilter:
+        """The filter in force."""
+        return self._call(lambda: self._core.classes.filter)
+
+    def set_peer_class_type_filter(self, kinds: PeerClassTypeFilter) -> None:
+        """What the kind of connection changes about that, for peers that come from now on."""
+        self._call(lambda: setattr(self._core.classes, "type_filter", kinds.copy()))
+
+    def get_peer_class_type_filter(self) -> PeerClassTypeFilter:
+        """A copy of the filter in force."""
+        return self._call(lambda: self._core.classes.type_filter.copy())
 
     # ----------------------------------------------------------------------------------------------------- private
 

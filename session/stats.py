@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..protocols.peer.messages import MessageId
+
 if TYPE_CHECKING:
     from .session import Session
 
 __all__ = [
+    "MESSAGES",
+    "SIZES",
     "Counters",
     "MetricType",
     "StatsMetric",
@@ -45,6 +49,27 @@ class StatsMetric(NamedTuple):
     type: MetricType
 
 
+MESSAGES = {
+    "choke": MessageId.CHOKE,
+    "unchoke": MessageId.UNCHOKE,
+    "interested": MessageId.INTERESTED,
+    "not_interested": MessageId.NOT_INTERESTED,
+    "have": MessageId.HAVE,
+    "bitfield": MessageId.BITFIELD,
+    "request": MessageId.REQUEST,
+    "piece": MessageId.PIECE,
+    "cancel": MessageId.CANCEL,
+    "suggest": MessageId.SUGGEST,
+    "have_all": MessageId.HAVE_ALL,
+    "have_none": MessageId.HAVE_NONE,
+    "reject": MessageId.REJECT,
+    "allowed_fast": MessageId.ALLOWED_FAST,
+    "extended": MessageId.EXTENDED,
+}
+"""Messages of the peer wire that are counted, by libtorrent's names.  The handshake of BEP 10 is not an "extended" one."""
+SIZES = range(3, 21)
+"""Reads and writes are counted by powers of two of their bytes; the first and the last take what is below and above, too."""
+
 _COUNTERS = (
     # Connections
     "peer.connection_attempts",
@@ -62,6 +87,22 @@ _COUNTERS = (
     "peer.error_outgoing_peers",
     "peer.num_banned_peers",
     "peer.banned_for_hash_failure",
+    "peer.boost_connection_attempts",
+    "peer.missed_connection_attempts",
+    "peer.no_peer_connection_attempts",
+    "peer.broken_pipe_peers",
+    "peer.connaborted_peers",
+    "peer.notconnected_peers",
+    "peer.perm_peers",
+    "peer.buffer_peers",
+    "peer.unreachable_peers",
+    "peer.addrinuse_peers",
+    "peer.no_access_peers",
+    "peer.invalid_arg_peers",
+    "peer.no_memory_peers",
+    "peer.transport_timeout_peers",
+    "peer.error_tcp_peers",
+    "peer.error_utp_peers",
     # Requests of peers
     "peer.piece_requests",
     "peer.max_piece_requests",
@@ -79,6 +120,41 @@ _COUNTERS = (
     "ses.num_incoming_pex",
     "ses.num_outgoing_pex",
     "net.on_lsd_peer_counter",
+    "ses.num_have_pieces",
+    # Blocks that came and were not needed, bytes
+    "ses.waste_piece_timed_out",
+    "ses.waste_piece_cancelled",
+    "ses.waste_piece_unknown",
+    "ses.waste_piece_seed",
+    "ses.waste_piece_end_game",
+    # Asking the picker, by what led to it
+    "picker.reject_piece_picks",
+    "picker.unchoke_piece_picks",
+    "picker.incoming_redundant_piece_picks",
+    "picker.incoming_piece_picks",
+    "picker.snubbed_piece_picks",
+    "picker.interesting_piece_picks",
+    "picker.hash_fail_piece_picks",
+    # Messages
+    *(f"ses.num_incoming_{name}" for name in MESSAGES),
+    *(f"ses.num_outgoing_{name}" for name in MESSAGES),
+    "ses.num_incoming_ext_handshake",
+    "ses.num_outgoing_ext_handshake",
+    # What woke the loop
+    "net.on_read_counter",
+    "net.on_write_counter",
+    "net.on_tick_counter",
+    "net.on_accept_counter",
+    "net.on_disk_counter",
+    *(f"sock_bufs.socket_recv_size{power}" for power in SIZES),
+    *(f"sock_bufs.socket_send_size{power}" for power in SIZES),
+    # Disk
+    "disk.num_blocks_written",
+    "disk.num_blocks_read",
+    "disk.num_blocks_hashed",
+    "disk.num_write_ops",
+    "disk.num_read_ops",
+    "disk.file_pool_misses",
     # Bytes
     "net.sent_bytes",
     "net.sent_payload_bytes",
@@ -92,6 +168,14 @@ _GAUGES = (
     "peer.num_peers_connected",
     "peer.num_peers_half_open",
     "peer.num_tcp_peers",
+    "peer.num_utp_peers",
+    "peer.num_peers_up_unchoked_all",
+    "peer.num_peers_up_unchoked_optimistic",
+    "peer.num_peers_up_requests",
+    "peer.num_peers_down_requests",
+    "peer.num_peers_up_disk",
+    "peer.num_peers_down_disk",
+    "peer.num_peers_end_game",
     "peer.num_peers_up_interested",
     "peer.num_peers_down_interested",
     "peer.num_peers_up_unchoked",
@@ -107,6 +191,18 @@ _GAUGES = (
     "ses.num_unchoke_slots",
     "net.has_incoming_connections",
     "disk.queued_write_bytes",
+    "disk.num_jobs",
+    "disk.num_read_jobs",
+    "disk.num_write_jobs",
+    "disk.blocked_disk_jobs",
+    "disk.disk_blocks_in_use",
+    "disk.file_pool_size",
+    "ses.non_filter_torrents",
+    "net.limiter_up_queue",
+    "net.limiter_down_queue",
+    "net.limiter_up_bytes",
+    "net.limiter_down_bytes",
+    "tracker.num_queued_tracker_announces",
 )
 
 _METRICS = tuple(

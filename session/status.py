@@ -478,7 +478,7 @@ class OpenFileState:
     """Seconds since it was last used."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class PeerClassInfo:
     """Limits that a class of peers shares; rates are bytes per second, 0 is unlimited."""
 

@@ -66,6 +66,10 @@ class CreateTorrent:
     CreateError when there is nothing to make a torrent of, or the piece size is not allowed.
     """
 
+    piece_length: int
+    """Bytes of a piece."""
+    num_pieces: int
+
     def __init__(
         self, files: FileStorage | Sequence[CreateFile], piece_size: int = 0, flags: CreateFlags | int = 0
     ) -> None:
@@ -104,6 +108,11 @@ class CreateTorrent:
         self._texts: dict[bytes, object] = {}
         self._is_private = False
         self._root_cert = b""
+
+    @property
+    def priv(self) -> bool:
+        """It stays with its trackers (BEP 27)."""
+        return self._is_private
 
     @property
     def is_v1_only(self) -> bool:

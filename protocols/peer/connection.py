@@ -55,6 +55,7 @@ from .messages import (
     RequestsReceived,
     SuggestReceived,
 )
+from .wire_counts import WireCounts
 
 __all__ = [
     "MAX_EARLY_BITFIELD",
@@ -93,15 +94,16 @@ class State(Enum):
 
 
 class ReceiveBuffer:
-    """The buffer that all connections of one loop read into, one at a time."""
+    """What all connections of one loop share: the buffer they read into, one at a time, and the counts of what they did."""
 
-    __slots__ = ("data", "view")
+    __slots__ = ("counts", "data", "view")
 
     def __init__(self, size: int = MAX_FRAME + 256 * 1024) -> None:
         if size < MAX_FRAME + 64 * 1024:
             raise ValueError(f"a receive buffer must hold a frame of {MAX_FRAME} bytes and more")
         self.data = bytearray(size)
         self.view = memoryview(self.data)
+        self.counts = WireCounts()
 
 
 class PeerConnection:
@@ -123,6 +125,7 @@ class PeerConnection:
         "_size",
         "am_choking",
         "am_interested",
+        "counts",
         "extensions",
         "handshake",
         "local",
@@ -159,6 +162,8 @@ class PeerConnection:
         self._early_pieces: tuple[MessageId, bytes] | None = None
         self._early_haves = 0
         self._buffer = buffer
+        self.counts = buffer.counts
+        """Messages of all connections with this buffer."""
         self._carry = b""
         self._events: deque[Event] = deque()
         self._blocks: list[Block] = []
@@ -206,12 +211,14 @@ class PeerConnection:
         """choke or unchoke; does nothing when nothing changes."""
         if choke != self.am_choking:
             self.am_choking = choke
+            self.counts.sent[MessageId.CHOKE if choke else MessageId.UNCHOKE] += 1
             self._out.append(codec.pack_simple(MessageId.CHOKE if choke else MessageId.UNCHOKE))
 
     def send_interested(self, interested: bool) -> None:
         """interested or not interested; does nothing when nothing changes."""
         if interested != self.am_interested:
             self.am_interested = interested
+            self.counts.sent[MessageId.INTERESTED if interested else MessageId.NOT_INTERESTED] += 1
             self._out.append(
                 codec.pack_simple(MessageId.INTERESTED if interested else MessageId.NOT_INTERESTED)
             )
@@ -221,42 +228,53 @@ class PeerConnection:
         if not have.any():  # First: the field of a torrent without metadata is empty, both full and not.
             # BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
             if self._fast:
+                self.counts.sent[MessageId.HAVE_NONE] += 1
                 self._out.append(codec.pack_simple(MessageId.HAVE_NONE))
         elif self._fast and have.all():
+            self.counts.sent[MessageId.HAVE_ALL] += 1
             self._out.append(codec.pack_simple(MessageId.HAVE_ALL))
         else:
+            self.counts.sent[MessageId.BITFIELD] += 1
             self._out.append(codec.pack_bitfield(have.to_wire()))
 
     def send_have(self, piece: PieceIndex) -> None:
         """have"""
+        self.counts.sent[MessageId.HAVE] += 1
         self._out.append(codec.pack_have(piece))
 
     def send_requests(self, requests: Iterable[tuple[int, int, int]]) -> None:
         """request, any number; leaves as one run of bytes."""
-        self._out.append(codec.pack_requests(requests))
+        packed = codec.pack_requests(requests)
+        self.counts.sent[MessageId.REQUEST] += len(packed) // _REQUEST_FRAME.size
+        self._out.append(packed)
 
     def send_cancel(self, request: Request) -> None:
         """cancel"""
+        self.counts.sent[MessageId.CANCEL] += 1
         self._out.append(codec.pack_request(MessageId.CANCEL, request))
 
     def send_reject(self, request: Request) -> None:
         """reject (BEP 6); nothing to a peer that does not speak it."""
         if self._fast:
+            self.counts.sent[MessageId.REJECT] += 1
             self._out.append(codec.pack_request(MessageId.REJECT, request))
 
     def send_allowed_fast(self, piece: PieceIndex) -> None:
         """allowed fast (BEP 6); nothing to a peer that does not speak it."""
         if self._fast:
+            self.counts.sent[MessageId.ALLOWED_FAST] += 1
             self._out.append(codec.pack_index(MessageId.ALLOWED_FAST, piece))
 
     def send_suggest(self, piece: PieceIndex) -> None:
         """suggest (BEP 6); nothing to a peer that does not speak it."""
         if self._fast:
+            self.counts.sent[MessageId.SUGGEST] += 1
             self._out.append(codec.pack_index(MessageId.SUGGEST, piece))
 
     def send_port(self, port: int) -> None:
         """port (BEP 5); nothing to a peer without a DHT."""
         if self.handshake is not None and self.handshake.capabilities & Capability.DHT:
+            self.counts.sent[MessageId.PORT] += 1
             self._out.append(codec.pack_port(port))
 
     def send_keep_alive(self) -> None:
@@ -266,6 +284,8 @@ class PeerConnection:
     def send_extension_handshake(self, fields: dict[str, object], *, without: Collection[str] = ()) -> None:
         """The extension handshake (BEP 10), offering all but `without`; nothing to a peer that does not speak it."""
         if self.supports_extensions:
+            self.counts.sent[MessageId.EXTENDED] += 1
+            self.counts.handshakes_out += 1
             self._out.append(codec.pack_extended(0, self.registry.handshake(fields, without=without)))
 
     def send_extension(self, name: str, payload: Buffer) -> bool:
@@ -273,6 +293,7 @@ class PeerConnection:
         message_id = self.extensions.id_of(name)
         if message_id is None:
             return False
+        self.counts.sent[MessageId.EXTENDED] += 1
         self._out.append(codec.pack_extended(message_id, payload))
         return True
 
@@ -450,14 +471,17 @@ class PeerConnection:
     def _flush_batches(self) -> None:
         if self._blocks:
             blocks, self._blocks = self._blocks, []
+            self.counts.received[MessageId.PIECE] += len(blocks)
             if self._num_pieces is None:
                 raise RemoteProtocolError("block before the number of pieces is known")
             self._events.append(BlocksReceived(blocks))
         if self._requests:
             requests, self._requests = self._requests, []
+            self.counts.received[MessageId.REQUEST] += len(requests)
             self._events.append(RequestsReceived(requests))
 
     def _dispatch(self, kind: int, payload: memoryview) -> None:
+        self.counts.received[kind] += 1
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, payload)
@@ -556,6 +580,7 @@ class PeerConnection:
         if not self.supports_extensions:
             raise RemoteProtocolError("extended message without the extension protocol")
         if payload[0] == 0:
+            self.counts.handshakes_in += 1
             message = parse_handshake(payload[1:])
             self.extensions.update(message)
             self._events.append(ExtensionHandshake(message))

@@ -12,6 +12,7 @@ from .base import AlertPriority, TorrentAlert, alert
 
 if TYPE_CHECKING:
     from ..params import AddTorrentParams
+    from ..status import OpenFileState
 
 __all__ = [
     "CacheFlushedAlert",
@@ -19,9 +20,11 @@ __all__ = [
     "FileCompletedAlert",
     "FileErrorAlert",
     "FilePrioAlert",
+    "FilePrioritiesAlert",
     "FileProgressAlert",
     "FileRenameFailedAlert",
     "FileRenamedAlert",
+    "FileStatusAlert",
     "OversizedFileAlert",
     "ReadPieceAlert",
     "SaveResumeDataAlert",
@@ -117,6 +120,27 @@ class FileProgressAlert(TorrentAlert):
 
     def message(self) -> str:
         return f"{self._torrent()} file progress: {len(self.files)} files"
+
+
+@alert(105, AlertCategory.status, AlertPriority.critical, mandatory=True)
+class FilePrioritiesAlert(TorrentAlert):
+    """The answer to `post_file_priorities`."""
+
+    priorities: list[int] = field(default_factory=list)
+    """0 to 7, by file."""
+
+    def message(self) -> str:
+        return f"{self._torrent()} file priorities: {len(self.priorities)} files"
+
+
+@alert(106, AlertCategory.status, AlertPriority.critical, mandatory=True)
+class FileStatusAlert(TorrentAlert):
+    """The answer to `post_file_status`: the files that are open."""
+
+    state: list[OpenFileState] = field(default_factory=list)
+
+    def message(self) -> str:
+        return f"{self._torrent()} file status: {len(self.state)} open files"
 
 
 @alert(5, AlertCategory.storage, AlertPriority.critical, mandatory=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import AlertCategory, ListenFailedAlert, ListenSucceededAlert, Session, SettingsError
+from .. import (
+    AlertCategory,
+    ListenFailedAlert,
+    ListenSucceededAlert,
+    Session,
+    SettingsError,
+    global_peer_class_filter,
+)
 from .exit_status import CommandFailed, ExitStatus
 from .reporters import Reporter
 
@@ -40,6 +47,7 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
         settings["listen_system_port_fallback"] = False
     try:
         session = Session(settings)
+        session.set_peer_class_filter(global_peer_class_filter())  # What is typed holds for local peers, too.
     except SettingsError as error:
         raise CommandFailed(str(error), ExitStatus.USAGE) from None
     try:

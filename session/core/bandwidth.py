@@ -199,6 +199,11 @@ class BandwidthLimiter:
         return [waiter.user for waiter in ready[1:] + ready[:1]]
 
     @property
+    def num_bytes_waiting(self) -> int:
+        """Bytes they want and have not been given."""
+        return sum(max(0, int(waiter.wanted - waiter.assigned)) for waiter in self._waiting.values())
+
+    @property
     def num_waiting(self) -> int:
         """Users in the queue."""
         return len(self._waiting)

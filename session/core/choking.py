@@ -42,7 +42,7 @@ class Choking:
             for torrent in self._core.active
             if torrent.swarm and torrent.drain is None
             for link in torrent.swarm.links
-            if link.peer_id is not None
+            if link.peer_id is not None and not self._core.classes.ignores_slots(link)
         ]
         actions = self._choker.handle_timeout([self._candidate(link) for link in links], now)
         self._marks = {link: (link.meters.payload_down.total, link.meters.payload_up.total) for link in links}
@@ -59,7 +59,9 @@ class Choking:
         """A peer wants data: it gets a slot at once if one is free.  One that wants none gives its slot back."""
         if link.torrent is not None and link.torrent.drain is not None:
             return
-        if link.is_interested:
+        if link.is_interested and self._core.classes.ignores_slots(link):
+            link.choke(False, now)
+        elif link.is_interested:
             if link.is_choked_by_us and self._choker.interested(
                 self._candidate(link), [self._candidate(other) for other in self._unchoked]
             ):
@@ -72,6 +74,19 @@ class Choking:
         self._choke(link, True, now)
         self._choker.forget(link)
         self._marks.pop(link, None)
+
+    def classes_changed(self, now: float) -> None:
+        """A class takes slots now, or no longer: those unchoked without one are choked, those in one that needs none leave it."""
+        classes = self._core.classes
+        for torrent in self._core.active:
+            for link in list(torrent.swarm.links) if torrent.swarm is not None else []:
+                if classes.ignores_slots(link):
+                    self._unchoked.pop(link, None)
+                    if link.is_interested:
+                        link.choke(False, now)
+                elif link not in self._unchoked and not link.is_choked_by_us:
+                    self._choke(link, True, now)
+                    self.interest_changed(link, now)
 
     def link_closed(self, link: PeerLink) -> None:
         """A peer is gone; its slot is free."""
@@ -109,6 +124,7 @@ class Choking:
             quota=self._quota_pieces * piece_length,
             total_size=info.total_size if info is not None else 0,
             have_size=link.pieces.bit_count() * piece_length,
+            priority=self._core.classes.up_priority(link),
             total_uploaded=link.meters.payload_up.total,
             torrent=torrent,
             torrent_slots=torrent.max_uploads,

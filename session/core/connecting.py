@@ -50,6 +50,7 @@ class Connector:
         for _ in range(self._core.tuning.torrent_connect_boost):
             if not self._dial(torrent, now):
                 return
+            self._core.counters.values["peer.boost_connection_attempts"] += 1
 
     def has_room(self) -> bool:
         """One more connection is allowed."""
@@ -59,6 +60,11 @@ class Connector:
         swarm = torrent.swarm
         if swarm is None or not self._core.tuning.enable_outgoing_tcp or not self.has_room():
             return False
+        counts = self._core.counters.values
         if swarm.num_half_open >= _MAX_HALF_OPEN or not torrent.has_room_for_link:
+            counts["peer.missed_connection_attempts"] += 1
             return False
-        return swarm.connect_next(now)
+        if swarm.connect_next(now):
+            return True
+        counts["peer.no_peer_connection_attempts"] += 1
+        return False

@@ -23,7 +23,7 @@ from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
-from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert
+from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
 from ..close_reason import CloseReason
 from ..disk.backend import Backend
 from ..disk.buffers import BufferPool
@@ -46,8 +46,10 @@ from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.upload_only import UploadOnly
 from ..torrent.uploader import SlabPool
+from .blocking import Blocking
 from .checks import CheckQueue
 from .choking import Choking
+from .classing import Classing
 from .connecting import Connector
 from .counting import count_end, session_counters
 from .encryption import Encryption
@@ -67,6 +69,7 @@ from .tuning import Tuning
 from .turnover import Turnover
 
 if TYPE_CHECKING:
+    from ..handle import TorrentHandle
     from ..torrent.download import Download
     from ..torrent.torrent import Torrent
 
@@ -85,8 +88,10 @@ class Core:
         alerts: AlertQueue,
         *,
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
+        nobody: TorrentHandle | None = None,
     ) -> None:
-        """`disk_backend` makes the storage of each torrent; None: files."""
+        """`disk_backend` makes the storage of each torrent; None: files.  `nobody` is an invalid handle, for alerts."""
+        self.nobody = nobody
         self.base = multi
         self.platform = multi.platform
         self.settings = settings
@@ -136,7 +141,8 @@ class Core:
             settings=tracker_settings(settings),
             is_allowed=self._may_ask_tracker,
         )
-        self.gate = Gate(connections_limit=None, is_blocked=self.is_blocked)
+        self.blocking = Blocking(self)
+        self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
         self.proxying = Proxying(self)
         self.routes = Routes(self)
@@ -144,6 +150,7 @@ class Core:
         self.connector = Connector(self)
         self.turnover = Turnover(self)
         self.choking = Choking(self)
+        self.classes = Classing(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
         self.dirty: dict[Torrent, None] = {}
@@ -219,6 +226,7 @@ class Core:
         if changed & {"max_queued_disk_bytes", "file_pool_size", "hashing_threads"}:
             self.disk.apply(disk_settings(self.settings))
         if changed & {"upload_rate_limit", "download_rate_limit"}:
+            self.classes.settings_changed()
             self.quotas.settings_changed()
         self.choking.settings_changed()
         self.port_mapping.settings_changed(changed)
@@ -345,6 +353,7 @@ class Core:
     # ------------------------------------------------------------------------------------------------ connections
 
     def _on_accept(self, opened: OpenEndpoint, sock: Any, address: Any) -> None:
+        self.counters.values["net.on_accept_counter"] += 1
         if self.closing or self.is_paused:
             sock.close()
             self.gate.release(str(address[0]))
@@ -398,7 +407,7 @@ class Core:
     def is_blocked(self, host: str) -> bool:
         """The IP filter forbids it.  Of a name, which only a proxy looks up, it knows nothing."""
         ip_filter = self.ip_filter
-        return ip_filter is not None and _packed_address(host) is not None and bool(ip_filter.access(host))
+        return ip_filter is not None and _packed_address(host) is not None and ip_filter.is_blocked(host)
 
     def _may_ask_tracker(self, host: str) -> bool:
         return not (self.settings.get_bool("apply_ip_filter_to_trackers") and self.is_blocked(host))
@@ -422,6 +431,11 @@ class Core:
     def is_own_address(self, address: Address) -> bool:
         """It leads to this session, as far as we know."""
         return address[1] == self.listen_port and address[0] in self.external.known
+
+    def post_stranger(self, kind: type[TorrentAlert], *args: Any) -> None:
+        """Post an alert about a peer of no torrent that is known."""
+        if self.nobody is not None and self.alerts.should_post(kind):
+            self.alerts.emplace(kind, self.nobody, *args)
 
     def dht_node_heard(self, address: Address) -> None:
         """A peer has a DHT node; without a DHT of ours it is of no use."""
@@ -465,6 +479,12 @@ class Core:
         return [(each.host, each.port) for each in opened if not each.endpoint.is_ssl]
 
     @property
+    def ssl_listen_port(self) -> int:
+        """The port of the listen socket for TLS; 0 when there is none."""
+        opened = self._listeners.endpoints if self._listeners is not None else []
+        return next((each.port for each in opened if each.endpoint.is_ssl), 0)
+
+    @property
     def is_listening(self) -> bool:
         """At least one socket accepts."""
         return self._listeners is not None and self._listeners.is_listening
@@ -485,6 +505,7 @@ class Core:
 
     def _tick(self) -> None:
         now = self.base.time()
+        self.counters.values["net.on_tick_counter"] += 1
         elapsed, self._last_tick = now - self._last_tick, now
         self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
         for torrent in list(self.active):

@@ -6,13 +6,18 @@ tick; gauges are counted anew for each snapshot, so that nothing has to keep the
 
 from __future__ import annotations
 
+import errno
 from math import inf
 from typing import TYPE_CHECKING
 
 from ...protocols.errors import EvtorrentError, RemoteProtocolError, TransportError
+from ...protocols.peer.wire_counts import WireCounts
+from ...protocols.types import BLOCK_SIZE
 from ..close_reason import CloseReason
-from ..flags import TorrentFlags
+from ..flags import SocketType, TorrentFlags
+from ..stats import MESSAGES, SIZES
 from ..torrent.link_end import LinkEnded, PeerHungUp
+from ..torrent.peer_link import ReadBlock
 from ..torrent.phase import Phase
 
 if TYPE_CHECKING:
@@ -33,19 +38,24 @@ def session_counters(core: Core) -> dict[str, int]:
     values["net.sent_payload_bytes"] = core.meters.payload_up.total
     values["net.recv_bytes"] = core.meters.down.total
     values["net.recv_payload_bytes"] = core.meters.payload_down.total
-    values["disk.queued_write_bytes"] = core.disk.queued_bytes
+    _count_wire(values, core.receive_buffer.counts)
+    _count_disk(values, core)
+    _count_waiting(values, core)
     slots = core.choking.num_slots
     values["ses.num_unchoke_slots"] = _NO_LIMIT if slots == inf else int(slots)
     for torrent in dict.fromkeys(core.torrents.values()):
         values[_gauge_of(torrent)] += 1
+        values["ses.non_filter_torrents"] += not torrent.flags & TorrentFlags.apply_ip_filter
         if torrent.download is not None:
             values["net.recv_failed_bytes"] += torrent.download.num_failed_bytes
             values["net.recv_redundant_bytes"] += torrent.download.num_waste_bytes
+            values["disk.disk_blocks_in_use"] += torrent.download.picker.num_blocks_here()
+            values["peer.num_peers_end_game"] += torrent.download.picker.num_peers_in_end_game()
         if torrent.swarm is not None:
             for link in torrent.swarm.links:
-                _count_link(values, link)
+                _count_link(values, link, takes_slot=not core.classes.ignores_slots(link))
     for link in core.lobby.links:
-        _count_link(values, link)
+        _count_link(values, link, takes_slot=True)
     return values
 
 
@@ -67,13 +77,62 @@ def _gauge_of(torrent: Torrent) -> str:
     return "ses.num_upload_only_torrents" if torrent.is_finished else "ses.num_downloading_torrents"
 
 
-def _count_link(values: dict[str, int], link: PeerLink) -> None:
-    connection = link.connection
-    values["peer.num_tcp_peers"] += 1
+def _count_wire(values: dict[str, int], counts: WireCounts) -> None:
+    for name, kind in MESSAGES.items():
+        values[f"ses.num_incoming_{name}"] = counts.received[kind]
+        values[f"ses.num_outgoing_{name}"] = counts.sent[kind]
+    values["ses.num_incoming_extended"] -= counts.handshakes_in
+    values["ses.num_outgoing_extended"] -= counts.handshakes_out
+    values["ses.num_incoming_ext_handshake"] = counts.handshakes_in
+    values["ses.num_outgoing_ext_handshake"] = counts.handshakes_out
+    values["net.on_read_counter"] = sum(counts.reads)
+    values["net.on_write_counter"] = sum(counts.writes)
+    for name, sizes in (("recv", counts.reads), ("send", counts.writes)):
+        for power, count in enumerate(sizes):
+            values[f"sock_bufs.socket_{name}_size{max(power, SIZES[0])}"] += count
+
+
+def _count_disk(values: dict[str, int], core: Core) -> None:
+    disk, counts = core.disk, core.disk.counts
+    values["disk.queued_write_bytes"] = disk.queued_bytes
+    values["disk.disk_blocks_in_use"] = -(-disk.queued_bytes // BLOCK_SIZE)
+    values["disk.num_jobs"] = disk.num_jobs
+    values["disk.blocked_disk_jobs"] = disk.num_jobs - (counts.jobs_started - counts.jobs_done)
+    values["disk.num_read_jobs"] = counts.reads_running
+    values["disk.num_write_jobs"] = counts.writes_running
+    values["disk.num_blocks_written"] = counts.blocks_written
+    values["disk.num_blocks_read"] = counts.blocks_read
+    values["disk.num_blocks_hashed"] = counts.blocks_hashed
+    values["disk.num_write_ops"] = counts.write_ops
+    values["disk.num_read_ops"] = counts.read_ops
+    values["disk.file_pool_size"] = disk.files.num_open
+    values["disk.file_pool_misses"] = disk.files.num_misses
+    values["net.on_disk_counter"] = counts.jobs_done
+
+
+def _count_waiting(values: dict[str, int], core: Core) -> None:
+    for name, limiter in (("up", core.quotas.up), ("down", core.quotas.down)):
+        values[f"net.limiter_{name}_queue"] = limiter.num_waiting
+        values[f"net.limiter_{name}_bytes"] = limiter.num_bytes_waiting
+    values["tracker.num_queued_tracker_announces"] = core.tracker_client.num_queued
+
+
+def _count_link(values: dict[str, int], link: PeerLink, *, takes_slot: bool) -> None:
+    connection, requester, uploader = link.connection, link.requester, link.uploader
+    is_utp = link.socket_type is SocketType.utp
+    values["peer.num_utp_peers" if is_utp else "peer.num_tcp_peers"] += 1
+    values["peer.num_peers_up_unchoked_all"] += not connection.am_choking
+    values["peer.num_peers_up_unchoked_optimistic"] += link.optimistic
+    values["peer.num_peers_down_disk"] += bool(link.transport.read_suspended & ReadBlock.DISK)
+    if requester is not None:
+        values["peer.num_peers_down_requests"] += bool(requester.on_order)
+    if uploader is not None:
+        values["peer.num_peers_up_requests"] += uploader.has_work
+        values["peer.num_peers_up_disk"] += uploader.is_reading
     values["peer.num_peers_connected" if link.is_connected else "peer.num_peers_half_open"] += 1
     values["peer.num_peers_up_interested"] += connection.peer_interested
     values["peer.num_peers_down_interested"] += connection.am_interested
-    values["peer.num_peers_up_unchoked"] += not connection.am_choking
+    values["peer.num_peers_up_unchoked"] += takes_slot and not connection.am_choking
     values["peer.num_peers_down_unchoked"] += not connection.peer_choking
 
 
@@ -87,17 +146,52 @@ def count_end(values: dict[str, int], link: PeerLink, error: EvtorrentError) -> 
         if name is not None:
             values[name] += 1
     elif isinstance(error, TransportError):
-        if isinstance(error.cause, ConnectionResetError | BrokenPipeError):
-            values["peer.connreset_peers"] += 1
-        elif isinstance(error.cause, ConnectionRefusedError):
-            values["peer.connrefused_peers"] += 1
-        elif isinstance(error.cause, TimeoutError):
-            values["peer.connect_timeouts"] += 1
-        elif isinstance(error.cause, EOFError):
-            values["peer.eof_peers"] += 1
+        name = _name_of_cause(error.cause, is_connected=link.is_connected)
+        if name is not None:
+            values[name] += 1
     if isinstance(error, TransportError | RemoteProtocolError):
         values["peer.error_peers"] += 1
         values["peer.error_outgoing_peers" if link.outgoing else "peer.error_incoming_peers"] += 1
+        is_utp = link.socket_type is SocketType.utp
+        values["peer.error_utp_peers" if is_utp else "peer.error_tcp_peers"] += 1
+
+
+def _name_of_cause(cause: BaseException | str | None, *, is_connected: bool) -> str | None:
+    if isinstance(cause, MemoryError):
+        return "peer.no_memory_peers"
+    if isinstance(cause, EOFError):
+        return "peer.eof_peers"
+    if not isinstance(cause, OSError):
+        return None
+    if isinstance(cause, TimeoutError):
+        return "peer.transport_timeout_peers" if is_connected else "peer.connect_timeouts"
+    return _CAUSES.get(cause.errno or _ERRNO_OF.get(type(cause), 0))
+
+
+_CAUSES = {
+    errno.ECONNRESET: "peer.connreset_peers",
+    errno.EPIPE: "peer.broken_pipe_peers",
+    errno.ECONNREFUSED: "peer.connrefused_peers",
+    errno.ECONNABORTED: "peer.connaborted_peers",
+    errno.ENOTCONN: "peer.notconnected_peers",
+    errno.EPERM: "peer.perm_peers",
+    errno.ENOBUFS: "peer.buffer_peers",
+    errno.EHOSTUNREACH: "peer.unreachable_peers",
+    errno.ENETUNREACH: "peer.unreachable_peers",
+    errno.EADDRINUSE: "peer.addrinuse_peers",
+    errno.EADDRNOTAVAIL: "peer.addrinuse_peers",
+    errno.EACCES: "peer.no_access_peers",
+    errno.EINVAL: "peer.invalid_arg_peers",
+    errno.ENOMEM: "peer.no_memory_peers",
+}
+"""What the system said → what it counts as."""
+_ERRNO_OF: dict[type[BaseException], int] = {
+    ConnectionResetError: errno.ECONNRESET,
+    BrokenPipeError: errno.EPIPE,
+    ConnectionRefusedError: errno.ECONNREFUSED,
+    ConnectionAbortedError: errno.ECONNABORTED,
+}
+"""Exceptions that came without a number."""
 
 
 _REASONS = {

@@ -13,6 +13,7 @@ from ...protocols.peer.messages import HandshakeReceived
 from ...protocols.transport import wrap_accepted
 from ..alerts import IncomingConnectionAlert
 from ..close_reason import CloseReason
+from ..flags import SocketType
 from ..torrent.link_end import LinkEnded
 from ..torrent.peer_link import LinkOwner, PeerLink
 from .counting import count_end
@@ -43,8 +44,8 @@ class Lobby(LinkOwner):
         counts = core.counters.values
         counts["peer.incoming_connections"] += 1
         counts["net.has_incoming_connections"] = 1
-        limit = core.tuning.connections_limit + core.tuning.connections_slack
-        if core.connector.num_links + len(self.links) >= limit:
+        num_above = core.connector.num_links + len(self.links) - core.tuning.connections_slack
+        if not core.classes.has_room(str(address[0]), SocketType.tcp, num_above):
             counts["peer.too_many_peers"] += 1
             counts["peer.disconnected_peers"] += 1
             sock.close()
@@ -73,17 +74,23 @@ class Lobby(LinkOwner):
             )
         elif torrent.is_blocked(link.address[0]):  # Since it was accepted, the filter may have changed.
             self._refuse(link, LinkEnded(CloseReason.blocked))
-        elif not self._has_room(torrent) and not make_room(torrent, link, self._limit_of(torrent)):
+        elif not self._has_room(torrent, link) and not make_room(
+            torrent, link, self._limit_of(torrent, link)
+        ):
             self._refuse(link, LinkEnded(CloseReason.too_many_connections))
         else:
             torrent.swarm.attach(link, event, core.base.time())
 
-    def _has_room(self, torrent: Torrent) -> bool:
-        return torrent.has_room_for_link and self._core.connector.has_room()
+    def _has_room(self, torrent: Torrent, link: PeerLink) -> bool:
+        classes = self._core.classes
+        return classes.has_room_in(torrent, link) and classes.has_room(
+            link.address[0], link.socket_type, self._core.connector.num_links
+        )
 
-    def _limit_of(self, torrent: Torrent) -> int:
+    def _limit_of(self, torrent: Torrent, link: PeerLink) -> int:
         """The limit that is reached."""
-        return self._core.tuning.connections_limit if torrent.has_room_for_link else torrent.max_connections
+        in_torrent = self._core.classes.has_room_in(torrent, link)
+        return self._core.tuning.connections_limit if in_torrent else torrent.max_connections
 
     def _refuse(self, link: PeerLink, error: LinkEnded) -> None:
         link.close(error)

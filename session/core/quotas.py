@@ -1,7 +1,7 @@
 """Rate limits on links: which channels concern each, and waking those that waited.
 
-A link without any limit has no quota object at all, so unlimited sessions pay nothing.  Limits of the session and of the
-torrent are channels shared by their links; a link that finds them empty is suspended and named by the limiter when there is
+A link without any limit has no quota object at all, so unlimited sessions pay nothing.  Limits of the link's peer classes (the
+session's are those of the global class) and of the torrent are channels shared by their links; a link that finds them empty is suspended and named by the limiter when there is
 something for it.
 """
 
@@ -27,15 +27,11 @@ class Quotas:
         self._core = core
         self.down = BandwidthLimiter()
         self.up = BandwidthLimiter()
-        self.session_down = BandwidthChannel(core.settings.get_int("download_rate_limit"))
-        self.session_up = BandwidthChannel(core.settings.get_int("upload_rate_limit"))
         self._torrents: dict[Torrent, tuple[BandwidthChannel, BandwidthChannel]] = {}
         self._timer: Any = None
 
     def settings_changed(self) -> None:
-        """The session's limits are others now."""
-        self.session_down.limit = self._core.settings.get_int("download_rate_limit")
-        self.session_up.limit = self._core.settings.get_int("upload_rate_limit")
+        """The limits of the session or of a peer class are others now."""
         for torrent in self._core.active:
             self.torrent_changed(torrent)
 
@@ -61,26 +57,32 @@ class Quotas:
                 BandwidthChannel(max(0, torrent.download_limit)),
                 BandwidthChannel(max(0, torrent.upload_limit)),
             )
-        down, up = [self.session_down], [self.session_up]
+        classes = self._core.classes
+        kinds = classes.join(link)
+        down, up = [kind.down for kind in kinds], [kind.up for kind in kinds]
         own = self._torrents.get(torrent)
         if own is not None:
             down.append(own[0])
             up.append(own[1])
         if not any(channel.limit for channel in (*down, *up)):
             return None
-        return LinkQuotaChannels(self, down, up)
+        return LinkQuotaChannels(
+            self, down, up, priorities=(classes.down_priority(link), classes.up_priority(link))
+        )
 
     def forget(self, link: PeerLink | WebLink) -> None:
         """A link is gone."""
         self.down.forget(link)
         self.up.forget(link)
+        self._core.classes.leave(link)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
         """A torrent has no links any more."""
         self._torrents.pop(torrent, None)
 
     def _retire(self, link: PeerLink) -> None:
-        self.forget(link)
+        self.down.forget(link)
+        self.up.forget(link)
         link.transport.resume_reading(ReadBlock.BANDWIDTH)
 
     def arm(self) -> None:
@@ -118,16 +120,27 @@ class Quotas:
 class LinkQuotaChannels:
     """The limits of one link: `LinkQuota`."""
 
-    __slots__ = ("_down", "_quotas", "_up")
+    __slots__ = ("_down", "_down_priority", "_quotas", "_up", "_up_priority")
 
-    def __init__(self, quotas: Quotas, down: list[BandwidthChannel], up: list[BandwidthChannel]) -> None:
+    def __init__(
+        self,
+        quotas: Quotas,
+        down: list[BandwidthChannel],
+        up: list[BandwidthChannel],
+        *,
+        priorities: tuple[int, int] = (1, 1),
+    ) -> None:
+        """`priorities`: down, up."""
         self._quotas = quotas
+        self._down_priority, self._up_priority = priorities
         self._down = down
         self._up = up
 
     def take_down(self, link: PeerLink, wanted: int) -> int:
         """Bytes that may be read now; 0 suspends reading until there are some."""
-        granted = self._quotas.down.request(link, wanted, self._down, self._quotas.time())
+        granted = self._quotas.down.request(
+            link, wanted, self._down, self._quotas.time(), priority=self._down_priority
+        )
         if not granted:
             link.transport.suspend_reading(ReadBlock.BANDWIDTH)
             self._quotas.arm()
@@ -138,7 +151,7 @@ class LinkQuotaChannels:
         up, now = self._quotas.up, self._quotas.time()
         granted = 0
         while granted < wanted:
-            more = up.request(link, wanted - granted, self._up, now)
+            more = up.request(link, wanted - granted, self._up, now, priority=self._up_priority)
             if not more:
                 # The rest waits in the queue, so that the limiter flushes the link again.
                 self._quotas.arm()

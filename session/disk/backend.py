@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from ...protocols.types import Buffer
 from ..flags import MoveFlags, RemoveFlags
+from ..status import OpenFileState
 from .params import MoveResult
 
 __all__ = ["Backend", "Presence", "Scan", "Writable"]
@@ -96,3 +97,7 @@ class Backend(ABC):
     @abstractmethod
     def set_priorities(self, priorities: Sequence[int]) -> None:
         """Exclusive.  New file priorities; data of files now wanted leaves the part file."""
+
+    def open_file_states(self) -> list[OpenFileState]:
+        """The files that are held open (`TorrentHandle.file_status`); called on the loop thread, does not wait."""
+        return []

@@ -12,7 +12,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
+
+from ..flags import FileOpenMode
+from ..status import OpenFileState
 
 __all__ = ["FileOwner", "FilePool", "OpenFile"]
 
@@ -20,7 +24,7 @@ __all__ = ["FileOwner", "FilePool", "OpenFile"]
 class OpenFile:
     """One descriptor and the stretch of the torrent it covers."""
 
-    __slots__ = ("end", "fd", "index", "is_recent", "is_writable", "owner", "start")
+    __slots__ = ("end", "fd", "index", "is_recent", "is_writable", "owner", "start", "used_at")
 
     def __init__(self, fd: int, owner: FileOwner, index: int, *, is_writable: bool) -> None:
         self.fd = fd
@@ -28,6 +32,8 @@ class OpenFile:
         self.index = index
         self.is_writable = is_writable
         self.is_recent = True
+        self.used_at = 0.0
+        """When it was last read, written or opened, on the pool's clock."""
         self.start = 0
         """Torrent offset of the file's first byte."""
         self.end = 0
@@ -58,8 +64,12 @@ class FileOwner(Protocol):
 class FilePool:
     """Bounds the number of open files.  Any thread."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = float) -> None:
+        """`clock` says when files were used; any thread calls it."""
         self._limit = limit
+        self.clock = clock
+        self.num_misses = 0
+        """How often a file was wanted that was not open, or only for reading."""
         self._files: dict[OpenFile, None] = {}
         self.lock = threading.Lock()
 
@@ -83,9 +93,12 @@ class FilePool:
         file = owner.open_files.get(index)
         if file is not None and (file.is_writable or not for_writing):
             file.is_recent = True
+            file.used_at = self.clock()
             return file
         file = owner.open_file(index, for_writing=for_writing)  # outside the lock: it may take long
+        file.used_at = self.clock()
         with self.lock:
+            self.num_misses += 1
             present = owner.open_files.get(index)
             if present is not None:
                 if present.is_writable:
@@ -95,6 +108,20 @@ class FilePool:
             self._files[file] = None
             self._evict()
         return file
+
+    def states(self, owner: FileOwner) -> list[OpenFileState]:
+        """Which of `owner`'s files are open, and how."""
+        with self.lock:
+            files = list(owner.open_files.values())
+        now = self.clock()
+        return [
+            OpenFileState(
+                file.index,
+                FileOpenMode.read_write if file.is_writable else FileOpenMode.read_only,
+                now - file.used_at,
+            )
+            for file in files
+        ]
 
     def release(self, owner: FileOwner) -> None:
         """Close all of `owner`'s files."""

@@ -13,9 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...protocols.bits import Bitfield, iter_bits
+from ...protocols.types import BLOCK_SIZE
 from ..flags import MoveFlags, RemoveFlags
 from .backend import Backend, Writable
 from .checking import Check, CheckSlice, cut_slices
+from .counts import DiskCounts
 from .descriptors import FilePool
 from .errors import StorageError
 from .jobs import PieceJob, PieceResult, store_pieces
@@ -57,9 +59,10 @@ class DiskIo:
         backend: Callable[[StorageParams, FilePool], Backend] = PosixBackend,
     ) -> None:
         self.settings = settings or DiskSettings()
-        self.files = FilePool(self.settings.file_pool_size)
+        self.files = FilePool(self.settings.file_pool_size, base.time)
         self.queued_bytes = 0
         """Bytes of pieces submitted and not yet written or refused."""
+        self.counts = DiskCounts()
         self.num_jobs = 0
         """Jobs submitted whose callback has not run yet."""
         self.is_congested = False
@@ -91,9 +94,18 @@ class DiskIo:
         """Hash the pieces and write the good ones, as one job.  The buffers are the disk's until `on_done`."""
         size = sum(len(job.buffer) for job in batch)
         self._add_queued(size)
+        counts = self.counts
+        counts.writes_running += 1
 
         def finished(results: list[PieceResult] | None, error: StorageError | None) -> None:
             self._remove_queued(size)
+            counts.writes_running -= 1
+            if results is not None:
+                blocks = [-(-len(job.buffer) // BLOCK_SIZE) for job in batch]
+                written = sum(count for count, result in zip(blocks, results, strict=True) if result.ok)
+                counts.blocks_hashed += sum(blocks)
+                counts.blocks_written += written
+                counts.write_ops += written > 0
             on_done(
                 results if results is not None else [PieceResult(job.index, False, error) for job in batch]
             )
@@ -106,9 +118,17 @@ class DiskIo:
         self, storage: Storage, buffers: Sequence[Writable], offset: int, on_done: OnError
     ) -> None:
         """Fill the buffers from a torrent offset."""
-        self._submit(
-            storage, storage.backend.read, list(buffers), offset, on_done=partial(_only_error, on_done)
-        )
+        counts, size = self.counts, sum(len(buffer) for buffer in buffers)
+        counts.reads_running += 1
+
+        def finished(_: object, error: StorageError | None) -> None:
+            counts.reads_running -= 1
+            if error is None:
+                counts.read_ops += 1
+                counts.blocks_read += -(-size // BLOCK_SIZE)
+            on_done(error)
+
+        self._submit(storage, storage.backend.read, list(buffers), offset, on_done=finished)
 
     def submit_check(
         self,
@@ -191,12 +211,14 @@ class DiskIo:
 
         def finished(result: Any, error: BaseException | None) -> None:
             self.num_jobs -= 1
+            self.counts.jobs_done += 1
             storage.fence.finished()
             on_done(result, None if error is None else _as_storage_error(storage, error))
             if not self.num_jobs and self.on_idle is not None:
                 self.on_idle()
 
         def start() -> None:
+            self.counts.jobs_started += 1
             try:
                 self._platform_submit(self._base, function, *args, on_done=finished)
             except Exception as error:  # the pool is closed: the callback still has to come, and later

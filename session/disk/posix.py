@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ...protocols.types import Buffer
 from ..flags import MoveFlags, RemoveFlags, StorageMode
+from ..status import OpenFileState
 from .arriving import ArrivingFile
 from .backend import Backend, Scan, Writable
 from .descriptors import FilePool, OpenFile
@@ -92,6 +93,7 @@ class PosixBackend(Backend):
             wanted = sum(map(len, buffers))
             if file.start <= offset and offset + wanted <= file.end:
                 file.is_recent = True
+                file.used_at = self._pool.clock()
                 try:
                     return os.preadv(file.fd, buffers, offset - file.start, RWF_NOWAIT) == wanted
                 except OSError:  # not cached, or a file system that cannot tell
@@ -185,6 +187,9 @@ class PosixBackend(Backend):
         if self._is_prepared:
             self.prepare()
 
+    def open_file_states(self) -> list[OpenFileState]:
+        return self._pool.states(self)
+
     def open_file(self, index: int, *, for_writing: bool) -> OpenFile:
         """For the pool."""
         place = self.placement.place(index)
@@ -248,6 +253,7 @@ class PosixBackend(Backend):
             if file is None:
                 return False
             file.is_recent = True
+            file.used_at = self._pool.clock()
             try:
                 if os.preadv(file.fd, views, position, RWF_NOWAIT) != total_length(views):
                     return False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from ...protocols.errors import RemoteProtocolError
+from ...protocols.metainfo import TorrentInfo
 from ...protocols.types import Address
 from ..alerts import (
     CacheFlushedAlert,
     FileRenamedAlert,
     FileRenameFailedAlert,
-    ReadPieceAlert,
+    MetadataFailedAlert,
     SaveResumeDataAlert,
     SaveResumeDataFailedAlert,
     StorageMovedAlert,
@@ -19,9 +21,11 @@ from ..alerts import (
 from ..disk.errors import StorageError
 from ..disk.jobs import PieceJob, PieceResult
 from ..disk.params import MoveResult
-from ..errors import NO_ERROR, ErrorCode, Operation, TorrentErrc, UnsupportedFeature
+from ..errors import ErrorCode, Operation, TorrentErrc, UnsupportedFeature
 from ..flags import (
     AddPieceFlags,
+    DeadlineFlags,
+    FileProgressFlags,
     MoveFlags,
     PauseFlags,
     PeerSource,
@@ -91,9 +95,12 @@ def set_limit(torrent: Torrent, name: str, limit: int) -> None:
     torrent.need_save()
 
 
-def file_progress(torrent: Torrent) -> list[int]:
+def file_progress(torrent: Torrent, flags: FileProgressFlags) -> list[int]:
     """`TorrentHandle.file_progress`"""
-    return torrent.need_files().progress() if torrent.info is not None else []
+    if torrent.info is None:
+        return []
+    done = torrent.need_files().progress()
+    return done if flags & FileProgressFlags.piece_granularity else torrent.need_files().with_blocks(done)
 
 
 def piece_availability(torrent: Torrent) -> list[int]:
@@ -221,24 +228,36 @@ def save_resume_data(torrent: Torrent, flags: ResumeDataFlags) -> None:
         done(None)
 
 
-def read_piece(torrent: Torrent, piece: int) -> None:
-    """`TorrentHandle.read_piece`"""
-    info, source = torrent.info, torrent.need_storage()
-    if info is None or not 0 <= piece < info.num_pieces or not torrent.has_piece(piece):
-        torrent.post(ReadPieceAlert, piece, b"", ErrorCode.of(TorrentErrc.invalid_piece_index))
-        return
-    data = bytearray(info.piece_size(piece))
+def set_piece_deadline(torrent: Torrent, piece: int, delay_ms: int, flags: DeadlineFlags) -> None:
+    """`TorrentHandle.set_piece_deadline`"""
+    torrent.need_deadlines().set(piece, delay_ms / 1000.0, flags)
 
-    def done(error: Exception | None) -> None:
-        failed = error is not None
-        torrent.post(
-            ReadPieceAlert,
-            piece,
-            b"" if failed else bytes(data),
-            ErrorCode.from_exception(error) if failed else NO_ERROR,
-        )
 
-    source.submit_read([memoryview(data)], piece * info.piece_length, done)
+def reset_piece_deadline(torrent: Torrent, piece: int) -> None:
+    """`TorrentHandle.reset_piece_deadline`"""
+    torrent.need_deadlines().reset(piece)
+
+
+def clear_piece_deadlines(torrent: Torrent) -> None:
+    """`TorrentHandle.clear_piece_deadlines`"""
+    torrent.need_deadlines().clear()
+
+
+def set_metadata(torrent: Torrent, info_section: bytes) -> bool:
+    """`TorrentHandle.set_metadata`"""
+    if torrent.info is not None:
+        return False
+    try:
+        info = TorrentInfo.from_info(info_section)
+    except RemoteProtocolError as error:
+        torrent.post(MetadataFailedAlert, ErrorCode.from_exception(error))
+        return False
+    wanted, found = torrent.info_hashes, info.info_hashes
+    if (wanted.v1 or found.v1, wanted.v2 or found.v2) != (found.v1, found.v2):
+        torrent.post(MetadataFailedAlert, ErrorCode.of(TorrentErrc.mismatching_info_hash))
+        return False
+    torrent.metadata_received(info)
+    return True
 
 
 def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -> None:

@@ -6,6 +6,7 @@ nor missing.  Nothing here knows sockets or peers' messages: links come in as op
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -73,11 +74,13 @@ class Download:
         "_smart_ban",
         "blocks_per_piece",
         "closed",
+        "counts",
         "has_odd_blocks",
         "is_draining",
         "num_failed_bytes",
         "num_pieces",
         "num_waste_bytes",
+        "on_room",
         "picker",
     )
 
@@ -101,6 +104,10 @@ class Download:
         self.closed = False
         self.is_draining = False
         """Nothing more is to be asked for; what is on order may come."""
+        self.counts: dict[str, int] = defaultdict(int)
+        """The session's counters, when somebody keeps them; else its own."""
+        self.on_room: Callable[[PeerLink, float], object] | None = None
+        """While pieces are urgent: called when a peer may be asked for more, to ask it for these.  See `Deadlines`."""
         self._info = info
         self._sink = sink
         self._owner = owner
@@ -146,7 +153,7 @@ class Download:
             block = begin >> 14
             key = piece * per_piece + block
             if key not in on_order or begin & 0x3FFF or block >= per_piece:
-                self._receive_unordered(piece, begin, data)
+                self._receive_unordered(piece, begin, data, link)
                 continue
             on_order.remove(key)
             size = BLOCK_SIZE
@@ -158,6 +165,7 @@ class Download:
             outcome = block_received(piece, block, link)
             if outcome is _DUPLICATE or outcome is _UNREQUESTED:
                 self.num_waste_bytes += size
+                self.counts["ses.waste_piece_end_game"] += size
                 continue
             view = find_view(piece)
             if view is None:
@@ -169,15 +177,24 @@ class Download:
             self._owner.on_blocks_finished(blocks, link)
         return received
 
-    def _receive_unordered(self, piece: int, begin: int, data: memoryview) -> None:
+    def _receive_unordered(self, piece: int, begin: int, data: memoryview, link: PeerLink) -> None:
         if piece >= self.num_pieces or begin + len(data) > self.piece_size(piece):
             raise RemoteProtocolError(f"block {begin}+{len(data)} of piece {piece} is outside the torrent")
         self.num_waste_bytes += len(data)
+        requester = getattr(link, "requester", None)
+        if self.picker.is_seed:
+            why = "ses.waste_piece_seed"
+        elif requester is None:
+            why = "ses.waste_piece_unknown"
+        else:
+            why = requester.why_unordered(piece * self.blocks_per_piece + (begin >> 14))
+        self.counts[why] += len(data)
 
     def _receive_misfit(self, piece: int, block: int, data: memoryview, link: PeerLink) -> None:
         """Not the length that was asked for: useless, to be asked of others, and the end of who sent it."""
         self.give_up(piece, block, link)
         self.num_waste_bytes += len(data)
+        self.counts["ses.waste_piece_unknown"] += len(data)
         raise RemoteProtocolError(
             f"block {block} of piece {piece} has {len(data)} bytes, not as many as asked for"
         )

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...protocols.metainfo.files import FileStorage
-from ...protocols.types import FileIndex
+from ...protocols.types import BLOCK_SIZE, FileIndex
 from ..alerts import FileCompletedAlert
 from ..disk.params import StorageParams
 from ..flags import StorageMode, TorrentFlags
+from .piece_blocks import RECEIVED
 from .piece_picker import PiecePicker
 
 if TYPE_CHECKING:
@@ -164,6 +165,20 @@ class TorrentFiles:
         for piece in torrent.have.indices():
             for part in self.storage.map_range(piece * info.piece_length, info.piece_size(piece)):
                 done[part.file_index] += part.length
+        return done
+
+    def with_blocks(self, done: list[int]) -> list[int]:
+        """`done` with the blocks that are here of pieces under way; such a piece may turn out bad."""
+        torrent, info = self._torrent, self._torrent.info
+        assert info is not None
+        for piece in torrent.download.picker.downloading() if torrent.download is not None else ():
+            size = info.piece_size(piece.piece)
+            for block, state in enumerate(piece.states):
+                if state == RECEIVED:
+                    begin = block * BLOCK_SIZE
+                    length = min(BLOCK_SIZE, size - begin)
+                    for part in self.storage.map_range(piece.piece * info.piece_length + begin, length):
+                        done[part.file_index] += part.length
         return done
 
     def piece_finished(self, piece: int) -> None:

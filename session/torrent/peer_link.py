@@ -24,6 +24,7 @@ from ...protocols.peer.messages import (
     HandshakeReceived,
     HaveReceived,
     InterestChanged,
+    MessageId,
     PiecesReceived,
     PortReceived,
     RejectReceived,
@@ -33,6 +34,7 @@ from ...protocols.peer.messages import (
 )
 from ...protocols.transport.base import Transport
 from ...protocols.types import Address, PeerId
+from ..flags import SocketType
 from .link_end import PeerHungUp
 from .piece_picker import PickMode
 from .rates import TransferMeters
@@ -254,6 +256,7 @@ class PeerLink:
             return
         self.last_received = now
         self.meters.down.add(count)
+        connection.counts.count_read(count)
         try:
             connection.buffer_received(count)
             self.handle_events(now)
@@ -335,7 +338,9 @@ class PeerLink:
         if self.requester is not None:
             self.requester.tick(now, self.meters.payload_down.rate)
             if not self.closed:
-                self.requester.fill(now)
+                snubbed = self.requester.snubbed
+                cause = "picker.snubbed_piece_picks" if snubbed else "picker.interesting_piece_picks"
+                self.requester.fill(now, cause)
         if (
             self.is_connected
             and now - self.last_sent > _KEEP_ALIVE_AFTER
@@ -372,6 +377,11 @@ class PeerLink:
         return self.connection.am_choking
 
     @property
+    def socket_type(self) -> SocketType:
+        """What it runs over."""
+        return SocketType.utp if self.transport.query("utp_connection") is not None else SocketType.tcp
+
+    @property
     def is_interested(self) -> bool:
         """It wants something we have."""
         return self.connection.peer_interested
@@ -391,8 +401,12 @@ class PeerLink:
         requester = self.requester
         if requester is None:
             raise RemoteProtocolError("block that was never asked for")
+        before = len(requester.on_order)
         self.meters.payload_down.add(requester.on_blocks(event.blocks, now))
-        requester.fill(now)
+        needed = len(requester.on_order) < before
+        requester.fill(
+            now, "picker.incoming_piece_picks" if needed else "picker.incoming_redundant_piece_picks"
+        )
         if not requester.on_order and self.connection.am_interested:
             self.owner.on_idle(self)
 
@@ -408,7 +422,7 @@ class PeerLink:
             if event.choked:
                 self.requester.on_choked(keeps_requests=self.connection.supports_fast)
             else:
-                self.requester.fill(now)
+                self.requester.fill(now, "picker.unchoke_piece_picks")
         self.owner.on_choke_changed(self)
 
     def _on_interest(self, event: InterestChanged, now: float) -> None:
@@ -432,7 +446,7 @@ class PeerLink:
     def _on_reject(self, event: RejectReceived, now: float) -> None:
         if self.requester is not None:
             self.requester.on_rejected(event.request)
-            self.requester.fill(now)
+            self.requester.fill(now, "picker.reject_piece_picks")
 
     def _on_allowed_fast(self, event: AllowedFast, now: float) -> None:
         requester = self.requester
@@ -500,6 +514,7 @@ class PeerLink:
         self._front = 0
         if isinstance(item, Slab):
             self.meters.payload_up.add(item.payload)
+            self.connection.counts.sent[MessageId.PIECE] += item.num_blocks
             self._slab_size = min(_MAX_SLAB, self._slab_size * 2)
             if self.uploader is not None:
                 self.uploader.give_back(item)
@@ -530,6 +545,7 @@ class PeerLink:
         if sent:
             self.last_sent = now
             self.meters.up.add(sent)
+            self.connection.counts.count_write(sent)
         if quota is not None and sent < granted:
             quota.return_up(self, granted - sent)
             self._out_of_quota = False

@@ -186,6 +186,39 @@ class PiecePicker(PieceTable):
             self._pick_more(bits, num_blocks, picker, flags, runs)
         return runs
 
+    def pick_of(self, piece: int, num_blocks: int, peer: Hashable, *, askers: int = 1) -> list[BlockRun]:
+        """Up to `num_blocks` blocks of one piece, whoever began it; when none is free, and `askers` is above 1, blocks on
+        order from fewer others than that.  For pieces with a deadline.
+        """
+        runs: list[BlockRun] = []
+        if self.have[piece] or num_blocks < 1:
+            return runs
+        picker = self._pickers.get(peer)
+        if picker is None:
+            picker = self._pickers[peer] = _Picker(peer)
+        blocks = self.begun.get(piece)
+        if blocks is None:
+            blocks = self.begin(piece, None)
+        if blocks.free:
+            if blocks.reserved_for != peer:
+                blocks.reserved_for = None
+            self._take(blocks, num_blocks, picker, runs)
+            self.classify(blocks)
+        elif askers > 1:
+            others = [
+                each for each in blocks.requested_blocks(peer) if each[0] < min(askers, END_GAME_ASKERS)
+            ]
+            for _, block in sorted(others)[:num_blocks]:
+                self._take_busy(blocks, block, picker, runs)
+        return runs
+
+    def num_free(self, piece: int) -> int:
+        """Blocks of a piece that nobody is asked for and that are not here."""
+        if self.have[piece]:
+            return 0
+        blocks = self.begun.get(piece)
+        return self.num_blocks(piece) if blocks is None else blocks.free
+
     def _pick_more(self, bits: int, want: int, picker: _Picker, flags: int, runs: list[BlockRun]) -> None:
         if flags & _ON_PAROLE:
             want = self._pick_own(bits, want, picker, runs)
@@ -306,11 +339,14 @@ class PiecePicker(PieceTable):
                 break
         found.sort(key=_num_asked)
         for _, blocks, block in found[:want]:
-            blocks.take_busy(block, peer)
-            if blocks not in picker.begun:
-                picker.begun[blocks] = None
-                blocks.pickers.append(picker.begun)
-            runs.append(BlockRun(blocks.index, block, 1))
+            self._take_busy(blocks, block, picker, runs)
+
+    def _take_busy(self, blocks: PieceBlocks, block: int, picker: _Picker, runs: list[BlockRun]) -> None:
+        blocks.take_busy(block, picker.peer)
+        if blocks not in picker.begun:
+            picker.begun[blocks] = None
+            blocks.pickers.append(picker.begun)
+        runs.append(BlockRun(blocks.index, block, 1))
 
     # -- what becomes of it
 
@@ -401,6 +437,16 @@ class PiecePicker(PieceTable):
         return not blocks.left
 
     # -- queries
+
+    def num_blocks_here(self) -> int:
+        """Blocks received of pieces that are not complete."""
+        return sum(blocks.size - blocks.left for blocks in self.begun.values() if blocks.left)
+
+    def num_peers_in_end_game(self) -> int:
+        """Peers that are asked for blocks others are asked for, too."""
+        return len(
+            {peer for blocks in self.begun.values() for askers in blocks.busy.values() for peer in askers}
+        )
 
     def downloading(self) -> list[PieceStatus]:
         """The pieces begun, in the order they were begun."""

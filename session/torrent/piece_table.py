@@ -162,12 +162,15 @@ class PieceTable:
         """A peer with `bits` has something we want."""
         return bits & self.wanted_bits != 0
 
+    def num_blocks(self, piece: int) -> int:
+        """Blocks a piece has."""
+        return self.blocks_in_last_piece if piece == self.num_pieces - 1 else self.blocks_per_piece
+
     # -- begun pieces
 
     def begin(self, piece: int, reserved_for: Hashable | None) -> PieceBlocks:
         """An untouched piece is begun.  The caller takes blocks of it and calls `classify`."""
-        size = self.blocks_in_last_piece if piece == self.num_pieces - 1 else self.blocks_per_piece
-        blocks = self.begun[piece] = PieceBlocks(PieceIndex(piece), size)
+        blocks = self.begun[piece] = PieceBlocks(PieceIndex(piece), self.num_blocks(piece))
         blocks.reserved_for = reserved_for
         if self.priorities[piece]:
             self.open_bits ^= 1 << piece

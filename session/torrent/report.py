@@ -21,7 +21,8 @@ from ..flags import (
     TorrentFlags,
 )
 from ..params import AddTorrentParams
-from ..status import BlockInfo, PartialPieceInfo, PeerInfo, TorrentStatus
+from ..renamed_files import RenamedFiles
+from ..status import BlockInfo, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
 from .picker_modes import PickMode
 from .piece_blocks import BUSY, RECEIVED, REQUESTED
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .peer_link import PeerLink
     from .torrent import Torrent
 
-__all__ = ["download_queue", "peer_info", "resume_params", "status_of"]
+__all__ = ["download_queue", "open_files", "peer_info", "renamed_files", "resume_params", "status_of"]
 
 
 def status_of(torrent: Torrent, flags: StatusFlags) -> TorrentStatus:
@@ -238,6 +239,17 @@ def download_queue(torrent: Torrent) -> list[PartialPieceInfo]:
 
 
 _BLOCK_STATES = {RECEIVED: PieceState.finished, REQUESTED: PieceState.requested, BUSY: PieceState.requested}
+
+
+def open_files(torrent: Torrent) -> list[OpenFileState]:
+    """The files held open."""
+    source = torrent.block_source
+    return source.storage.backend.open_file_states() if source is not None else []
+
+
+def renamed_files(torrent: Torrent) -> RenamedFiles:
+    """A copy of the names files have instead of the torrent's."""
+    return RenamedFiles(torrent.files.renamed if torrent.files is not None else torrent.params.renamed_files)
 
 
 def resume_params(torrent: Torrent) -> AddTorrentParams:

@@ -22,6 +22,8 @@ __all__ = ["PipelineLimits", "Requester"]
 
 _FIRST_REQUESTS = 8
 _MIN_REQUESTS = 2
+_MAX_WITHDRAWN = 1024
+"""Blocks taken off the order of one peer that are remembered, to say what they are when they come."""
 _ASSUMED_REMOTE_QUEUE = 250
 """Requests a peer that does not say "reqq" is taken to hold; clients of old drop beyond this."""
 
@@ -52,6 +54,7 @@ class Requester:
         "_remote_limit",
         "_slow_start",
         "_target",
+        "_withdrawn",
         "allowed_fast",
         "last_block_at",
         "on_order",
@@ -69,6 +72,7 @@ class Requester:
         self._batches: deque[tuple[float, int, int]] = deque()
         self._held = 0.0
         """Seconds in which we did not read; batches are dated by a clock that stood still in them."""
+        self._withdrawn: dict[int, str] = {}
         self.on_order: set[int] = set()
         """Blocks requested and not yet here, numbered piece × blocks per piece + block."""
         self.allowed_fast: set[int] = set()
@@ -81,21 +85,33 @@ class Requester:
     @property
     def target(self) -> int:
         """Requests that should be on order now."""
-        if self.snubbed:
+        if self.snubbed or self._download.on_room is not None:
             return 1
         return min(self._target, self._limits.max_out_request_queue, self._remote_limit)
+
+    @property
+    def urgent_room(self) -> int:
+        """Blocks that may still be asked for although the pipeline is as full as it should be."""
+        limits = self._limits
+        return min(2 * self._target, limits.max_out_request_queue, self._remote_limit) - len(self.on_order)
+
+    def queue_time(self, rate: float, *, more: int) -> float:
+        """Seconds the peer needs for what is on order and `more` blocks, at `rate` bytes per second."""
+        return (len(self.on_order) + more) * BLOCK_SIZE / rate
 
     def set_remote_limit(self, count: int) -> None:
         """The peer said how many requests it holds ("reqq", BEP 10)."""
         self._remote_limit = max(1, count)
 
-    def fill(self, now: float) -> None:
-        """Order as many blocks as are missing from the target."""
+    def fill(self, now: float, cause: str = "picker.interesting_piece_picks") -> None:
+        """Order as many blocks as are missing from the target; `cause` is the counter of what led to it."""
         link = self._link
         connection = link.connection
         # Telling of a block may have ended the link, and who is gone sends nothing.
         if link.closed or not connection.am_interested:
             return
+        if self._download.on_room is not None:
+            self._download.on_room(link, now)
         bits = link.pieces
         if connection.peer_choking:
             bits = self._allowed_bits(bits)
@@ -106,12 +122,16 @@ class Requester:
         # Topping a long queue up by a few blocks at a time would cost a pick for each; a quarter is early enough.
         if room <= 0 or (self.on_order and room < target >> 3):
             return
+        self._download.counts[cause] += 1
         runs = self._download.pick(bits, room, link)
-        if not runs:
-            return
+        if runs:
+            self.order(runs, now)
+
+    def order(self, runs: Iterable[tuple[int, int, int]], now: float) -> None:
+        """Ask the peer for blocks the picker gave it."""
         if not self.on_order:
             self.last_block_at = now
-        connection.send_requests(self._order(runs, now))
+        self._link.connection.send_requests(self._order(runs, now))
 
     def _allowed_bits(self, bits: int) -> int:
         allowed = 0
@@ -161,6 +181,7 @@ class Requester:
         """The peer will not send a block."""
         piece, begin, _ = request
         key = piece * self._download.blocks_per_piece + (begin >> 14)
+        self._withdrawn.pop(key, None)
         if key in self.on_order:
             self.on_order.discard(key)
             self._download.give_up(piece, begin >> 14, self._link)
@@ -179,11 +200,17 @@ class Requester:
         self.on_order.clear()
         self._batches.clear()
 
-    def cancel(self, key: int) -> None:
-        """A block came from somebody else; take it off the order, and tell the peer."""
+    def cancel(self, key: int, why: str = "ses.waste_piece_end_game") -> None:
+        """A block came from somebody else; take it off the order, and tell the peer.
+
+        `why` is the counter of what the block is if it comes nevertheless.
+        """
         if key not in self.on_order:
             return
         self.on_order.discard(key)
+        if len(self._withdrawn) >= _MAX_WITHDRAWN:
+            self._withdrawn.clear()
+        self._withdrawn[key] = why
         piece, block = divmod(key, self._download.blocks_per_piece)
         begin = block * BLOCK_SIZE
         length = min(BLOCK_SIZE, self._download.piece_size(piece) - begin)
@@ -221,12 +248,23 @@ class Requester:
                         late.difference_update(range(start, end))
                 self._withdraw(late)
 
-    def _withdraw(self, keys: Iterable[int]) -> None:
+    def why_unordered(self, key: int) -> str:
+        """The counter of what a block is that came without being on order."""
+        return self._withdrawn.pop(key, "ses.waste_piece_unknown")
+
+    def _withdraw(self, keys: Iterable[int], why: str = "ses.waste_piece_timed_out") -> None:
         """Have blocks from others, and spare the peer sending them."""
         per_piece = self._download.blocks_per_piece
         for key in sorted(keys):
-            self.cancel(key)
+            self.cancel(key, why)
             self._download.give_up(key // per_piece, key % per_piece, self._link)
+
+    def withdraw_others(self, pieces: set[int]) -> None:
+        """Take back what is on order of other pieces than these."""
+        per_piece = self._download.blocks_per_piece
+        self._withdraw(
+            [key for key in self.on_order if key // per_piece not in pieces], "ses.waste_piece_cancelled"
+        )
 
     def _snub(self) -> None:
         self.snubbed = True

@@ -49,10 +49,6 @@ CAPABILITIES = Capability.FAST | Capability.EXTENSION
 """What our handshakes announce."""
 
 
-_FIRST_PORT = 1024
-"""Below are the ports of well-known services."""
-
-
 class Swarm(LinkOwner):
     """The links of one torrent that is started."""
 
@@ -73,13 +69,12 @@ class Swarm(LinkOwner):
     def add_peers(
         self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()
     ) -> int:
-        """Peers heard of; gives how many were new.  Those the IP filter forbids are not remembered.
+        """Peers heard of; gives how many were new.  Those a filter forbids are not remembered.
 
         `seeds`: those of them that are said to want nothing.
         """
-        now, is_blocked = self._core.base.time(), self._torrent.is_blocked
-        lowest = _FIRST_PORT if self._core.tuning.no_connect_privileged_ports else 0
-        allowed = [each for each in addresses if each[1] >= lowest and not is_blocked(each[0])]
+        now, refuses = self._core.base.time(), self._core.blocking.refuses
+        allowed = [each for each in addresses if not refuses(self._torrent, each)]
         return sum(
             self.peers.add(address, source, now, is_seed=address in seeds) is not None for address in allowed
         )
@@ -87,10 +82,12 @@ class Swarm(LinkOwner):
     def connect_next(self, now: float) -> bool:
         """Dial the best candidate; False when there is none."""
         while (peer := self.peers.next_candidate(now)) is not None:
-            if not self._torrent.is_blocked(peer.address[0]):
+            if not self._core.blocking.refuses(self._torrent, peer.address):
                 self.connect_to(peer.address, now)
                 return True
-            self.peers.apply_filter(self._torrent.is_blocked)  # Known before the filter was set: all go.
+            # Known before the filter was set, or found to listen elsewhere: all go.
+            self.peers.apply_filter(self._torrent.is_blocked)
+            self.peers.forget_if(self._core.blocking.is_port_refused)
         return False
 
     def connect_now(self, address: Address, now: float, *, punched: bool = False) -> None:
@@ -99,7 +96,7 @@ class Swarm(LinkOwner):
         `punched`: it dials us at the same time (BEP 55).
         """
         peer = self.peers.find(address)
-        if self._torrent.is_blocked(address[0]):
+        if self._core.blocking.refuses(self._torrent, address):
             return
         if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
             self.connect_to(address, now).is_punched = punched
@@ -351,7 +348,7 @@ class Swarm(LinkOwner):
         if link.is_seed and self._torrent.is_finished and self._core.tuning.close_redundant_connections:
             link.close(LinkEnded(CloseReason.upload_to_upload))
 
-    def update_interest(self, link: PeerLink) -> None:
+    def update_interest(self, link: PeerLink, cause: str = "picker.interesting_piece_picks") -> None:
         """Say whether we want something of the peer, if that changed."""
         if link.closed or not link.peer_id:
             return
@@ -361,7 +358,7 @@ class Swarm(LinkOwner):
         if wanted != link.connection.am_interested:
             link.connection.send_interested(wanted)
         if wanted and link.requester is not None:
-            link.requester.fill(self._core.base.time())
+            link.requester.fill(self._core.base.time(), cause)
 
     def on_idle(self, link: PeerLink) -> None:
         """Nothing could be ordered: perhaps there is nothing left to want."""
@@ -468,10 +465,10 @@ class Swarm(LinkOwner):
         if link is not None:
             link.close(LinkEnded(CloseReason.corrupt_pieces))
 
-    def update_all_interest(self, now: float) -> None:
+    def update_all_interest(self, now: float, cause: str = "picker.interesting_piece_picks") -> None:
         """Priorities or state changed: look at every peer again."""
         for link in list(self.links):
-            self.update_interest(link)
+            self.update_interest(link, cause)
             if not link.closed:
                 link.flush(now)
 

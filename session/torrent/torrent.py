@@ -17,6 +17,7 @@ from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha1Hash
 from ..alerts import (
+    Alert,
     BlockFinishedAlert,
     FileErrorAlert,
     HashFailedAlert,
@@ -40,6 +41,7 @@ from ..status import TorrentState
 from . import blame, discovery, upload_only
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
+from .deadlines import Deadlines
 from .download import Download
 from .drain import Drain
 from .files import TorrentFiles
@@ -72,6 +74,7 @@ class Torrent(TorrentStanding):
         "block_source",
         "checking_progress",
         "clocks",
+        "deadlines",
         "download",
         "download_limit",
         "drain",
@@ -139,6 +142,8 @@ class Torrent(TorrentStanding):
         self.peers: PeerList | None = None
         self.swarm: Swarm | None = None
         self.download: Download | None = None
+        self.deadlines: Deadlines | None = None
+        """Once a piece was given one."""
         self.block_source: BoundStorage | None = None
         self.files: TorrentFiles | None = None
         self.tracking: Tracking | None = None
@@ -224,6 +229,7 @@ class Torrent(TorrentStanding):
         assert self.info is not None
         self.startup = None
         self.have.bits = have.bits
+        self._core.counters.values["ses.num_have_pieces"] += have.count()
         self._make_download()
         if self.files is not None:
             self.files.reset_progress()
@@ -237,6 +243,8 @@ class Torrent(TorrentStanding):
         if self.peers is not None:
             self.peers.set_finished(self._was_finished)
         self._enter(Phase.ACTIVE)
+        if self.deadlines is not None:
+            self.deadlines.checked()
         self._core.queue.progressed(self)
         if self.flags & TorrentFlags.stop_when_ready:
             self.stop_ready()
@@ -382,6 +390,8 @@ class Torrent(TorrentStanding):
     def close(self) -> None:
         """The torrent leaves the session."""
         self.removed = True
+        if self.deadlines is not None:
+            self.deadlines.close()
         self.stop()
         self._end_download()
 
@@ -435,6 +445,7 @@ class Torrent(TorrentStanding):
         picker.set_have(self.have.bits)
         self.have = picker.have
         self.download = Download(info, picker, source, self._core.buffers, self)
+        self.download.counts = self._core.counters.values
         picker.sequential = bool(self.flags & TorrentFlags.sequential_download)
         self.files.apply_priorities(picker)
 
@@ -508,10 +519,13 @@ class Torrent(TorrentStanding):
     def on_piece_finished(self, piece: int) -> None:
         """A piece is verified and on disk."""
         now = self._core.base.time()
+        self._core.counters.values["ses.num_have_pieces"] += 1
         self.post(PieceFinishedAlert, piece)
         self.need_save()
         if self.files is not None:
             self.files.piece_finished(piece)
+        if self.deadlines is not None:
+            self.deadlines.piece_finished(piece)
         if self.swarm is not None:
             self.swarm.have_piece(piece, now)
         if not self._was_finished and self.is_finished:
@@ -541,7 +555,7 @@ class Torrent(TorrentStanding):
             return
         for address in blame.piece_failed(contributors, use_parole_mode=self._core.tuning.use_parole_mode):
             self.on_culprit(address)
-        swarm.update_all_interest(self._core.base.time())
+        swarm.update_all_interest(self._core.base.time(), "picker.hash_fail_piece_picks")
 
     def on_culprit(self, address: Hashable) -> None:
         """The good copy differs from what this peer sent."""
@@ -599,6 +613,10 @@ class Torrent(TorrentStanding):
         if alerts.should_post(kind):
             alerts.emplace(kind, self.handle, *args, torrent_name=self.name)
 
+    def post_session(self, kind: type[Alert], *args: Any) -> None:
+        """Post an alert that is not about this torrent alone."""
+        self._core.alerts.emplace(kind, *args)
+
     def link_ended(self, link: PeerLink) -> None:
         """Its transfers count on in the torrent's totals."""
         link.meters.drain(self.meters)
@@ -627,6 +645,8 @@ class Torrent(TorrentStanding):
         self.need_save()
         if self.phase is not Phase.ACTIVE:
             return
+        if self.deadlines is not None:
+            self.deadlines.priorities_changed()
         if not self.is_finished:
             if self._was_finished:
                 self._was_finished = False
@@ -677,6 +697,12 @@ class Torrent(TorrentStanding):
         assert self.block_source is not None
         return self.block_source
 
+    def need_deadlines(self) -> Deadlines:
+        """Its deadlines."""
+        if self.deadlines is None:
+            self.deadlines = Deadlines(self, self._core)
+        return self.deadlines
+
     def need_tracking(self) -> Tracking:
         """Its trackers."""
         if self.tracking is None:
@@ -718,6 +744,8 @@ class Torrent(TorrentStanding):
         if self.drain is not None and self.drain.tick(now):
             self.stop()
             self.post(TorrentPausedAlert)
+        if self.deadlines is not None:
+            self.deadlines.tick(now)
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)

@@ -132,6 +132,11 @@ class Uploader:
             self._ready = None
 
     @property
+    def is_reading(self) -> bool:
+        """It waits for the disk."""
+        return self._reading
+
+    @property
     def has_work(self) -> bool:
         """Something is queued, being read or ready."""
         return bool(self.queue) or self._reading or self._ready is not None

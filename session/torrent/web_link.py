@@ -16,6 +16,7 @@ from ...protocols.http.pipeline import BodyPart, HttpPipeline
 from ...protocols.http.url import Url
 from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, PeerId
+from ..flags import SocketType
 from .block_cutter import BlockCutter
 from .link_end import PeerHungUp
 from .peer_link import LinkQuota, PeerLink
@@ -219,6 +220,15 @@ class WebLink:
     def requester(self) -> WebLink:
         """Itself, for who looks at a link's orders."""
         return self
+
+    def why_unordered(self, key: int) -> str:
+        """The counter of what a block is that came without being on order: another had sent it."""
+        return "ses.waste_piece_end_game"
+
+    @property
+    def socket_type(self) -> SocketType:
+        """What it counts as."""
+        return SocketType.tcp
 
     @property
     def peer(self) -> WebSeed:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.protocols.types import InfoHashes, PeerId, Sha1Hash, Sha256Hash
+from evtorrent.protocols.types import InfoHashes, PeerId, ProtocolVersion, Sha1Hash, Sha256Hash
 
 
 @pytest.mark.parametrize(("kind", "length"), [(Sha1Hash, 20), (Sha256Hash, 32), (PeerId, 20)])
@@ -52,3 +52,18 @@ def test_nameless() -> None:
     assert InfoHashes().wire_names() == ()
     with pytest.raises(ValueError, match="has no name"):
         InfoHashes().best()
+
+
+def test_names_by_version() -> None:
+    v1, v2 = Sha1Hash(b"1" * 20), Sha256Hash(b"2" * 32)
+    hybrid, only_v1, only_v2, none = InfoHashes(v1, v2), InfoHashes(v1), InfoHashes(None, v2), InfoHashes()
+    for hashes in (hybrid, only_v1, only_v2, none):
+        assert hashes.has(ProtocolVersion.V1) == hashes.has_v1
+        assert hashes.has(1) == hashes.has_v2
+    assert (hybrid.get(ProtocolVersion.V1), hybrid.get(ProtocolVersion.V2)) == (v1, b"2" * 20)
+    assert only_v1.get(1) == only_v2.get(0) == none.get_best() == Sha1Hash()
+    assert (hybrid.get_best(), only_v1.get_best()) == (b"2" * 20, v1)
+    with pytest.raises(ValueError):
+        hybrid.has(2)
+    with pytest.raises(ValueError):
+        hybrid.get(2)

@@ -21,6 +21,7 @@ from evtorrent.session.alerts import (
     FileCompletedAlert,
     FileRenamedAlert,
     FileRenameFailedAlert,
+    FileStatusAlert,
     HashFailedAlert,
     PieceFinishedAlert,
     ReadPieceAlert,
@@ -36,7 +37,7 @@ from evtorrent.session.alerts import (
     TrackerReplyAlert,
 )
 from evtorrent.session.errors import InvalidTorrentHandle
-from evtorrent.session.flags import MoveFlags, ReannounceFlags, ResumeDataFlags
+from evtorrent.session.flags import FileOpenMode, MoveFlags, ReannounceFlags, ResumeDataFlags
 from evtorrent.session.status import TorrentState
 from support.raw_peer import RawPeer, RawSeed, block
 from support.sessions import Content, Member
@@ -549,3 +550,32 @@ def test_trackers(member: Member, tmp_path: Path) -> None:
         assert member.wait(TrackerAnnounceAlert).url == second.http_url
         handle.scrape_tracker()
         wait_for(lambda: handle.status().num_incomplete == 1)
+
+
+# ------------------------------------------------------------------------------------------------- what is held open
+
+
+def test_open_files_are_listed(member: Member, seed: Member, tmp_path: Path) -> None:
+    handle = member.add(CONTENT, tmp_path)
+    complete(member, handle, seed)
+    handle.read_piece(0)
+    member.wait(ReadPieceAlert)
+    states = {state.file_index: state for state in handle.file_status()}
+    assert A in states
+    assert 0 <= states[A].last_use < 3600
+    assert states[A].open_mode in (FileOpenMode.read_only, FileOpenMode.read_write)
+    handle.post_file_status()
+    assert {state.file_index for state in member.wait(FileStatusAlert).state} == set(states)
+    handle.pause()
+    wait_for(lambda: not handle.file_status())
+
+
+def test_renamed_files_are_a_copy(member: Member, tmp_path: Path) -> None:
+    handle = member.add(CONTENT, tmp_path)
+    assert len(handle.get_renamed_files()) == 0
+    handle.rename_file(A, "x/y")
+    member.wait(FileRenamedAlert)
+    renamed = handle.get_renamed_files()
+    assert renamed.export_filenames(INFO.files) == {A: "x/y"}
+    renamed.rename_file(INFO.files, B, "z")
+    assert len(handle.get_renamed_files()) == 1

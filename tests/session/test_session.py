@@ -16,8 +16,10 @@ from evtorrent.session import (
     RemoveFlags,
     ReopenNetworkFlags,
     Session,
+    SessionFlags,
     SessionParams,
     TorrentFlags,
+    TorrentState,
     read_session_params,
     write_session_params_buf,
 )
@@ -471,3 +473,24 @@ def test_every_public_call_from_many_threads(member: Member, tmp_path: Path) -> 
         thread.join()
     assert errors == []
     assert LOOPBACK
+
+
+# ------------------------------------------------------------------------------------------------- ports
+
+
+def test_the_port_for_tls_is_that_of_the_socket_for_tls() -> None:
+    with Member() as plain, Member(settings={"listen_interfaces": "127.0.0.1:0,127.0.0.1:0s"}) as member:
+        assert plain.session.ssl_listen_port() == 0
+        ports = {alert.port for alert in member.all(ListenSucceededAlert)}
+        assert {member.session.listen_port(), member.session.ssl_listen_port()} == ports
+        assert len(ports) == 2
+
+
+def test_a_session_may_start_paused(tmp_path: Path) -> None:
+    params = SessionParams(LOOPBACK, flags=SessionFlags.paused)
+    with Session(params) as session:
+        assert session.is_paused()
+        handle = session.add_torrent(CONTENT.params(tmp_path, flags=TorrentFlags.update_subscribe))
+        assert handle.status().state is TorrentState.checking_resume_data
+        session.resume()
+        wait_for(lambda: handle.status().state is TorrentState.downloading)

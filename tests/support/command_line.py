@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from click.testing import CliRunner, Result
-from evtorrent.session import Session, load_torrent_file
+from evtorrent.session import Session, global_peer_class_filter, load_torrent_file
 from evtorrent.session.cli.main import command
 from evtorrent.session.cli.making import Recipe, make_torrent
 
@@ -75,6 +75,7 @@ def make_sample(
 def seeding(*samples: Sample, limit_up: int = 0) -> Iterator[str]:
     """A session that has the samples; HOST:PORT."""
     with Session({"listen_interfaces": "127.0.0.1:0", "upload_rate_limit": limit_up}) as session:
+        session.set_peer_class_filter(global_peer_class_filter())
         for sample in samples:
             params = load_torrent_file(sample.torrent)
             params.save_path = str(sample.folder)

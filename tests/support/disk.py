@@ -93,6 +93,9 @@ class ManualPool:
 
         self.jobs.append(job)
 
+    def time(self) -> float:
+        return 0.0
+
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
         self.jobs.append(lambda: callback(*args))
 

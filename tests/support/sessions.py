@@ -13,7 +13,13 @@ from typing import Any, Self, TypeVar
 
 import uvloop
 from evtorrent.protocols.metainfo import TorrentInfo
-from evtorrent.session import AddTorrentParams, Session, TorrentFlags, TorrentHandle
+from evtorrent.session import (
+    AddTorrentParams,
+    Session,
+    TorrentFlags,
+    TorrentHandle,
+    global_peer_class_filter,
+)
 from evtorrent.session.alerts import Alert, TorrentCheckedAlert
 from support.disk import FileSpec, make_torrent, put_files
 from support.waiting import PATIENCE, wait_for
@@ -93,6 +99,8 @@ class Member:
     def __init__(self, settings: dict[str, Any] | None = None, *, host: str = "127.0.0.1") -> None:
         self.host = host
         self.session = Session({**LOOPBACK, "listen_interfaces": f"{host}:0", **(settings or {})})
+        # Limits and slots hold for everybody: all here is loopback, which would count as local.
+        self.session.set_peer_class_filter(global_peer_class_filter())
         self.alerts: list[Alert] = []
         """Every alert so far."""
 

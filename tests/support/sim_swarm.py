@@ -23,6 +23,7 @@ from evtorrent.session import (
     SessionParams,
     TorrentFlags,
     TorrentHandle,
+    global_peer_class_filter,
 )
 from evtorrent.session.alerts import Alert
 from evtorrent.session.disk import SyntheticBackend
@@ -67,6 +68,8 @@ class SimPeer:
         backend = partial(SyntheticBackend, content=content.stretch, is_complete=is_seed)
         params = SessionParams({**SETTINGS, **settings}, disk_backend=backend)
         self.session = Session(params, multi=self.multi)
+        # Limits and slots hold for everybody: these hosts' addresses would count as local.
+        self.session.set_peer_class_filter(global_peer_class_filter())
         self.handle: TorrentHandle
         self.alerts: list[Alert] = []
 

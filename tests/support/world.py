@@ -21,7 +21,7 @@ from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.protocols.peer.handshake import HANDSHAKE_LENGTH, Capability, Handshake
 from evtorrent.protocols.peer.messages import MessageId
 from evtorrent.protocols.types import PeerId, Sha1Hash
-from evtorrent.session import AddTorrentParams, EncPolicy, Session, TorrentFlags
+from evtorrent.session import AddTorrentParams, EncPolicy, Session, TorrentFlags, global_peer_class_filter
 from evtorrent.session.alerts import Alert
 from evtorrent.session.disk.errors import StorageError
 from evtorrent.session.disk.io import DiskIo
@@ -359,6 +359,8 @@ class Node:
             **settings,
         }
         self.session = Session(given, multi=self.multi)
+        # Limits and slots hold for everybody: these hosts' addresses would count as local.
+        self.session.set_peer_class_filter(global_peer_class_filter())
         self.core = self.session._core
         self.backends: list[FlakyBackend] = []
         disk = DiskIo(

@@ -82,7 +82,9 @@ def test_what_is_said_besides() -> None:
     torrent.set_comment("a comment")
     torrent.set_creator("me")
     torrent.set_creation_date(1234)
+    assert not torrent.priv
     torrent.set_priv(True)
+    assert torrent.priv
     torrent.set_root_cert(b"PEM")
     torrent.add_similar_torrent(Sha1Hash(b"s" * 20))
     torrent.add_collection("c")

@@ -135,7 +135,7 @@ def test_settings_reach_those_they_concern(world):
     assert core.tracker_client.user_agent == "other/1"
     assert core.tuning.handshake_timeout == 3
     assert core.connection_speed == 1
-    assert core.quotas.session_up.limit == 9999
+    assert core.classes.pool.get(0).up.limit == 9999
     assert torrent.tracking.trackers.list.settings.announce_to_all_tiers
 
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 from evtorrent.protocols.errors import RemoteProtocolError, TransportBroken
-from evtorrent.session import PeerSource, TorrentFlags
+from evtorrent.session import PeerSource, SocketType, TorrentFlags
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.counting import count_end
 from evtorrent.session.stats import Counters, session_stats_metrics
 from evtorrent.session.torrent.link_end import LinkEnded, PeerHungUp
+from evtorrent.session.torrent.peer_link import ReadBlock
 from support.world import (
     BLOCK,
+    CHOKE,
     HAVE_ALL,
     INTERESTED,
     UNCHOKE,
@@ -21,6 +25,8 @@ from support.world import (
     torrent_of,
 )
 
+TRAFFIC = ("ses.num_incoming_", "ses.num_outgoing_", "sock_bufs.", "net.", "picker.")
+
 
 @pytest.fixture
 def world():
@@ -28,7 +34,12 @@ def world():
 
 
 def changed(before, after):
-    return {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    """What moved, but for the traffic itself."""
+    return {
+        name: after[name] - before[name]
+        for name in after
+        if after[name] != before[name] and not name.startswith(TRAFFIC)
+    }
 
 
 def test_every_metric_is_in_every_snapshot(world):
@@ -84,7 +95,10 @@ def test_gauges_of_torrents(world):
         "ses.num_seeding_torrents": 1,
         "ses.num_upload_only_torrents": 1,
         "ses.num_error_torrents": 1,
+        "ses.non_filter_torrents": 0,
     }
+    node.add(infos[6][0], start=False, flags=TorrentFlags(0))
+    assert node.core.statistics()["ses.non_filter_torrents"] == 1
 
 
 def test_gauges_of_peers(world):
@@ -107,7 +121,9 @@ def test_gauges_of_peers(world):
         "peer.num_peers_up_interested": 1,
         "peer.num_peers_down_interested": 1,
         "peer.num_peers_up_unchoked": 1,
+        "peer.num_peers_up_unchoked_all": 1,
         "peer.num_peers_down_unchoked": 1,
+        "peer.num_peers_down_requests": 1,
     }
 
 
@@ -209,8 +225,13 @@ def test_what_is_queued_for_the_disk(world):
 
 
 class Ended:
-    def __init__(self, outgoing):
+    def __init__(self, outgoing=False, *, is_connected=False, socket_type=SocketType.tcp):
         self.outgoing = outgoing
+        self.is_connected = is_connected
+        self.socket_type = socket_type
+
+
+ERRORS = ["error_peers", "error_incoming_peers", "error_tcp_peers"]
 
 
 @pytest.mark.parametrize(
@@ -223,24 +244,37 @@ class Ended:
         (LinkEnded(CloseReason.timed_out_interest), ["timeout_peers"]),
         (LinkEnded(CloseReason.too_many_connections), ["too_many_peers"]),
         (LinkEnded(CloseReason.self_connection), ["uninteresting_peers"]),
-        (RemoteProtocolError("nonsense"), ["error_peers", "error_incoming_peers"]),
+        (RemoteProtocolError("nonsense"), ERRORS),
         (
             TransportBroken("recv", ConnectionResetError(104, "reset")),
-            ["connreset_peers", "error_peers", "error_incoming_peers"],
+            ["connreset_peers", *ERRORS],
         ),
         (
             TransportBroken("send", BrokenPipeError(32, "pipe")),
-            ["connreset_peers", "error_peers", "error_incoming_peers"],
+            ["broken_pipe_peers", *ERRORS],
         ),
         (
             TransportBroken("connect", ConnectionRefusedError(111, "refused")),
-            ["connrefused_peers", "error_peers", "error_incoming_peers"],
+            ["connrefused_peers", *ERRORS],
         ),
         (
             TransportBroken("connect", TimeoutError("timed out")),
-            ["connect_timeouts", "error_peers", "error_incoming_peers"],
+            ["connect_timeouts", *ERRORS],
         ),
-        (TransportBroken("resolve", "no address"), ["error_peers", "error_incoming_peers"]),
+        (TransportBroken("resolve", "no address"), ERRORS),
+        (TransportBroken("send", BrokenPipeError()), ["broken_pipe_peers", *ERRORS]),
+        (TransportBroken("recv", OSError(errno.ECONNABORTED, "x")), ["connaborted_peers", *ERRORS]),
+        (TransportBroken("recv", OSError(errno.ENOTCONN, "x")), ["notconnected_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.EPERM, "x")), ["perm_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.EACCES, "x")), ["no_access_peers", *ERRORS]),
+        (TransportBroken("send", OSError(errno.ENOBUFS, "x")), ["buffer_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.EHOSTUNREACH, "x")), ["unreachable_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.ENETUNREACH, "x")), ["unreachable_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.EADDRINUSE, "x")), ["addrinuse_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.EINVAL, "x")), ["invalid_arg_peers", *ERRORS]),
+        (TransportBroken("connect", OSError(errno.ENOMEM, "x")), ["no_memory_peers", *ERRORS]),
+        (TransportBroken("recv", MemoryError()), ["no_memory_peers", *ERRORS]),
+        (TransportBroken("recv", OSError(errno.EIO, "x")), ERRORS),
     ],
     ids=str,
 )
@@ -256,3 +290,283 @@ def test_errors_of_outgoing_connections_count_apart():
     count_end(values, Ended(outgoing=True), RemoteProtocolError("nonsense"))
     assert values["peer.error_outgoing_peers"] == 1
     assert values["peer.error_incoming_peers"] == 0
+
+
+def test_errors_by_transport_and_of_established_connections():
+    values = Counters().values
+    late = TransportBroken("recv", TimeoutError(errno.ETIMEDOUT, "timed out"))
+    count_end(values, Ended(is_connected=True, socket_type=SocketType.utp), late)
+    assert values["peer.transport_timeout_peers"] == values["peer.error_utp_peers"] == 1
+    assert values["peer.error_tcp_peers"] == values["peer.connect_timeouts"] == 0
+
+
+MESSAGE_NAMES = (
+    "choke",
+    "unchoke",
+    "interested",
+    "not_interested",
+    "have",
+    "bitfield",
+    "request",
+    "piece",
+    "cancel",
+)
+
+
+def test_messages_are_counted_at_both_ends(world):
+    a, b = world.node(), world.node()
+    info, content = torrent_of(8, tail=5000)
+    a.seed(info, content)
+    torrent = b.add(info)
+    world.pump()
+    torrent.connect_peer(a.address, PeerSource.tracker)
+    world.advance(1)
+    theirs, ours = a.core.statistics(), b.core.statistics()
+    for name in (
+        *MESSAGE_NAMES,
+        "have_all",
+        "have_none",
+        "reject",
+        "allowed_fast",
+        "suggest",
+        "ext_handshake",
+    ):
+        if name not in ("have", "not_interested"):  # The connection ends while these are under way.
+            assert ours[f"ses.num_incoming_{name}"] == theirs[f"ses.num_outgoing_{name}"], name
+            assert theirs[f"ses.num_incoming_{name}"] == ours[f"ses.num_outgoing_{name}"], name
+    assert ours["ses.num_incoming_piece"] == theirs["ses.num_incoming_request"] == 17
+    assert ours["ses.num_incoming_have_all"] == ours["ses.num_outgoing_have_none"] == 1
+    assert ours["ses.num_incoming_unchoke"] == ours["ses.num_outgoing_interested"] == 1
+    assert ours["ses.num_incoming_ext_handshake"] == 1
+    assert ours["ses.num_incoming_extended"] == 0
+    assert ours["ses.num_have_pieces"] == theirs["ses.num_have_pieces"] == 9
+    assert ours["picker.incoming_piece_picks"] > 0
+
+
+def test_reads_and_writes_are_counted_by_size(world):
+    node = world.node()
+    info, content = torrent_of(4)
+    node.seed(info, content)
+    wire = Wire(world, info.info_hashes.best()).call(node)
+    before = node.core.statistics()
+    wire.say(INTERESTED)
+    wire.say(request(0, 0), request(0, BLOCK))
+    after = node.core.statistics()
+    assert after["sock_bufs.socket_recv_size3"] - before["sock_bufs.socket_recv_size3"] == 1, "5 bytes"
+    assert after["sock_bufs.socket_recv_size5"] - before["sock_bufs.socket_recv_size5"] == 1, "34 bytes"
+    assert after["net.on_read_counter"] - before["net.on_read_counter"] == 2
+    assert after["sock_bufs.socket_send_size15"] - before["sock_bufs.socket_send_size15"] == 1, "two blocks"
+    assert after["net.on_write_counter"] - before["net.on_write_counter"] == 2
+
+
+def test_what_wakes_the_loop(world):
+    node = world.node()
+    before = node.core.statistics()
+    world.advance(2)
+    info, content = torrent_of(4)
+    node.seed(info, content)
+    Wire(world, info.info_hashes.best()).call(node)
+    after = node.core.statistics()
+    assert after["net.on_tick_counter"] - before["net.on_tick_counter"] >= 2
+    assert after["net.on_accept_counter"] - before["net.on_accept_counter"] == 1
+    assert after["net.on_disk_counter"] > before["net.on_disk_counter"]
+
+
+def test_what_came_in_vain(world):
+    node = world.node(request_timeout=2, piece_timeout=60)
+    info, content = torrent_of(4)
+    node.add(info)
+    world.pump()
+    wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
+    _, piece, begin, length = wire.heard("request")[0]
+    wire.say(CHOKE, block(0, 5, bytes(7)))
+    world.advance(5)
+    assert (piece, begin, length) in {message[1:] for message in wire.heard("cancel")}
+    start = piece * info.piece_length + begin
+    wire.say(block(piece, begin, content[start : start + length]))
+    counts = node.core.statistics()
+    assert counts["ses.waste_piece_unknown"] == 7
+    assert counts["ses.waste_piece_timed_out"] == length
+    assert counts["net.recv_redundant_bytes"] == 7 + length
+
+
+def test_blocks_withdrawn_and_blocks_nobody_needs(world):
+    node = world.node()
+    info, content = torrent_of(40)
+    torrent = node.add(info)
+    world.pump()
+    wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
+    before = wire.heard("request")
+    torrent.handle.set_piece_deadline(30, 60_000)
+    world.pump()
+    _, piece, begin, length = next(message for message in before if message[1] != 30)
+    again = {message[1:] for message in wire.heard("request")}
+    assert (piece, begin, length) not in again
+    start = piece * info.piece_length + begin
+    wire.say(block(piece, begin, content[start : start + length]))
+    assert node.core.statistics()["ses.waste_piece_cancelled"] == length
+
+
+def test_blocks_for_a_seed(world):
+    node = world.node(close_redundant_connections=False)
+    info, content = torrent_of(2)
+    torrent = node.seed(info, content)
+    wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
+    wire.say(block(0, 0, content[:BLOCK]))
+    assert node.core.statistics()["ses.waste_piece_seed"] == BLOCK
+    assert torrent.is_seed
+
+
+def test_the_disk(world):
+    node = world.node()
+    info, content = torrent_of(2)
+    torrent = node.add(info)
+    world.pump()
+    wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
+    node.platform.holds_disk = True
+    first = wire.heard("request")[0]
+    start = first[1] * info.piece_length + first[2]
+    wire.say(block(first[1], first[2], content[start : start + BLOCK]))
+    assert node.core.statistics()["disk.disk_blocks_in_use"] == 1
+    for _, piece, begin, length in [message for message in wire_requests(info) if message != first]:
+        at = piece * info.piece_length + begin
+        wire.say(block(piece, begin, content[at : at + length]))
+    counts = node.core.statistics()
+    assert counts["disk.num_write_jobs"] > 0
+    assert counts["disk.disk_blocks_in_use"] == 4
+    torrent.handle.flush_cache()
+    counts = node.core.statistics()
+    assert counts["disk.blocked_disk_jobs"] == 1
+    assert counts["disk.num_jobs"] == counts["disk.num_write_jobs"] + 1
+    node.platform.holds_disk = False
+    world.pump()
+    counts = node.core.statistics()
+    assert counts["disk.num_blocks_written"] == counts["disk.num_blocks_hashed"] == 4
+    assert counts["disk.num_write_ops"] > 0
+    torrent.handle.read_piece(1)
+    world.pump()
+    counts = node.core.statistics()
+    assert (counts["disk.num_read_ops"], counts["disk.num_blocks_read"]) == (1, 2)
+    gauges = ("num_jobs", "num_read_jobs", "num_write_jobs", "blocked_disk_jobs", "disk_blocks_in_use")
+    assert not any(counts[f"disk.{name}"] for name in gauges)
+
+
+def wire_requests(info):
+    return [("request", piece, begin, BLOCK) for piece in range(2) for begin in (0, BLOCK)]
+
+
+def test_who_waits_for_what(world):
+    node = world.node()
+    info, content = torrent_of(8)
+    torrent = node.seed(info, content)
+    wire = Wire(world, info.info_hashes.best()).call(node).say(INTERESTED)
+    node.platform.holds_disk = True
+    node.backend.is_cold = True
+    wire.say(request(0, 0))
+    counts = node.core.statistics()
+    assert counts["peer.num_peers_up_requests"] == counts["peer.num_peers_up_disk"] == 1
+    node.session.apply_settings({"upload_rate_limit": 1000})
+    node.platform.holds_disk = False
+    node.backend.is_cold = False
+    world.pump()
+    counts = node.core.statistics()
+    assert counts["peer.num_peers_up_disk"] == 0
+    assert counts["net.limiter_up_queue"] == 1
+    assert 0 < counts["net.limiter_up_bytes"] <= BLOCK + 13
+    assert counts["net.limiter_down_queue"] == counts["net.limiter_down_bytes"] == 0
+    (link,) = torrent.swarm.links
+    link.transport.suspend_reading(ReadBlock.DISK)
+    link.optimistic = True
+    counts = node.core.statistics()
+    assert counts["peer.num_peers_down_disk"] == counts["peer.num_peers_up_unchoked_optimistic"] == 1
+
+
+def test_attempts_to_connect(world):
+    node = world.node()
+    info, _content = torrent_of(4)
+    torrent = node.add(info)
+    world.pump()
+    world.advance(2)
+    counts = node.core.statistics()
+    assert counts["peer.no_peer_connection_attempts"] > 0
+    assert counts["peer.missed_connection_attempts"] == 0
+    torrent.handle.set_max_connections(1)
+    world.black_holes |= {"1.1.1.1", "1.1.1.2"}
+    torrent.peers_found([("1.1.1.1", 6881), ("1.1.1.2", 6881)], PeerSource.tracker)
+    counts = node.core.statistics()
+    assert counts["peer.boost_connection_attempts"] == 1
+    assert counts["peer.missed_connection_attempts"] == 1
+
+
+def test_end_game(world):
+    node = world.node()
+    info, content = torrent_of(1)
+    node.add(info)
+    world.pump()
+    best = info.info_hashes.best()
+    one = Wire(world, best).call(node).say(HAVE_ALL, UNCHOKE)
+    two = (
+        Wire(world, best, host="10.9.9.2", peer_id=b"-XX0000-abcdefghijkl").call(node).say(HAVE_ALL, UNCHOKE)
+    )
+    assert node.core.statistics()["peer.num_peers_end_game"] == 2
+    assert set(one.heard("request")) == set(two.heard("request"))
+    one.say(block(0, 0, content[:BLOCK]))
+    two.say(block(0, 0, content[:BLOCK]))
+    counts = node.core.statistics()
+    assert counts["ses.waste_piece_end_game"] == BLOCK
+    assert counts["picker.incoming_redundant_piece_picks"] == 1
+
+
+def test_a_bad_piece_is_asked_for_again(world):
+    node = world.node()
+    info, content = torrent_of(1)
+    node.add(info)
+    world.pump()
+    best = info.info_hashes.best()
+    one = Wire(world, best).call(node).say(HAVE_ALL, UNCHOKE)
+    two = (
+        Wire(world, best, host="10.9.9.2", peer_id=b"-XX0000-abcdefghijkl").call(node).say(HAVE_ALL, UNCHOKE)
+    )
+    one.say(block(0, 0, bytes(BLOCK)))
+    before = node.core.statistics()["picker.hash_fail_piece_picks"]
+    two.say(block(0, BLOCK, content[BLOCK:]))
+    counts = node.core.statistics()
+    assert counts["ses.num_piece_failed"] == 1
+    assert counts["picker.hash_fail_piece_picks"] > before == 0
+
+
+def test_what_the_picker_is_asked_for(world):
+    node = world.node(piece_timeout=5, request_timeout=600)
+    info, content = torrent_of(40)
+    node.add(info)
+    world.pump()
+    wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL)
+
+    def picks(*messages):
+        before = node.core.statistics()
+        wire.say(*messages)
+        after = node.core.statistics()
+        return {
+            name.removeprefix("picker."): after[name] - before[name]
+            for name in after
+            if name.startswith("picker.") and after[name] != before[name]
+        }
+
+    assert picks(UNCHOKE) == {"unchoke_piece_picks": 1}
+    asked = wire.heard("request")
+
+    def answered(message):
+        _, piece, begin, length = message
+        start = piece * info.piece_length + begin
+        return block(piece, begin, content[start : start + length])
+
+    assert picks(answered(asked[0])) == {"incoming_piece_picks": 1}
+    assert picks(numbers(16, *asked[1][1:])) == {"reject_piece_picks": 1}
+    rejects = [numbers(16, *message[1:]) for message in asked[2:6]]
+    wire.say(*rejects)
+    before = node.core.statistics()
+    world.advance(8)
+    wire.say(*[numbers(16, *message[1:]) for message in wire.heard("request")])
+    world.advance(2)
+    after = node.core.statistics()
+    assert after["picker.snubbed_piece_picks"] > before["picker.snubbed_piece_picks"]

@@ -178,7 +178,7 @@ def test_a_grant_beside_one_set_aside_is_not_lost():
     Wire(world, info.info_hashes.best()).call(node)
     (link,) = torrent.swarm.links
     quotas = node.core.quotas
-    channel = quotas.session_up
+    channel = node.core.classes.pool.get(0).up
     channel.use(channel.quota)
     assert link.quota.take_up(link, 6000) == 0
     quotas.close()
@@ -199,7 +199,7 @@ def test_quota_not_used_goes_back():
     wire.sock.limit = 10_000
     world.advance(2)
     wire.say(*[request(piece, begin) for piece in range(3) for begin in (0, 16384)])
-    channel = node.core.quotas.session_up
+    channel = node.core.classes.pool.get(0).up
     assert channel.quota == pytest.approx(channel.limit - 10_000, abs=200)
     world.advance(1)
     assert len(wire.heard("piece")) == 0

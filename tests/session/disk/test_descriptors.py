@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from evtorrent.session import FileOpenMode
 from evtorrent.session.disk.descriptors import FilePool, OpenFile
 
 
@@ -127,3 +128,18 @@ def test_an_error_of_close_is_swallowed(owner: Owner) -> None:
     os.close(pool.get(owner, 0).fd)
     pool.release(owner)
     assert pool.num_open == 0
+
+
+def test_states_say_what_is_open_and_since_when(tmp_path: Path) -> None:
+    now = [100.0]
+    pool, owner = FilePool(10, lambda: now[0]), Owner(tmp_path)
+    pool.get(owner, 1)
+    now[0] = 103.0
+    pool.get(owner, 2, for_writing=True)
+    now[0] = 104.0
+    states = [(state.file_index, state.open_mode, state.last_use) for state in pool.states(owner)]
+    assert states == [(1, FileOpenMode.read_only, 4.0), (2, FileOpenMode.read_write, 1.0)]
+    pool.get(owner, 1)
+    assert pool.states(owner)[0].last_use == 0.0
+    pool.release(owner)
+    assert pool.states(owner) == []

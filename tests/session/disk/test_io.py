@@ -124,6 +124,9 @@ class ThreadedLoop:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self.executor = ThreadPoolExecutor(workers)
 
+    def time(self) -> float:
+        return 0.0
+
     def submit(self, base: Any, function: Any, *args: Any, on_done: Any) -> None:
         def report(future: Any) -> None:
             error = future.exception()

@@ -19,6 +19,8 @@ from evtorrent.session.alerts import (
     FileRenamedAlert,
     FileRenameFailedAlert,
     HashFailedAlert,
+    MetadataFailedAlert,
+    MetadataReceivedAlert,
     PieceFinishedAlert,
     ReadPieceAlert,
     SaveResumeDataAlert,
@@ -382,3 +384,26 @@ def test_a_piece_being_added_while_the_torrent_is_rechecked(world):
     finished = {alert.piece_index for alert in node.alerts(PieceFinishedAlert)}
     assert all(torrent.has_piece(piece) for piece in finished)
     assert torrent.have.count() == 1
+
+
+# -- metadata got in another way
+
+
+def test_metadata_is_taken_when_it_is_the_right_one(world):
+    node, handle = magnet(world)
+    info, _content = torrent_of(4)
+    other, _ = torrent_of(5)
+    world.pump()
+    assert not handle.set_metadata(bytes(other.info_section))
+    assert not handle.set_metadata(b"d4:name1:xe")
+    assert not handle.set_metadata(b"no bencode")
+    first, second, third = node.alerts(MetadataFailedAlert)
+    assert first.error.value == TorrentErrc.mismatching_info_hash
+    assert second.error and third.error
+    assert handle.torrent_file() is None
+    assert handle.set_metadata(bytes(info.info_section))
+    assert not handle.set_metadata(bytes(info.info_section)), "there is metadata now"
+    assert handle.torrent_file().num_pieces == 4
+    assert len(node.alerts(MetadataReceivedAlert)) == 1
+    world.pump()
+    assert handle.status().has_metadata
