@@ -22,7 +22,7 @@ from .options import Options, format_size
 from .payload import PIECES_OF_ADDED, make_payload
 from .timers import CONTENDERS as TIMER_LOOPS
 from .timers import NUM_TIMERS, prepare_timers
-from .transfer import Transfer
+from .transfer import OVER_UTP, Transfer
 
 NUM_LEECHES: Final = 10
 RATE_AND_CPU: Final = ("MiB/s", "both CPU s/GiB")
@@ -51,6 +51,11 @@ class Case:
 def prepare_pair(options: Options) -> Measure:
     """One leech takes all from one seed."""
     return Transfer(options, "pair", make_payload(options.folder, options.size, options.piece)).measure
+
+
+def prepare_utp(options: Options) -> Measure:
+    """Half as much: one of them is slow."""
+    return Transfer(options, "utp", make_payload(options.folder, options.size // 2, options.piece)).measure
 
 
 def prepare_leechers(options: Options) -> Measure:
@@ -118,6 +123,14 @@ _DOWNLOADS: Final = (
         "lt→lt",
         RATE_AND_CPU,
         prepare_rc4,
+    ),
+    Case(
+        "utp",
+        _sized("one seed, one leech, one uTP connection", 1 / 2),
+        (*(f"{pair}{OVER_UTP}" for pair in ("ours→ours", "lt→lt", "ours→lt", "lt→ours")), "ours→ours"),
+        f"lt→lt{OVER_UTP}",
+        RATE_AND_CPU,
+        prepare_utp,
     ),
     Case(
         "leechers",

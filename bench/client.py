@@ -12,8 +12,18 @@ COMMON_SETTINGS: Mapping[str, Any] = {
     "enable_lsd": False,
     # All peers of a benchmark have one address.
     "allow_multiple_connections_per_ip": True,
+    "enable_incoming_utp": False,
+    "enable_outgoing_utp": False,
 }
 """Of both programs (Any: whatever type the setting has)."""
+
+UTP_ONLY: Mapping[str, Any] = {
+    "enable_incoming_utp": True,
+    "enable_outgoing_utp": True,
+    "enable_incoming_tcp": False,
+    "enable_outgoing_tcp": False,
+}
+"""What is added to them where uTP is measured."""
 
 
 class Client(Protocol):

@@ -14,8 +14,6 @@ SETTINGS: Mapping[str, Any] = {
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,
-    "enable_incoming_utp": False,
-    "enable_outgoing_utp": False,
     # Plaintext (pe_disabled): its default would encrypt between two of its own.
     "in_enc_policy": 2,
     "out_enc_policy": 2,

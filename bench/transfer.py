@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .bare import BARE, whole_slabs
 from .children import BenchFailure, Child, Children
+from .client import UTP_ONLY
 from .figures import Figures
 from .machine import prepare_memory, warm
 from .options import GIB, MIB, Options
 from .payload import DATA_NAME, Payload, is_equal
+
+OVER_UTP: Final = " uTP"
+"""What ends the name of a contender whose peers know nothing but uTP; the others know nothing but TCP."""
 
 
 class Transfer:
@@ -60,7 +64,7 @@ class Transfer:
             return _figures([leech.read()], seed.read(), size)
 
     def _measure_clients(self, contender: str) -> Figures:
-        seeder, leecher = contender.split("→")
+        seeder, leecher = contender.removesuffix(OVER_UTP).split("→")
         with Children(self._options.timeout) as children:
             seed = self._start(children, "seed", contender, seeder, self._payload.folder)
             port = seed.read()["port"]
@@ -87,10 +91,16 @@ class Transfer:
             folder=str(folder),
             port=port,
             checked=self._options.checked,
-            # Eight by default in both: the rest would wait for the choker's turn, which is not the question here.
-            settings={"unchoke_slots_limit": max(8, 2 * self._num_leeches), **self._settings},
+            settings=self._settings_of(contender),
             profile=str(self._profile(contender, role)) if is_profiled else "",
         )
+
+    def _settings_of(self, contender: str) -> Mapping[str, Any]:
+        """Any: whatever type the setting has."""
+        # Eight by default in both: the rest would wait for the choker's turn, which is not the question here.
+        slots = {"unchoke_slots_limit": max(8, 2 * self._num_leeches)}
+        kind = UTP_ONLY if contender.endswith(OVER_UTP) else {}
+        return {**slots, **kind, **self._settings}
 
     def _run(self, seed: Child, leeches: list[Child]) -> Figures:
         for leech in leeches:

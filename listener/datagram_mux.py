@@ -2,6 +2,8 @@
 
 A datagram goes to the route that owns its first byte, else to the first route whose predicate wants it, else nowhere.
 The bytes are lent for the length of the call.
+
+One user may take datagrams in trains, as the kernel hands them over (`route_trains`); for the others a train is cut up.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from typing import Any
 
 from ..protocols.engine.ports import READ, WRITE, Base, Timer, Watch
 from ..protocols.errors import TransportBroken, TransportBusy, TransportClosed
+from ..protocols.transport.trains import MAX_DATAGRAM, TrainSocket
+from ..protocols.transport.utp_port import send_train
 from ..protocols.types import Buffer
 from .binding import BindAddress, open_socket, resolve_numeric
 from .flags import NO_FLAGS, ListenerFlag
@@ -22,10 +26,10 @@ from .origin import socket_maker
 __all__ = ["DatagramMux", "Route"]
 
 RECEIVE_LIMIT = 256
-"""Datagrams taken in one readiness event; level triggering brings the rest."""
+"""Datagrams, or trains of them, taken in one readiness event; level triggering brings the rest."""
 
-MAX_DATAGRAM = 65535
-"""Bytes of the receive buffer: nothing IP can carry is cut."""
+RECEIVE_BYTES = 2 * 1024 * 1024
+"""Bytes after which an event takes no more: what arrived is answered before its sender grows anxious."""
 
 FIRST_PAUSE = 0.1
 """Seconds without receiving after an error of the socket itself, the first time."""
@@ -47,23 +51,31 @@ _FROM_AFAR = frozenset(
 DatagramCallback = Callable[[memoryview, Any, float], object]
 """(data, address, now); copy what must outlive the call."""
 
+TrainCallback = Callable[[memoryview, int, Any, float], object]
+"""(data, bytes of each datagram in it, address, now); copy what must outlive the call."""
+
 _log = logging.getLogger(__name__)
 
 
 class Route:
     """One user's part of the socket."""
 
-    __slots__ = ("_mux", "_on_datagram", "_wants")
+    __slots__ = ("_mux", "_on_datagram", "_on_idle", "_on_train", "_wants")
 
     def __init__(
         self,
         mux: DatagramMux,
         on_datagram: DatagramCallback,
         wants: frozenset[int] | Callable[[memoryview, Any], bool],
+        *,
+        on_train: TrainCallback | None = None,
+        on_idle: Callable[[float], object] | None = None,
     ) -> None:
         self._mux = mux
         self._on_datagram = on_datagram
         self._wants = wants
+        self._on_train = on_train
+        self._on_idle = on_idle
 
     def send(self, data: Buffer, address: Any) -> bool:
         """As `DatagramMux.send`."""
@@ -92,7 +104,9 @@ class DatagramMux:
         self._sock = sock
         self._on_error = on_error
         self._address = sock.getsockname()
+        self._trains = TrainSocket(sock, is_v6=sock.family == socket.AF_INET6)
         self._buffer = memoryview(bytearray(MAX_DATAGRAM))
+        self._served: dict[Route, None] = {}
         self._by_first_byte: list[Route | None] = [None] * 256
         self._by_predicate: list[Route] = []
         self._writers: list[Callable[[], object]] = []
@@ -123,12 +137,30 @@ class DatagramMux:
 
     def route_first_bytes(self, first_bytes: Iterable[int], on_datagram: DatagramCallback) -> Route:
         """Datagrams that begin with one of these.  Raises TransportBusy when another route has one of them."""
+        return self._add_route(Route(self, on_datagram, frozenset(first_bytes)))
+
+    def route_trains(
+        self,
+        first_bytes: Iterable[int],
+        on_train: TrainCallback,
+        on_idle: Callable[[float], object],
+    ) -> Route:
+        """As `route_first_bytes`, in trains where the kernel has them; `on_idle(now)` follows the last of an event.
+
+        The kernel's buffer is enlarged, for those who send without waiting for each answer.
+        """
+        route = Route(self, _as_train(on_train), frozenset(first_bytes), on_train=on_train, on_idle=on_idle)
+        self._add_route(route)
+        self._trains.enable_trains()
+        return route
+
+    def _add_route(self, route: Route) -> Route:
         self._check_open("route")
-        wanted = frozenset(first_bytes)
+        wanted = route._wants
+        assert isinstance(wanted, frozenset)
         for byte in wanted:
             if self._by_first_byte[byte] is not None:
                 raise TransportBusy("route", f"first byte {byte:#04x} is taken")
-        route = Route(self, on_datagram, wanted)
         for byte in wanted:
             self._by_first_byte[byte] = route
         return route
@@ -159,6 +191,16 @@ class DatagramMux:
                 return False
             raise TransportBroken("send", error) from error
         return True
+
+    def send_train(
+        self, buffers: list[Buffer], segment: int, count: int, address: Any, *, may_fragment: bool = False
+    ) -> bool:
+        """Send `count` datagrams of `segment` bytes, the last may be shorter; two buffers make each.  As `send` otherwise."""
+        self._check_open("send")
+        if send_train(self._trains, buffers, segment, count, address, may_fragment=may_fragment):
+            return True
+        self._num_unsent += count
+        return False
 
     def call_when_writable(self, callback: Callable[[], object]) -> None:
         """Call once, as soon as a datagram can be sent; for after a False from `send`."""
@@ -216,11 +258,21 @@ class DatagramMux:
 
     def _receive(self) -> None:
         now = self._base.time()
+        try:
+            self._receive_all(now)
+        finally:
+            served, self._served = self._served, {}
+            for route in served:
+                if route._on_idle is not None and self._watch is not None:
+                    route._on_idle(now)
+
+    def _receive_all(self, now: float) -> None:
+        taken = 0
         for _ in range(RECEIVE_LIMIT):
-            if self._watch is None:
+            if self._watch is None or taken > RECEIVE_BYTES:
                 return
             try:
-                count, address = self._sock.recvfrom_into(self._buffer)
+                count, segment, address = self._trains.receive(self._buffer)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -229,10 +281,24 @@ class DatagramMux:
                 self._report(error)
                 return
             self._pause = FIRST_PAUSE
-            self._dispatch(self._buffer[:count], address, now)
+            taken += count
+            self._dispatch(self._buffer[:count], segment, address, now)
 
-    def _dispatch(self, data: memoryview, address: Any, now: float) -> None:
+    def _dispatch(self, data: memoryview, segment: int, address: Any, now: float) -> None:
         route = self._by_first_byte[data[0]] if data else None
+        if route is not None and route._on_train is not None:
+            # What follows came from the same socket over there, so it is of the same kind, or worth nothing.
+            self._served[route] = None
+            route._on_train(data, segment, address, now)
+        elif segment < len(data):
+            for position in range(0, len(data), segment):
+                if self._watch is not None:
+                    part = data[position : position + segment]
+                    self._dispatch(part, len(part), address, now)
+        else:
+            self._dispatch_one(route, data, address, now)
+
+    def _dispatch_one(self, route: Route | None, data: memoryview, address: Any, now: float) -> None:
         if route is None:
             route = next((each for each in self._by_predicate if each._wants(data, address)), None)  # type: ignore[operator]
         if route is None:
@@ -272,3 +338,10 @@ class DatagramMux:
     def _check_open(self, operation: str) -> None:
         if self._watch is None:
             raise TransportClosed(operation, "the socket is closed")
+
+
+def _as_train(on_train: TrainCallback) -> DatagramCallback:
+    def on_datagram(data: memoryview, address: Any, now: float) -> None:
+        on_train(data, len(data), address, now)
+
+    return on_datagram

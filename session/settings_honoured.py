@@ -55,6 +55,25 @@ HONOURED: dict[str, Honoured] = {
     ),
     "enable_incoming_tcp": Honoured(True, "", "Accept TCP connections."),
     "enable_outgoing_tcp": Honoured(True, "", "Make TCP connections."),
+    "enable_incoming_utp": Honoured(True, "", "Accept uTP connections."),
+    "enable_outgoing_utp": Honoured(
+        True, "", "Make uTP connections, with TCP beside it where that is allowed, too."
+    ),
+    "utp_target_delay": Honoured(100, "ms", "Queueing that uTP adds to the path, and no more.", 1, 10_000),
+    "utp_gain_factor": Honoured(
+        3000, "bytes", "How much uTP's window grows in a round trip without delay.", 1
+    ),
+    "utp_min_timeout": Honoured(500, "ms", "uTP packets are not taken for lost before this time.", 1, 60_000),
+    "utp_syn_resends": Honoured(2, "times", "How often a uTP connection attempt is repeated.", 0, 20),
+    "utp_fin_resends": Honoured(2, "times", "How often the end of a uTP connection is repeated.", 0, 20),
+    "utp_num_resends": Honoured(
+        3, "times", "How often uTP data may time out before the connection ends.", 0, 20
+    ),
+    "utp_connect_timeout": Honoured(
+        3000, "ms", "A uTP connection attempt is repeated after this time.", 1, 60_000
+    ),
+    "utp_loss_multiplier": Honoured(50, "%", "What a loss leaves of uTP's window.", 1, 100),
+    "utp_cwnd_reduce_timer": Honoured(100, "ms", "uTP losses within this time count as one.", 1, 60_000),
     "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
     "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
     # Port mapping

@@ -142,19 +142,8 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "share_mode_target": 3,
         "support_share_mode": False,
     },
-    "there is no uTP in this version": {
-        "enable_incoming_utp": False,
-        "enable_outgoing_utp": False,
+    "uTP and TCP share the link by their own congestion control in this version": {
         "mixed_mode_algorithm": 1,
-        "utp_connect_timeout": 3000,
-        "utp_cwnd_reduce_timer": 100,
-        "utp_fin_resends": 2,
-        "utp_gain_factor": 3000,
-        "utp_loss_multiplier": 50,
-        "utp_min_timeout": 500,
-        "utp_num_resends": 3,
-        "utp_syn_resends": 2,
-        "utp_target_delay": 100,
     },
     "not acted on in this version": {
         "allow_idna": False,

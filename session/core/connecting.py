@@ -58,7 +58,7 @@ class Connector:
 
     def _dial(self, torrent: Torrent, now: float) -> bool:
         swarm = torrent.swarm
-        if swarm is None or not self._core.tuning.enable_outgoing_tcp or not self.has_room():
+        if swarm is None or not swarm.may_dial or not self.has_room():
             return False
         counts = self._core.counters.values
         if swarm.num_half_open >= _MAX_HALF_OPEN or not torrent.has_room_for_link:

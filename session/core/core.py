@@ -52,6 +52,7 @@ from .choking import Choking
 from .classing import Classing
 from .connecting import Connector
 from .counting import count_end, session_counters
+from .datagrams import Datagrams
 from .encryption import Encryption
 from .extensions import Extension, ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Core"]
 
+_SOCKET_TYPES = {"tcp": SocketType.tcp, "ssl": SocketType.tcp_ssl, "udp": SocketType.utp}
 _MAX_IDLE_BUFFERS = 24 * 1024 * 1024
 
 
@@ -149,6 +151,7 @@ class Core:
         self.lobby = Lobby(self)
         self.connector = Connector(self)
         self.turnover = Turnover(self)
+        self.datagrams = Datagrams(self)
         self.choking = Choking(self)
         self.classes = Classing(self)
         self.quotas = Quotas(self)
@@ -186,15 +189,16 @@ class Core:
                     max_retry_port_bind=settings.get_int("max_retry_port_bind"),
                     listen_system_port_fallback=settings.get_bool("listen_system_port_fallback"),
                     listen_queue_size=max(settings.get_int("listen_queue_size"), 1),
+                    with_datagrams=True,
                 ),
                 gate=self.gate,
             )
-        listens = self.tuning.enable_incoming_tcp and self.proxying.for_peers is None
-        text = settings.get_str("listen_interfaces") if listens else ""
+        # A socket that listens would say to everybody who asks what the proxy is to hide.
+        text = settings.get_str("listen_interfaces") if self.proxying.for_peers is None else ""
         for outcome in self._listeners.apply(text):
             if isinstance(outcome, ListenSuccess):
                 self.alerts.emplace(
-                    ListenSucceededAlert, outcome.address[0], outcome.address[1], SocketType.tcp
+                    ListenSucceededAlert, outcome.address[0], outcome.address[1], _SOCKET_TYPES[outcome.kind]
                 )
             else:
                 self.alerts.emplace(
@@ -204,7 +208,9 @@ class Core:
                     outcome.address[1],
                     Operation[outcome.operation],
                     ErrorCode.from_exception(outcome.error),
+                    _SOCKET_TYPES[outcome.kind],
                 )
+        self.datagrams.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.local_discovery.update()
 
@@ -215,7 +221,7 @@ class Core:
         if changed & PROXY_SETTINGS:
             self.proxying.settings_changed()
             self.listen()
-        if changed & {"listen_interfaces", "enable_incoming_tcp", "max_retry_port_bind", "listen_queue_size"}:
+        if changed & {"listen_interfaces", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
         if changed & {"enable_lsd", "local_service_announce_interval"}:
             self.local_discovery.update()
@@ -232,6 +238,7 @@ class Core:
         self.port_mapping.settings_changed(changed)
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
+        self.datagrams.settings_changed()
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -251,11 +258,12 @@ class Core:
         self._is_ending = self.closing = True
         if self._tick_timer is not None:
             self._tick_timer.cancel()
+        self.lobby.close()
+        self.datagrams.close()
         if self._listeners is not None:
             self._listeners.close()
         self.port_mapping.abort()
         self.local_discovery.close()
-        self.lobby.close()
         self.queue.close()
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
@@ -354,7 +362,8 @@ class Core:
 
     def _on_accept(self, opened: OpenEndpoint, sock: Any, address: Any) -> None:
         self.counters.values["net.on_accept_counter"] += 1
-        if self.closing or self.is_paused:
+        # Without incoming TCP the port stays open and refuses, as in libtorrent: uTP may still come in beside it.
+        if self.closing or self.is_paused or not self.tuning.enable_incoming_tcp:
             sock.close()
             self.gate.release(str(address[0]))
             return
@@ -486,7 +495,7 @@ class Core:
 
     @property
     def is_listening(self) -> bool:
-        """At least one socket accepts."""
+        """At least one endpoint is open, whatever it lets in (`enable_incoming_tcp`, `enable_incoming_utp`)."""
         return self._listeners is not None and self._listeners.is_listening
 
     def wall_time(self) -> int:

@@ -11,6 +11,8 @@ from ...protocols.errors import EvtorrentError
 from ...protocols.peer.connection import PeerConnection
 from ...protocols.peer.messages import HandshakeReceived
 from ...protocols.transport import wrap_accepted
+from ...protocols.transport.base import Transport
+from ...protocols.types import Address
 from ..alerts import IncomingConnectionAlert
 from ..close_reason import CloseReason
 from ..flags import SocketType
@@ -37,27 +39,30 @@ class Lobby(LinkOwner):
         """In order of arrival."""
 
     def admit(self, sock: Any, address: tuple[Any, ...]) -> None:
-        """A connection was accepted; its socket is ours.  Strangers count, too; `connections_slack` more than the limit
-        are looked at, as one of them may be worth more than somebody who is connected.
+        """A TCP connection was accepted; its socket is ours."""
+        self.admit_transport(wrap_accepted(self._core.base, sock), (str(address[0]), int(address[1])))
+
+    def admit_transport(self, transport: Transport, address: Address) -> None:
+        """A stranger connected.  Strangers count, too; `connections_slack` more than the limit are looked at, as one of them
+        may be worth more than somebody who is connected.
         """
         core, now = self._core, self._core.base.time()
         counts = core.counters.values
         counts["peer.incoming_connections"] += 1
         counts["net.has_incoming_connections"] = 1
+        kind = SocketType.tcp if transport.query("utp_connection") is None else SocketType.utp
         num_above = core.connector.num_links + len(self.links) - core.tuning.connections_slack
-        if not core.classes.has_room(str(address[0]), SocketType.tcp, num_above):
+        if not core.classes.has_room(str(address[0]), kind, num_above):
             counts["peer.too_many_peers"] += 1
             counts["peer.disconnected_peers"] += 1
-            sock.close()
-            core.gate.release(str(address[0]))
+            transport.close()
+            core.gate.release(address[0])
             return
-        transport = core.encryption.put_on_accepted(wrap_accepted(core.base, sock))
+        transport = core.encryption.put_on_accepted(transport)
         connection = PeerConnection(buffer=core.receive_buffer)
-        link = PeerLink(
-            self, transport, connection, address=(str(address[0]), int(address[1])), outgoing=False, now=now
-        )
+        link = PeerLink(self, transport, connection, address=address, outgoing=False, now=now)
         self.links[link] = None
-        core.alerts.emplace(IncomingConnectionAlert, link.address)
+        core.alerts.emplace(IncomingConnectionAlert, link.address, link.socket_type)
         transport.set_user(link)
 
     def on_handshake(self, link: PeerLink, event: HandshakeReceived) -> None:

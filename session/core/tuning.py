@@ -23,7 +23,9 @@ class Tuning:
         "connections_limit",
         "connections_slack",
         "enable_incoming_tcp",
+        "enable_incoming_utp",
         "enable_outgoing_tcp",
+        "enable_outgoing_utp",
         "handshake_timeout",
         "in_enc_policy",
         "inactivity_timeout",
@@ -56,7 +58,9 @@ class Tuning:
     connections_limit: int
     connections_slack: int
     enable_incoming_tcp: bool
+    enable_incoming_utp: bool
     enable_outgoing_tcp: bool
+    enable_outgoing_utp: bool
     handshake_timeout: int
     in_enc_policy: int
     inactivity_timeout: int

@@ -17,6 +17,7 @@ from ..flags import (
     PeerSource,
     PieceState,
     ResumeDataFlags,
+    SocketType,
     StatusFlags,
     TorrentFlags,
 )
@@ -211,6 +212,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
         (link.is_punched, PeerFlags.holepunched),
+        (link.socket_type is SocketType.utp, PeerFlags.utp_socket),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:

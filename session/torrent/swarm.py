@@ -15,7 +15,6 @@ from ...protocols.peer.connection import PeerConnection
 from ...protocols.peer.fast import allowed_fast_set
 from ...protocols.peer.handshake import Capability, Handshake
 from ...protocols.peer.messages import HandshakeReceived, Request
-from ...protocols.transport.dial import dial
 from ...protocols.types import Address, PieceIndex
 from ..alerts import (
     PeerBanAlert,
@@ -27,6 +26,7 @@ from ..alerts import (
     PeerUnsnubbedAlert,
 )
 from ..close_reason import CloseReason
+from ..core.dialing import dial_peer
 from ..core.external_ip import IpSource
 from ..errors import ErrorCode
 from ..flags import PeerSource
@@ -98,28 +98,21 @@ class Swarm(LinkOwner):
         peer = self.peers.find(address)
         if self._core.blocking.refuses(self._torrent, address):
             return
-        if peer is not None and peer.connection is None and not peer.banned and self._may_dial:
+        if peer is not None and peer.connection is None and not peer.banned and self.may_dial:
             self.connect_to(address, now).is_punched = punched
 
     @property
-    def _may_dial(self) -> bool:
-        return self._core.tuning.enable_outgoing_tcp
+    def may_dial(self) -> bool:
+        """The settings allow some kind of outgoing connection."""
+        core = self._core
+        return core.tuning.enable_outgoing_tcp or (core.tuning.enable_outgoing_utp and core.datagrams.is_open)
 
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
         local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
-        chain, options = core.routes.to_peer("tcp", torrent.wire_name, connection, self.peers.find(address))
-        transport = dial(
-            core.base,
-            address[0],
-            address[1],
-            chain=chain,
-            options=options,
-            timeout=float(core.tuning.peer_connect_timeout),
-            source=core.outgoing_source(address),
-        )
+        transport = dial_peer(core, address, torrent.wire_name, connection, self.peers.find(address))
         link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
         self.peers.set_connected(address, link)
         link.peer = self.peers.find(address)
@@ -245,7 +238,7 @@ class Swarm(LinkOwner):
         self.peers.handshake_done(link.address, now)
         core.encryption.handshake_done(link)
         direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
-        torrent.post(PeerConnectAlert, link.address, link.peer_id, direction)
+        torrent.post(PeerConnectAlert, link.address, link.peer_id, direction, link.socket_type)
         link.handle_events(now)
         if not link.closed:
             link.flush(now)

@@ -10,7 +10,7 @@ from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import TransportBroken, TransportClosed, TransportError
 from evtorrent.protocols.mse import Method
 from evtorrent.protocols.transport import WOULD_BLOCK, Transport
-from support.stream_kit import PAIRS, Listening, pump, settle
+from support.stream_kit import PAIRS, Listening, close_ports, pump, settle
 
 MINE = 1
 YOURS = 2
@@ -45,6 +45,7 @@ def raw(kind: str, multi: Multi) -> Iterator[tuple[Transport, Transport]]:
     yield pair
     for side in pair:
         side.abort()
+    close_ports()
 
 
 @pytest.fixture

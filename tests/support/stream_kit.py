@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from random import Random
 from typing import Any
 
 from evtorrent.protocols.dialogue import Dialogue, Script
@@ -25,8 +26,12 @@ from evtorrent.protocols.transport.handshaking import HandshakeFilter
 from evtorrent.protocols.transport.mse import MseOptions
 from evtorrent.protocols.transport.proxy import ProxyOptions
 from evtorrent.protocols.transport.stream import StreamTransport
+from evtorrent.protocols.transport.utp import UtpTransport
+from evtorrent.protocols.transport.utp_port import UtpPort
+from evtorrent.protocols.utp import PacketType, UtpSettings
 
 from .certificates import HOSTNAME, client_context, server_context
+from .datagrams import MemoryDatagrams
 
 PATIENCE = 20.0
 """Seconds after which a condition that never comes true fails a test."""
@@ -196,10 +201,56 @@ def through_proxy(multi: Multi, pair: tuple[Transport, Transport], kind: str) ->
     return caller, HandshakeFilter(pair[1], multi, ProxyScript(kind), timeout=10.0)
 
 
+_ports: list[UtpPort] = []
+
+
+def utp_pair(multi: Multi, open_port: Callable[..., UtpPort] | None = None) -> tuple[Transport, Transport]:
+    """(dialled, accepted) of two ports; `close_ports` ends them."""
+    make = open_port or (
+        lambda **options: UtpPort.open(multi, multi.platform, bind=("127.0.0.1", 0), **options)
+    )
+    near, far = make(rng=Random(1)), make(rng=Random(2), on_accept=lambda transport: None)
+    _ports.extend((near, far))
+    dialled = near.connect(far.address)
+    pump(multi, lambda: far.endpoint.half_open)
+    # Made here and not when the handshake is over: nobody would hear of that.
+    connection = next(iter(far.endpoint.half_open))
+    accepted = far._transports[connection] = UtpTransport(far, connection, near.address)
+    return dialled, accepted
+
+
+def lossy_utp_pair(multi: Multi) -> tuple[Transport, Transport]:
+    """Over a network in memory that loses, repeats and delays."""
+    network = MemoryDatagrams(
+        multi,
+        Random(3),
+        loss=0.03,
+        duplicates=0.03,
+        delay=0.0005,
+        reordering=0.05,
+        spares=frozenset({PacketType.RESET << 4 | 1}),  # Nobody would hear of it before the next keep-alive.
+    )
+    settings = UtpSettings(min_timeout=0.03, connect_timeout=0.05)
+
+    def open_port(**options: Any) -> UtpPort:
+        return network.open_port(settings=settings, **options)
+
+    return utp_pair(multi, open_port)
+
+
+def close_ports() -> None:
+    """End the ports of uTP pairs."""
+    while _ports:
+        _ports.pop().close()
+
+
 PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "memory": memory_pair,
     "tiny memory": lambda multi: memory_pair(multi, limit=7),
     "tcp": tcp_pair,
+    "utp": utp_pair,
+    "utp over a bad network": lossy_utp_pair,
+    "tls over utp": lambda multi: over_tls(multi, utp_pair(multi)),
     "tls over memory": lambda multi: over_tls(multi, memory_pair(multi)),
     "tls over tiny memory": lambda multi: over_tls(multi, memory_pair(multi, limit=100)),
     "tls over tcp": lambda multi: over_tls(multi, tcp_pair(multi)),

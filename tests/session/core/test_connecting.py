@@ -96,8 +96,10 @@ def test_torrents_take_turns():
     assert other.swarm.links
 
 
-def test_without_outgoing_tcp_nobody_is_dialled():
-    world, node, torrent = stage(enable_outgoing_tcp=False)
+@pytest.mark.parametrize("with_utp", [False, True])
+def test_without_outgoing_tcp_nobody_is_dialled(with_utp):
+    """Nor with uTP, while there is no socket for it."""
+    world, node, torrent = stage(enable_outgoing_tcp=False, enable_outgoing_utp=with_utp)
     torrent.peers_found(hosts(5), PeerSource.tracker)
     torrent.connect_peer(("10.7.9.9", 6881), PeerSource.tracker)
     world.advance(3)

@@ -15,6 +15,7 @@ from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.core import disk_settings, tracker_settings
 from evtorrent.session.core.external_ip import IpSource
 from evtorrent.session.core.port_mapping import PortMapping
+from evtorrent.session.flags import SocketType
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
 from support.extension_wire import ExtensionWire
@@ -31,9 +32,10 @@ def world():
 
 def test_listening_is_reported(world, no_fd_survives):
     node = world.node(listen_interfaces="127.0.0.1:0")
-    (alert,) = node.alerts(ListenSucceededAlert)
-    assert alert.address == "127.0.0.1"
-    assert alert.port == node.core.listen_port > 0
+    alerts = node.alerts(ListenSucceededAlert)
+    assert [alert.socket_type for alert in alerts] == [SocketType.tcp, SocketType.utp]
+    assert {(alert.address, alert.port) for alert in alerts} == {("127.0.0.1", node.core.listen_port)}
+    assert node.core.listen_port > 0
     assert node.core.is_listening
     node.session.close()
     world.pump()
@@ -53,24 +55,43 @@ def test_listening_changes_with_the_settings(world, no_fd_survives):
     assert node.core.listen_port == 0
     node.session.apply_settings({"listen_interfaces": "127.0.0.1:0"})
     assert node.core.listen_port
-    node.session.apply_settings({"enable_incoming_tcp": False})
+    node.session.apply_settings({"listen_interfaces": ""})
     assert not node.core.is_listening
     node.session.close()
     world.pump()
 
 
+def poke_sockets(node):
+    """Real ones; those of the world have higher numbers."""
+    for fd, _ in node.multi._sockets.wanted():
+        if fd < 1000:
+            node.multi.socket_action(fd, 1)
+
+
 def test_a_real_connection_is_admitted(world, no_fd_survives):
     node = world.node(listen_interfaces="127.0.0.1:0")
     with socket.create_connection(("127.0.0.1", node.core.listen_port), 5) as sock:
-        listener = next(fd for fd, _ in node.multi._sockets.wanted() if fd < 1000)
         for _ in range(100):
-            node.multi.socket_action(listener, 1)
+            poke_sockets(node)
             if node.core.lobby.links:
                 break
         assert [link.address for link in node.core.lobby.links] == [sock.getsockname()]
         node.session.close()
         world.pump()
     assert node.core.gate.num_open == 0
+
+
+def test_without_incoming_tcp_a_connection_is_refused(world, no_fd_survives):
+    node = world.node(listen_interfaces="127.0.0.1:0", enable_incoming_tcp=False)
+    assert node.core.is_listening  # Others may come over uTP.
+    with socket.create_connection(("127.0.0.1", node.core.listen_port), 5) as sock:
+        poke_sockets(node)
+        sock.settimeout(5)
+        assert sock.recv(1) == b""
+        assert not node.core.lobby.links
+        assert node.core.gate.num_open == 0
+        node.session.close()
+        world.pump()
 
 
 # -- torrents

@@ -1,0 +1,112 @@
+"""How much may be under way: the interface, and LEDBAT (RFC 6817, BEP 29), which yields to everybody else.
+
+A controller sees bytes and delays and holds one number, the window.  It knows no packets, so another one can be put in
+(`UtpEndpoint(controller=…)`): one that competes like TCP, or one fixed for a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .settings import UtpSettings
+
+__all__ = ["CongestionController", "ControllerFactory", "Ledbat"]
+
+MAX_WINDOW = 64 * 1024 * 1024
+"""Bytes no window grows beyond."""
+FIRST_PACKETS = 10
+"""Packets in the first window (RFC 6928)."""
+MIN_PACKETS = 2
+"""Packets that may always be under way after a delay; after a timeout it is one."""
+
+SHORTEST_ROUND = 0.01
+"""Seconds a round trip counts as at the least: where they are shorter the window would grow into the next loss at once."""
+
+MAX_DECREASE = 0.5
+"""Share of the window given up in a round trip, at the most, while the queue is above the target."""
+
+
+class CongestionController(Protocol):
+    """What a connection asks of it."""
+
+    @property
+    def window(self) -> float:
+        """Bytes that may be under way."""
+        ...
+
+    def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
+        """`acked` of the `in_flight` bytes arrived; the path adds `delay` seconds of queueing."""
+        ...
+
+    def on_loss(self, sent_at: float, now: float) -> None:
+        """A packet that left at `sent_at` was lost, and later ones were not."""
+        ...
+
+    def on_timeout(self, now: float) -> None:
+        """Nothing came back for a whole timeout."""
+        ...
+
+
+ControllerFactory = Callable[[UtpSettings, int], CongestionController]
+"""Makes one for a connection with packets of so many bytes of payload."""
+
+
+class Ledbat:
+    """Grows while the path is empty, shrinks as the queue nears `target_delay`.
+
+    Until the first delay above half the target, or the first loss, it doubles every round trip (slow start).
+    """
+
+    __slots__ = ("_allowance", "_last_ack", "_last_cut", "_packet", "_settings", "_threshold", "window")
+
+    def __init__(self, settings: UtpSettings, packet: int) -> None:
+        self._settings = settings
+        self._packet = packet
+        self._threshold = float(MAX_WINDOW)
+        self._last_cut = float("-inf")
+        self._last_ack = 0.0
+        self._allowance = 0.0
+        self.window = float(FIRST_PACKETS * packet)
+
+    def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
+        settings, window = self._settings, self.window
+        target = settings.target_delay
+        if delay > target / 2 and window < self._threshold:
+            # The queue begins to fill: what doubled until here would overshoot.
+            self._threshold = window
+        # RFC 6817: a window that is not used must not grow.
+        is_used = in_flight >= window - 2 * self._packet or in_flight * 2 >= window
+        over = delay / target - 1
+        if over < 0 and not is_used:
+            return
+        if over < 0 and window < self._threshold:
+            window += acked
+        else:
+            # The same growth for all and a decrease in proportion: flows that see one queue come to one window.
+            share = acked / max(window, in_flight, 1.0)
+            window += self._growth(share, now) - window * share * min(max(over, 0.0), MAX_DECREASE)
+        self.window = min(max(window, float(MIN_PACKETS * self._packet)), float(MAX_WINDOW))
+
+    def on_loss(self, sent_at: float, now: float) -> None:
+        settings = self._settings
+        if sent_at < self._last_cut or now - self._last_cut < settings.cwnd_reduce_timer:
+            return
+        self._last_cut = now
+        self.window = max(self.window * settings.loss_multiplier, float(MIN_PACKETS * self._packet))
+        self._threshold = self.window
+
+    def on_timeout(self, now: float) -> None:
+        self._last_cut = now
+        self._threshold = max(self.window / 2, float(MIN_PACKETS * self._packet))
+        # One packet, as a probe: whether anything gets through is all that is to be found out.
+        self.window = float(self._packet)
+
+    def _growth(self, share: float, now: float) -> float:
+        """Bytes to grow by when so much of a window was acknowledged."""
+        gain = self._settings.gain_factor
+        self._allowance = min(gain, self._allowance + gain * (now - self._last_ack) / SHORTEST_ROUND)
+        self._last_ack = now
+        growth = min(gain * share, self._allowance)
+        self._allowance -= growth
+        return growth

@@ -1,0 +1,216 @@
+"""All uTP connections of one UDP socket, sans-I/O: which packet belongs to whom, who may come in, who is told to go away.
+
+A packet is addressed to a connection by its source and the id we chose.  Trains (packets of equal size that the kernel hands
+over together) of plain data go to their connection as one.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable, Hashable
+from random import Random
+from struct import Struct
+
+from ..errors import RemoteProtocolError
+from .congestion import ControllerFactory, Ledbat
+from .connection import Newest, Train, UtpConnection
+from .packet import HEADER, HEADER_SIZE, Packet, PacketType, pack_packet, parse_packet
+from .settings import UtpSettings
+
+__all__ = ["IPV4_OVERHEAD", "IPV6_OVERHEAD", "MAX_CONNECTIONS", "MAX_HALF_OPEN", "UtpEndpoint"]
+
+IPV4_OVERHEAD = 28
+IPV6_OVERHEAD = 48
+"""Bytes of IP and UDP headers."""
+MAX_CONNECTIONS = 20_000
+"""Connections of one endpoint."""
+MAX_HALF_OPEN = 512
+"""SYNs answered whose sender has not spoken again; beyond, SYNs are dropped."""
+MAX_RESETS = 64
+"""Resets waiting to be sent: strays are told to stop, a flood of them is not answered."""
+
+_DATA_FIRST_BYTE = PacketType.DATA << 4 | 1
+
+Key = tuple[Hashable, int]
+
+
+class UtpEndpoint:
+    """Routes packets.  The driver sends what `take_resets` and the connections in `take_touched` have to send."""
+
+    def __init__(
+        self,
+        settings: UtpSettings,
+        rng: Random,
+        *,
+        overhead: int = IPV4_OVERHEAD,
+        accepts: Callable[[Hashable], bool] = lambda address: True,
+        controller: ControllerFactory = Ledbat,
+    ) -> None:
+        """`accepts(address)` says whether a SYN from there is answered; connecting needs no permission."""
+        self.settings = settings
+        self.accepts = accepts
+        self.connections: dict[Key, UtpConnection] = {}
+        """By (source address, id their packets carry)."""
+        self.half_open: set[UtpConnection] = set()
+        """Those whose SYN was answered and whose sender has not spoken again."""
+        self.num_bad_packets = 0
+        """Datagrams that were no uTP packet, or one that could not be."""
+        self.num_dropped_syns = 0
+        self._rng = rng
+        self._overhead = overhead
+        self._controller = controller
+        self._touched: dict[UtpConnection, Hashable] = {}
+        self._resets: deque[tuple[Train, Hashable]] = deque()
+        self._row_structs: dict[int, Struct] = {}
+
+    def connect(self, address: Hashable, now: float) -> UtpConnection:
+        """A connection that begins.  OSError EADDRNOTAVAIL when there are too many."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            raise OSError(errno.EADDRNOTAVAIL, "too many uTP connections")
+        for _ in range(64):
+            recv_id = self._rng.randrange(0x10000)
+            if (address, recv_id) not in self.connections:
+                break
+        else:
+            raise OSError(errno.EADDRNOTAVAIL, "no uTP connection id is free")
+        connection = self._make(recv_id, (recv_id + 1) & 0xFFFF)
+        self.connections[address, recv_id] = connection
+        connection.connect(now)
+        self._touched[connection] = address
+        return connection
+
+    def receive(self, data: memoryview, segment: int, address: Hashable, now: float) -> None:
+        """Packets from one source: `data` cut into `segment` bytes each, the last may be shorter."""
+        size = len(data)
+        if size > segment:
+            whole = size - size % segment
+            if self._receive_train(data[:whole], segment, address, now):
+                if whole < size:
+                    self._receive_packet(data[whole:], address, now)
+                return
+        for position in range(0, size, segment):
+            self._receive_packet(data[position : position + segment], address, now)
+
+    def take_touched(self) -> dict[UtpConnection, Hashable]:
+        """Connections to which something happened since the last call, with their addresses."""
+        touched, self._touched = self._touched, {}
+        return touched
+
+    def take_resets(self) -> deque[tuple[Train, Hashable]]:
+        """Resets for strays."""
+        resets, self._resets = self._resets, deque()
+        return resets
+
+    def touch(self, connection: UtpConnection, address: Hashable) -> None:
+        """The application or the clock did something to a connection."""
+        self._touched[connection] = address
+
+    def forget(self, connection: UtpConnection, address: Hashable) -> None:
+        """A connection has ended."""
+        self.half_open.discard(connection)
+        if self.connections.get((address, connection.recv_id)) is connection:
+            del self.connections[address, connection.recv_id]
+
+    # ----------------------------------------------------------------------------------------------- private
+
+    def _make(self, recv_id: int, send_id: int) -> UtpConnection:
+        return UtpConnection(
+            self.settings,
+            recv_id,
+            send_id,
+            first=self._rng.randrange(1, 0x10000),
+            overhead=self._overhead,
+            controller=self._controller,
+        )
+
+    def _receive_train(self, data: memoryview, segment: int, address: Hashable, now: float) -> bool:
+        """The usual case: data packets of one connection that follow each other.  False: look at each."""
+        if segment <= HEADER_SIZE:
+            return False
+        connection = self.connections.get((address, data[2] << 8 | data[3]))
+        if connection is None:
+            return False
+        rows = self._row_structs.get(segment)
+        if rows is None:
+            if len(self._row_structs) > 64:
+                self._row_structs.clear()
+            rows = self._row_structs[segment] = Struct(f"{HEADER.format}{segment - HEADER_SIZE}s")
+        kinds, extensions, ids, stamps, differences, windows, numbers, acks, payloads = zip(
+            *rows.iter_unpack(data), strict=True
+        )
+        count, first = len(kinds), numbers[0]
+        if (
+            kinds.count(_DATA_FIRST_BYTE) != count
+            or extensions.count(0) != count
+            or ids.count(ids[0]) != count
+            or numbers != tuple(range(first, first + count))
+        ):
+            return False
+        newest = Newest(stamps[-1], differences[-1], windows[-1], acks[-1])
+        if not connection.receive_run(first, payloads, newest, now):
+            return False
+        self._touched[connection] = address
+        return True
+
+    def _receive_packet(self, data: memoryview, address: Hashable, now: float) -> None:
+        try:
+            packet = parse_packet(data)
+            if packet.kind is PacketType.SYN:
+                self._receive_syn(packet, address, now)
+                return
+            connection = self._find(packet, address)
+            if connection is None:
+                self._reject(packet, address, now)
+                return
+            connection.receive_packet(packet, now)
+        except RemoteProtocolError:
+            self.num_bad_packets += 1
+            return
+        self.half_open.discard(connection)
+        self._touched[connection] = address
+
+    def _find(self, packet: Packet, address: Hashable) -> UtpConnection | None:
+        connection = self.connections.get((address, packet.connection_id))
+        if connection is None and packet.kind is PacketType.RESET:
+            # A reset may carry the id of our own packets: its sender has nothing else to go by.
+            for recv_id in (packet.connection_id - 1, packet.connection_id + 1):
+                candidate = self.connections.get((address, recv_id & 0xFFFF))
+                if candidate is not None and candidate.send_id == packet.connection_id:
+                    return candidate
+        return connection
+
+    def _receive_syn(self, packet: Packet, address: Hashable, now: float) -> None:
+        recv_id = (packet.connection_id + 1) & 0xFFFF
+        connection = self.connections.get((address, recv_id))
+        if connection is not None:
+            connection.receive_packet(packet, now)
+        elif (
+            len(self.half_open) >= MAX_HALF_OPEN
+            or len(self.connections) >= MAX_CONNECTIONS
+            or not self.accepts(address)
+        ):
+            self.num_dropped_syns += 1
+            return
+        else:
+            connection = self._make(recv_id, packet.connection_id)
+            connection.accept(packet, now)
+            self.connections[address, recv_id] = connection
+            self.half_open.add(connection)
+        self._touched[connection] = address
+
+    def _reject(self, packet: Packet, address: Hashable, now: float) -> None:
+        if packet.kind is PacketType.RESET or len(self._resets) >= MAX_RESETS:
+            return
+        data = pack_packet(
+            Packet(
+                PacketType.RESET,
+                packet.connection_id,
+                int(now * 1_000_000) & 0xFFFFFFFF,
+                0,
+                0,
+                self._rng.randrange(0x10000),
+                packet.seq_nr,
+            )
+        )
+        self._resets.append((Train([data], len(data), 1), address))

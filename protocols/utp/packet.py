@@ -1,0 +1,118 @@
+"""uTP packets on the wire (BEP 29): a header of 20 bytes, a chain of extensions, a payload.
+
+Parsing is total: RemoteProtocolError, or a packet.  Extensions that are not known are skipped, as the BEP asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from ..errors import RemoteProtocolError
+from ..types import Buffer
+
+__all__ = [
+    "FIRST_BYTES",
+    "HEADER",
+    "HEADER_SIZE",
+    "MAX_SACK_BYTES",
+    "Packet",
+    "PacketType",
+    "pack_packet",
+    "parse_packet",
+    "unwrap",
+]
+
+HEADER = Struct(">BBHIIIHH")
+"""type and version, first extension, connection id, timestamp µs, timestamp difference µs, window, seq_nr, ack_nr."""
+HEADER_SIZE = HEADER.size
+MAX_SACK_BYTES = 128
+"""Bytes of a selective ack that are sent or looked at: 1,024 packets behind the first hole."""
+
+_VERSION = 1
+_EXTENSION_SACK = 1
+
+
+class PacketType(IntEnum):
+    """ST_… of BEP 29."""
+
+    DATA = 0
+    FIN = 1
+    STATE = 2
+    RESET = 3
+    SYN = 4
+
+
+FIRST_BYTES = frozenset(kind << 4 | _VERSION for kind in PacketType)
+"""What a uTP packet begins with; no datagram of the DHT or of a UDP tracker does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet, its numbers as they are on the wire."""
+
+    kind: PacketType
+    connection_id: int
+    timestamp: int
+    """The sender's clock when it left, µs modulo 2³²."""
+    timestamp_difference: int
+    """How long our last packet was under way, by the two clocks, µs modulo 2³²; 0 when none was received."""
+    window: int
+    """Bytes the sender has room for."""
+    seq_nr: int
+    ack_nr: int
+    selective_ack: bytes = b""
+    """Bit i (least significant first) says that packet ack_nr + 2 + i has arrived."""
+    payload: Buffer = b""
+
+
+def pack_packet(packet: Packet) -> bytes:
+    """Header, selective ack and payload."""
+    sack = packet.selective_ack
+    head = HEADER.pack(
+        packet.kind << 4 | _VERSION,
+        _EXTENSION_SACK if sack else 0,
+        packet.connection_id,
+        packet.timestamp,
+        packet.timestamp_difference,
+        packet.window,
+        packet.seq_nr,
+        packet.ack_nr,
+    )
+    if sack:
+        head += bytes((0, len(sack))) + sack
+    return head + packet.payload
+
+
+def parse_packet(data: Buffer) -> Packet:
+    """The packet in a datagram; its payload is a view of `data`.  RemoteProtocolError says what cannot be."""
+    size = len(data)
+    if size < HEADER_SIZE:
+        raise RemoteProtocolError(f"uTP packet of {size} bytes")
+    first, extension, connection_id, stamp, difference, window, seq_nr, ack_nr = HEADER.unpack_from(data)
+    if first & 15 != _VERSION or first >> 4 > PacketType.SYN:
+        raise RemoteProtocolError(f"uTP packet of type and version {first:#04x}")
+    position, sack = HEADER_SIZE, b""
+    while extension:
+        if position + 2 > size:
+            raise RemoteProtocolError("uTP extension beyond the end of the packet")
+        kind, extension, length = extension, data[position], data[position + 1]
+        position += 2
+        if position + length > size:
+            raise RemoteProtocolError(f"uTP extension {kind} beyond the end of the packet")
+        if kind == _EXTENSION_SACK:
+            # BEP 29 has it come in whole 32 bits; libtorrent sends as many bytes as it needs, 6 or 18.
+            if not length:
+                raise RemoteProtocolError("uTP selective ack without bits")
+            sack = bytes(data[position : position + min(length, MAX_SACK_BYTES)])
+        position += length
+    payload = memoryview(data)[position:]
+    return Packet(
+        PacketType(first >> 4), connection_id, stamp, difference, window, seq_nr, ack_nr, sack, payload
+    )
+
+
+def unwrap(wire: int, near: int) -> int:
+    """The sequence number nearest to `near` that is `wire` modulo 2¹⁶."""
+    return near + ((wire - near + 0x8000) & 0xFFFF) - 0x8000

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from evtorrent.protocols.errors import RemoteProtocolError
+from evtorrent.protocols.utp.packet import (
+    FIRST_BYTES,
+    HEADER,
+    HEADER_SIZE,
+    MAX_SACK_BYTES,
+    Packet,
+    PacketType,
+    pack_packet,
+    parse_packet,
+    unwrap,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+WORD = st.integers(0, 0xFFFF)
+LONG = st.integers(0, 0xFFFFFFFF)
+PACKETS = st.builds(
+    Packet,
+    st.sampled_from(list(PacketType)),
+    WORD,
+    LONG,
+    LONG,
+    LONG,
+    WORD,
+    WORD,
+    st.binary(max_size=MAX_SACK_BYTES),
+    st.binary(max_size=1400),
+)
+
+
+def head(first: int, extension: int) -> bytes:
+    return HEADER.pack(first, extension, 1, 2, 3, 4, 5, 6)
+
+
+@given(PACKETS)
+def test_round_trip(packet):
+    data = pack_packet(packet)
+    assert data[0] in FIRST_BYTES
+    assert parse_packet(data) == packet
+    assert parse_packet(memoryview(bytearray(data))) == packet
+
+
+def test_what_it_looks_like():
+    packet = Packet(PacketType.SYN, 0x1234, 1, 2, 0x100000, 0xABCD, 7)
+    assert pack_packet(packet).hex() == "4100123400000001000000020010" + "0000" + "abcd0007"
+    assert len(pack_packet(packet)) == HEADER_SIZE == 20
+
+
+@given(st.binary(max_size=60))
+def test_garbage_is_a_packet_or_an_error(data):
+    try:
+        packet = parse_packet(data)
+    except RemoteProtocolError:
+        return
+    assert data[0] in FIRST_BYTES
+    assert len(packet.payload) <= len(data) - HEADER_SIZE
+
+
+@given(PACKETS, st.data())
+def test_cut_short_it_is_an_error_or_has_a_shorter_payload(packet, data):
+    whole = pack_packet(packet)
+    size = data.draw(st.integers(0, len(whole)))
+    shortest = len(whole) - len(packet.payload)
+    if size < shortest:
+        with pytest.raises(RemoteProtocolError, match="uTP"):
+            parse_packet(whole[:size])
+    else:
+        assert parse_packet(whole[:size]).payload == packet.payload[: size - shortest]
+
+
+@pytest.mark.parametrize("first", [0x00, 0x02, 0x51, 0xF1, 0x64])
+def test_other_types_and_versions_are_refused(first):
+    with pytest.raises(RemoteProtocolError, match="type and version"):
+        parse_packet(head(first, 0))
+
+
+@pytest.mark.parametrize(
+    ("tail", "error"),
+    [
+        (b"", "beyond the end"),
+        (b"\x00", "beyond the end"),
+        (b"\x00\x04abc", "beyond the end"),
+        (b"\x00\x00", "without bits"),
+    ],
+)
+def test_broken_extensions(tail, error):
+    with pytest.raises(RemoteProtocolError, match=error):
+        parse_packet(head(0x21, 1) + tail)
+
+
+def test_unknown_extensions_are_skipped():
+    packet = parse_packet(head(0x01, 9) + b"\x01\x02zz" + b"\x03\x01\x80" + b"\x00\x00" + b"payload")
+    assert packet.selective_ack == b"\x80"
+    assert packet.payload == b"payload"
+
+
+def test_as_libtorrent_sends_it_a_selective_ack_may_have_any_length():
+    assert parse_packet(head(0x21, 1) + b"\x00\x06abcdef").selective_ack == b"abcdef"
+
+
+def test_a_long_selective_ack_is_cut():
+    packet = parse_packet(head(0x21, 1) + b"\x00\xff" + bytes(255))
+    assert packet.selective_ack == bytes(MAX_SACK_BYTES)
+    assert packet.payload == b""
+
+
+@given(st.integers(0, 1 << 40), st.integers(-0x8000, 0x7FFF))
+def test_numbers_are_found_again_near_one_that_is_known(near, distance):
+    assert unwrap((near + distance) & 0xFFFF, near) == near + distance
