@@ -38,6 +38,22 @@ if TYPE_CHECKING:
     from .alerts import BlockTimeoutAlert as BlockTimeoutAlert
     from .alerts import BlockUploadedAlert as BlockUploadedAlert
     from .alerts import CacheFlushedAlert as CacheFlushedAlert
+    from .alerts import DhtAnnounceAlert as DhtAnnounceAlert
+    from .alerts import DhtBootstrapAlert as DhtBootstrapAlert
+    from .alerts import DhtBucket as DhtBucket
+    from .alerts import DhtDirectResponseAlert as DhtDirectResponseAlert
+    from .alerts import DhtErrorAlert as DhtErrorAlert
+    from .alerts import DhtGetPeersAlert as DhtGetPeersAlert
+    from .alerts import DhtGetPeersReplyAlert as DhtGetPeersReplyAlert
+    from .alerts import DhtImmutableItemAlert as DhtImmutableItemAlert
+    from .alerts import DhtLiveNodesAlert as DhtLiveNodesAlert
+    from .alerts import DhtLookup as DhtLookup
+    from .alerts import DhtMutableItemAlert as DhtMutableItemAlert
+    from .alerts import DhtNode as DhtNode
+    from .alerts import DhtPutAlert as DhtPutAlert
+    from .alerts import DhtReplyAlert as DhtReplyAlert
+    from .alerts import DhtSampleInfohashesAlert as DhtSampleInfohashesAlert
+    from .alerts import DhtStatsAlert as DhtStatsAlert
     from .alerts import ExternalIpAlert as ExternalIpAlert
     from .alerts import FastresumeRejectedAlert as FastresumeRejectedAlert
     from .alerts import FileCompletedAlert as FileCompletedAlert
@@ -147,6 +163,7 @@ if TYPE_CHECKING:
     from .flags import ChokingAlgorithm as ChokingAlgorithm
     from .flags import ConnectionType as ConnectionType
     from .flags import DeadlineFlags as DeadlineFlags
+    from .flags import DhtAnnounceFlags as DhtAnnounceFlags
     from .flags import EncLevel as EncLevel
     from .flags import EncPolicy as EncPolicy
     from .flags import FileOpenMode as FileOpenMode
@@ -238,6 +255,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ChokingAlgorithm",
         "ConnectionType",
         "DeadlineFlags",
+        "DhtAnnounceFlags",
         "EncLevel",
         "EncPolicy",
         "FileOpenMode",
@@ -367,6 +385,22 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "BlockUploadedAlert",
         "BlockedReason",
         "CacheFlushedAlert",
+        "DhtAnnounceAlert",
+        "DhtBootstrapAlert",
+        "DhtBucket",
+        "DhtDirectResponseAlert",
+        "DhtErrorAlert",
+        "DhtGetPeersAlert",
+        "DhtGetPeersReplyAlert",
+        "DhtImmutableItemAlert",
+        "DhtLiveNodesAlert",
+        "DhtLookup",
+        "DhtMutableItemAlert",
+        "DhtNode",
+        "DhtPutAlert",
+        "DhtReplyAlert",
+        "DhtSampleInfohashesAlert",
+        "DhtStatsAlert",
         "ExternalIpAlert",
         "FastresumeRejectedAlert",
         "FileCompletedAlert",

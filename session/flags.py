@@ -15,6 +15,7 @@ __all__ = [
     "ChokingAlgorithm",
     "ConnectionType",
     "DeadlineFlags",
+    "DhtAnnounceFlags",
     "EncLevel",
     "EncPolicy",
     "FileOpenMode",
@@ -170,6 +171,17 @@ class DeadlineFlags(IntFlag):
 
     alert_when_available = 1 << 0
     """Post a `ReadPieceAlert` with its bytes."""
+
+
+class DhtAnnounceFlags(IntFlag):
+    """How `Session.dht_announce` announces, libtorrent `dht::announce`."""
+
+    seed = 1 << 0
+    """We have everything: seeds need not hear of us."""
+    implied_port = 1 << 1
+    """Peers reach us at the port our datagrams come from, whatever port is given."""
+    ssl_torrent = 1 << 2
+    """Of a torrent over TLS (not in this version)."""
 
 
 class PauseFlags(IntFlag):

@@ -377,6 +377,10 @@ class TorrentHandle:
         """One less, and its connection ends."""
         self._post(commands.remove_url_seed, url)
 
+    def force_dht_announce(self) -> None:
+        """Announce in the DHT at once; a torrent that may not (private, `disable_dht`) does not."""
+        self._post(commands.force_dht_announce)
+
     # --------------------------------------------------------------------------------------------------- private
 
     def _alive(self, *, removed_too: bool = False) -> Torrent:

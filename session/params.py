@@ -231,7 +231,7 @@ class SessionParams:
         self.ext_state: dict[str, bytes] = {}
         """What plug-ins want to find again, by their name."""
         self.dht_state: dict[bytes, Any] | None = None
-        """What the DHT wants to find again, in libtorrent's form; kept and written back as it was."""
+        """What the DHT wants to find again, in libtorrent's form (`DhtState.from_table` reads it)."""
         self.unsupported_settings: dict[str, SettingValue] = {}
         """Settings found in saved state that this version does not act on; kept and written back as they were."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from ..protocols.dht import DhtState
 from ..protocols.engine.multi import Multi
 from ..protocols.portmap import PortmapProtocol
 from ..protocols.types import InfoHashes, Sha1Hash
@@ -25,6 +26,7 @@ from .core.core import Core
 from .core.ip_filter import IpFilter, PortFilter
 from .core.peer_class import GLOBAL, LOCAL, TCP
 from .core.peer_class_filter import PeerClassTypeFilter
+from .dht_calls import DhtCalls
 from .errors import InvalidSessionHandle
 from .flags import (
     AlertCategory,
@@ -51,7 +53,7 @@ T = TypeVar("T")
 _ALL_STATUS = StatusFlags(0xFFFF)
 
 
-class Session:
+class Session(DhtCalls):
     """One BitTorrent session."""
 
     reopen_map_ports = ReopenNetworkFlags.reopen_map_ports
@@ -93,6 +95,7 @@ class Session:
             self._alerts,
             disk_backend=self._params.disk_backend,
             nobody=TorrentHandle(),
+            dht_state=DhtState.from_table(self._params.dht_state or {}),
         )
         core.ip_filter = self._params.ip_filter
         core.is_paused = bool(self._params.flags & SessionFlags.paused)
@@ -258,7 +261,8 @@ class Session:
             state.settings = self.get_settings()
         if flags & SaveStateFlags.save_ip_filter:
             state.ip_filter = self.get_ip_filter()
-        state.dht_state = self._params.dht_state
+        if flags & SaveStateFlags.save_dht_state:
+            state.dht_state = self._call(lambda: self._core.dht.save_state().to_table())
         state.ext_state = dict(self._params.ext_state)
         state.unsupported_settings = dict(self._params.unsupported_settings)
         return state

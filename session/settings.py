@@ -183,6 +183,7 @@ def high_performance_seed() -> SettingsPack:
             "active_limit": 20_000,
             "active_seeds": 2000,
             "active_tracker_limit": 2000,
+            "active_dht_limit": 600,
             "aio_threads": 8,
             "alert_queue_size": 10_000,
             "allowed_fast_set_size": 0,

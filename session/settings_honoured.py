@@ -208,6 +208,53 @@ HONOURED: dict[str, Honoured] = {
     "proxy_tracker_connections": Honoured(
         True, "", "Trackers are asked through the proxy; those over UDP are not asked then."
     ),
+    # DHT
+    "enable_dht": Honoured(True, "", "Run a DHT node on every UDP socket (BEP 5)."),
+    "dht_bootstrap_nodes": Honoured(
+        "dht.libtorrent.org:25401",
+        "",
+        "Host:port of routers, separated by commas, asked whenever few nodes are known; not asked by a session that listens on "
+        "loopback alone.",
+        0,
+        65_536,
+    ),
+    "dht_announce_interval": Honoured(900, "s", "How often a torrent is announced in the DHT.", 60),
+    "active_dht_limit": Honoured(
+        88, "torrents", "Auto-managed torrents announced in the DHT; -1 is no limit.", -1
+    ),
+    "use_dht_as_fallback": Honoured(
+        False, "", "Announce in the DHT only torrents without a working tracker."
+    ),
+    "apply_filter_to_dht": Honoured(True, "", "The IP filter holds for DHT nodes, too."),
+    "dht_search_branching": Honoured(5, "requests", "Requests a lookup keeps under way.", 1, 64),
+    "dht_max_fail_count": Honoured(
+        20, "failures", "Failures in a row after which a node is forgotten.", 1, 254
+    ),
+    "dht_max_torrents": Honoured(2000, "torrents", "Torrents whose peers our node stores.", 0, 1_000_000),
+    "dht_max_dht_items": Honoured(700, "items", "Items our node stores of each kind (BEP 44).", 0, 1_000_000),
+    "dht_max_peers": Honoured(500, "peers", "Peers stored for one torrent.", 0, 1_000_000),
+    "dht_max_peers_reply": Honoured(100, "peers", "Peers in one answer.", 0, 150),
+    "dht_block_timeout": Honoured(300, "s", "How long an address that floods is ignored.", 0, 604_800),
+    "dht_block_ratelimit": Honoured(5, "datagrams/s", "More from one address is a flood.", 1, 1_000_000),
+    "dht_item_lifetime": Honoured(0, "s", "How long items are stored; 0 is for ever.", 0, 31_536_000),
+    "dht_upload_rate_limit": Honoured(8000, "bytes/s", "What our node's answers may use."),
+    "dht_sample_infohashes_interval": Honoured(
+        21_600, "s", "How long a sample of info-hashes stays the same (BEP 51).", 0, 21_600
+    ),
+    "dht_max_infohashes_sample_count": Honoured(
+        20, "info-hashes", "Info-hashes in a sample (BEP 51).", 0, 20
+    ),
+    "dht_restrict_routing_ips": Honoured(True, "", "One node an address in the routing table."),
+    "dht_restrict_search_ips": Honoured(True, "", "One node a network in a lookup."),
+    "dht_aggressive_lookups": Honoured(True, "", "Keep all requests of a lookup among the closest nodes."),
+    "dht_extended_routing_table": Honoured(True, "", "Larger buckets far from us: fewer hops."),
+    "dht_privacy_lookups": Honoured(False, "", "Show nodes only as much of an info-hash as they need."),
+    "dht_enforce_node_id": Honoured(False, "", "Refuse nodes whose id does not fit their address (BEP 42)."),
+    "dht_ignore_dark_internet": Honoured(True, "", "Drop datagrams from networks no public host lives in."),
+    "dht_read_only": Honoured(False, "", "Answer nothing, and ask not to be remembered (BEP 43)."),
+    "dht_prefer_verified_node_ids": Honoured(
+        True, "", "Only nodes whose id fits their address deepen the routing table."
+    ),
     # Choking
     "unchoke_slots_limit": Honoured(8, "peers", "Unchoked peers of the session; below 0 is unlimited.", -1),
     "unchoke_interval": Honoured(15, "s", "How often it is decided who is unchoked.", 1),

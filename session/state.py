@@ -1,7 +1,7 @@
 """Saved session state: `SessionParams` as bytes and back, in libtorrent's format.
 
-Interchangeable with libtorrent.  Settings and DHT state found there that this version does not act on are kept and written
-back, so a session saved here loses nothing there.
+Interchangeable with libtorrent.  Settings found there that this version does not act on are kept and written back, so a
+session saved here loses nothing there.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ class BootstrapOperation(Operation):
         self._addresses = list(known)
         self._are_routers = are_routers
         self._num_unresolved = 0
+        self.name_errors: list[OSError] = []
+        """Of names that could not be looked up."""
 
     def start(self, engine: Multi) -> None:
         """Look the names up first."""
@@ -40,7 +42,9 @@ class BootstrapOperation(Operation):
 
     def _on_resolved(self, found: list[tuple[int, Any]] | OSError) -> None:
         # Any: the shape of a socket address depends on its family.
-        if not isinstance(found, OSError):
+        if isinstance(found, OSError):
+            self.name_errors.append(found)
+        else:
             for _, address in found:
                 self._take((numeric_host(address), address[1]))
         self._num_unresolved -= 1

@@ -120,6 +120,8 @@ class SampleReceived:
     """None: it did not answer, or does not know this question."""
     nodes: tuple[tuple[NodeId, Address], ...] = ()
     """Nodes near the target that was given."""
+    node_id: NodeId | None = None
+    """Who answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Operation(Handle):
         self._begin = begin
         self._collector = collector
         self._is_ipv6 = is_ipv6
+        self.on_done: Callable[[Operation], object] | None = None
+        """Called when it ended by itself, well or badly; set it before the engine's next action."""
         self._lookups: dict[tuple[Node, int], None] = {}
 
     def start(self, engine: Multi) -> None:
@@ -62,6 +64,8 @@ class Operation(Handle):
             self._runner.detach(node, lookup_id)
             node.cancel(lookup_id)
         self._lookups.clear()
+        if self.is_done and self.on_done is not None:
+            self.on_done(self)
 
     def deliver(self, node: Node, lookup_id: int, event: Event) -> None:
         """Called by the runner: something of one of its lookups."""

@@ -79,13 +79,18 @@ class Dht:
         state: DhtState | None = None,
         storage: DhtStorage | None = None,
         is_allowed: Callable[[str], bool] | None = None,
+        reports: bool = True,
     ) -> None:
-        """`bind` are numeric (host, port) of both families; `is_allowed` is the IP filter.  OSError when one is not free."""
+        """`bind` are numeric (host, port) of both families; `is_allowed` is the IP filter.  OSError when one is not free.
+
+        Without `reports` operations are inner handles: no messages, `Operation.on_done` tells.
+        """
         self.settings = settings or DhtSettings()
         self.state = state or DhtState()
         """What was known before: ids for ports that are added, and nodes for `bootstrap`."""
         self.counters = DhtCounters()
         self.on_event: OnEvent | None = None
+        self._reports = reports
         self._multi = multi
         self._rng = PlatformRandom(multi.platform.random_bytes)
         self._guard = Guard(self.settings, is_allowed=is_allowed)
@@ -319,6 +324,7 @@ class Dht:
     def _run(self, operation: Operation) -> Operation:
         if self._is_closed:
             raise LocalProtocolError("this DHT is closed")
+        operation.reports = self._reports
         self._multi.add_handle(operation)
         return operation
 

@@ -61,7 +61,8 @@ class SampleRequest(SingleRequest):
     def _report(self, response: Response | None, failure: Failure | None) -> None:
         sample = None if response is None else read_sample(response.values)
         nodes = () if response is None else tuple(nodes_in(self.parts, response, self.address))
-        self.parts.conclude(SampleReceived(self.lookup_id, self.address, sample, nodes))
+        node_id = None if response is None else response.node_id
+        self.parts.conclude(SampleReceived(self.lookup_id, self.address, sample, nodes, node_id))
 
 
 class DirectRequest(SingleRequest):

@@ -273,7 +273,7 @@ class PeerConnection:
 
     def send_port(self, port: int) -> None:
         """port (BEP 5); nothing to a peer without a DHT."""
-        if self.handshake is not None and self.handshake.capabilities & Capability.DHT:
+        if self.supports_dht:
             self.counts.sent[MessageId.PORT] += 1
             self._out.append(codec.pack_port(port))
 
@@ -361,6 +361,11 @@ class PeerConnection:
         return self._events.popleft() if self._events else None
 
     # ----------------------------------------------------------------------------------------------- queries
+
+    @property
+    def supports_dht(self) -> bool:
+        """The peer has a DHT node (BEP 5)."""
+        return self.handshake is not None and bool(self.handshake.capabilities & Capability.DHT)
 
     @property
     def supports_fast(self) -> bool:

@@ -39,7 +39,7 @@ TIME_PER_GIB = 600.0
 """Seconds a GiB may take; far more than it does."""
 
 _CHUNK = 1024 * 1024
-_LOOPBACK = SessionOptions(listen="127.0.0.1:0")
+_LOOPBACK = SessionOptions(listen="127.0.0.1:0", has_dht=False)
 
 
 @dataclass(frozen=True, slots=True)

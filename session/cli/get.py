@@ -64,6 +64,8 @@ def command(
     save_path: str,
     listen: str | None,
     peers: tuple[tuple[str, int], ...],
+    dht_nodes: tuple[tuple[str, int], ...],
+    no_dht: bool,
     limit_down: int,
     limit_up: int,
     lsd: bool,
@@ -85,7 +87,7 @@ def command(
     """
     order = Order(uris, save_path, peers, Selection.of(selected), sequential, not no_resume)
     plan = TransferPlan(seed_time=math.inf if seed else seed_time or 0.0, timeout=timeout)
-    options = SessionOptions(listen, limit_down, limit_up, lsd)
+    options = SessionOptions(listen, limit_down, limit_up, lsd, has_dht=not no_dht, dht_nodes=dht_nodes)
     with reporter_for(as_json=as_json, quiet=quiet) as reporter:
         status = _get(order, options, plan, reporter)
     ctx.exit(status)

@@ -27,6 +27,7 @@ COMMANDS = {
     "create": "Make a .torrent file.",
     "info": "Show what is in a .torrent file or magnet link.",
     "magnet": "Print the magnet link of a .torrent file.",
+    "dht": "Ask the DHT, or store something there.",
     "demo": "Download a torrent from a swarm on this machine.",
 }
 """Name → one line.  Each is the attribute `command` of the module of that name."""

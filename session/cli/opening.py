@@ -31,6 +31,10 @@ class SessionOptions:
     limit_up: int = 0
     lsd: bool = False
     """Find peers on the local network."""
+    has_dht: bool = True
+    """Take part in the DHT."""
+    dht_nodes: tuple[tuple[str, int], ...] = ()
+    """Nodes of the DHT to begin with, instead of the routers of the settings."""
 
 
 def open_session(options: SessionOptions, reporter: Reporter) -> Session:
@@ -40,7 +44,10 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
         "alert_mask": int(_MASK),
         "download_rate_limit": options.limit_down,
         "upload_rate_limit": options.limit_up,
+        "enable_dht": options.has_dht,
     }
+    if options.dht_nodes:
+        settings["dht_bootstrap_nodes"] = ""
     if options.listen is not None:
         settings["listen_interfaces"] = options.listen
         settings["max_retry_port_bind"] = 0  # this port and no other
@@ -51,6 +58,8 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
     except SettingsError as error:
         raise CommandFailed(str(error), ExitStatus.USAGE) from None
     try:
+        for node in options.dht_nodes:
+            session.add_dht_node(node)
         _report_listening(session, options, reporter)
     except BaseException:
         session.close()

@@ -121,7 +121,7 @@ LISTEN = ListenType()
 
 
 def session_options(command: F) -> F:
-    """--listen, --peer, --limit-down, --limit-up, --lsd."""
+    """--listen, --peer, --dht-node, --no-dht, --limit-down, --limit-up, --lsd."""
     rows = (
         click.option(
             "--listen",
@@ -132,6 +132,14 @@ def session_options(command: F) -> F:
         click.option(
             "--peer", "peers", type=ENDPOINT, multiple=True, help="A peer to connect to; may be repeated."
         ),
+        click.option(
+            "--dht-node",
+            "dht_nodes",
+            type=ENDPOINT,
+            multiple=True,
+            help="A DHT node to begin with, instead of the usual routers; may be repeated.",
+        ),
+        click.option("--no-dht", is_flag=True, help="Take no part in the DHT."),
         click.option(
             "--limit-down", type=RATE, default=0, help="Download at most so much a second: 500k, 2MiB."
         ),

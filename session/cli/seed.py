@@ -61,6 +61,8 @@ def command(
     trackers: tuple[str, ...],
     listen: str | None,
     peers: tuple[tuple[str, int], ...],
+    dht_nodes: tuple[tuple[str, int], ...],
+    no_dht: bool,
     limit_down: int,
     limit_up: int,
     lsd: bool,
@@ -89,9 +91,8 @@ def command(
             params, None if not create and torrent_file is None else path, save_path
         )
         plan = TransferPlan(seed_time=math.inf if seed_time is None else seed_time, must_be_complete=True)
-        status = _seed(
-            Offer(params, peers), SessionOptions(listen, limit_down, limit_up, lsd), plan, reporter
-        )
+        options = SessionOptions(listen, limit_down, limit_up, lsd, has_dht=not no_dht, dht_nodes=dht_nodes)
+        status = _seed(Offer(params, peers), options, plan, reporter)
     ctx.exit(status)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...listener.gate import Gate
 from ...listener.group import GroupSettings, ListenerGroup, ListenSuccess, OpenEndpoint
+from ...protocols.dht import DhtState
 from ...protocols.engine.multi import Multi
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
@@ -53,6 +54,7 @@ from .classing import Classing
 from .connecting import Connector
 from .counting import count_end, session_counters
 from .datagrams import Datagrams
+from .dht_service import DhtService
 from .encryption import Encryption
 from .extensions import Extension, ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
@@ -91,8 +93,11 @@ class Core:
         *,
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
         nobody: TorrentHandle | None = None,
+        dht_state: DhtState | None = None,
     ) -> None:
-        """`disk_backend` makes the storage of each torrent; None: files.  `nobody` is an invalid handle, for alerts."""
+        """`disk_backend` makes the storage of each torrent; None: files.  `nobody` is an invalid handle, for alerts;
+        `dht_state` is what the DHT knew before.
+        """
         self.nobody = nobody
         self.base = multi
         self.platform = multi.platform
@@ -152,6 +157,8 @@ class Core:
         self.connector = Connector(self)
         self.turnover = Turnover(self)
         self.datagrams = Datagrams(self)
+        self.dht = DhtService(self, dht_state or DhtState())
+        self.on_external_address.append(self.dht.external_address)
         self.choking = Choking(self)
         self.classes = Classing(self)
         self.quotas = Quotas(self)
@@ -211,6 +218,7 @@ class Core:
                     _SOCKET_TYPES[outcome.kind],
                 )
         self.datagrams.sync(self._listeners.endpoints)
+        self.dht.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.local_discovery.update()
 
@@ -239,6 +247,9 @@ class Core:
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
         self.datagrams.settings_changed()
+        if "enable_dht" in changed and self._listeners is not None:
+            self.dht.sync(self._listeners.endpoints)
+        self.dht.settings_changed(changed)
         self.tracker_client.settings = tracker_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
@@ -259,6 +270,7 @@ class Core:
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         self.lobby.close()
+        self.dht.close()
         self.datagrams.close()
         if self._listeners is not None:
             self._listeners.close()
@@ -318,6 +330,7 @@ class Core:
         """It is offline."""
         self.active.pop(torrent, None)
         self.local_discovery.torrent_changed(torrent)
+        self.dht.announcer.forget(torrent)
         self.quotas.torrent_stopped(torrent)
         torrent.meters.drain(self.meters)
 
@@ -447,7 +460,8 @@ class Core:
             self.alerts.emplace(kind, self.nobody, *args)
 
     def dht_node_heard(self, address: Address) -> None:
-        """A peer has a DHT node; without a DHT of ours it is of no use."""
+        """A peer has a DHT node."""
+        self.dht.add_node(address)
 
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What every extension handshake of ours says (BEP 10)."""
@@ -524,6 +538,7 @@ class Core:
         self.turnover.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
+        self.dht.tick(now)
         self.queue.tick(now)
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:

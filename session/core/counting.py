@@ -41,6 +41,7 @@ def session_counters(core: Core) -> dict[str, int]:
     _count_wire(values, core.receive_buffer.counts)
     _count_disk(values, core)
     _count_waiting(values, core)
+    values |= core.dht.statistics()
     slots = core.choking.num_slots
     values["ses.num_unchoke_slots"] = _NO_LIMIT if slots == inf else int(slots)
     for torrent in dict.fromkeys(core.torrents.values()):

@@ -357,3 +357,8 @@ def force_lsd_announce(torrent: Torrent) -> None:
 def scrape_tracker(torrent: Torrent, index: int) -> None:
     """`TorrentHandle.scrape_tracker`"""
     torrent.need_tracking().scrape(index)
+
+
+def force_dht_announce(torrent: Torrent) -> None:
+    """`TorrentHandle.force_dht_announce`"""
+    torrent.announce_in_dht()

@@ -46,6 +46,7 @@ def status_of(torrent: Torrent, flags: StatusFlags) -> TorrentStatus:
     status.storage_mode = torrent.params.storage_mode
     status.block_size = BLOCK_SIZE
     status.queue_position = torrent.queue_position
+    status.announcing_to_dht = torrent.is_announced_in_dht
     if torrent.flags & TorrentFlags.need_save_resume:
         status.need_save_resume_data = ResumeDataFlags.if_download_progress
     if flags & StatusFlags.query_name:

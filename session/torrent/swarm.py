@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "Swarm"]
 
 CAPABILITIES = Capability.FAST | Capability.EXTENSION
-"""What our handshakes announce."""
+"""What our handshakes announce, beside the DHT while it runs."""
 
 
 class Swarm(LinkOwner):
@@ -110,7 +110,7 @@ class Swarm(LinkOwner):
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
-        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, CAPABILITIES)
+        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, self._capabilities)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
         transport = dial_peer(core, address, torrent.wire_name, connection, self.peers.find(address))
         link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
@@ -125,6 +125,10 @@ class Swarm(LinkOwner):
         transport.set_user(link)
         return link
 
+    @property
+    def _capabilities(self) -> Capability:
+        return CAPABILITIES | Capability.DHT if self._core.dht.is_running else CAPABILITIES
+
     def attach(self, link: PeerLink, handshake: HandshakeReceived, now: float) -> None:
         """Take over an incoming link whose handshake names this torrent."""
         core, torrent = self._core, self._torrent
@@ -133,7 +137,7 @@ class Swarm(LinkOwner):
         link.source = PeerSource.incoming
         self.links[link] = None
         core.link_opened(link)
-        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, CAPABILITIES)
+        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, self._capabilities)
         if handshake.peer_id == core.peer_id:
             # The other end, which is us, learns it from the answer and does not dial again.
             link.connection.accept(local, torrent.registry)
@@ -235,6 +239,9 @@ class Swarm(LinkOwner):
             note_told(link, "upload_only" in fields)
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
+        if port := core.dht.port_for(link.address[0]):
+            connection.send_port(port)
+            core.counters.values["ses.num_outgoing_dht_port"] += connection.supports_dht
         self.peers.handshake_done(link.address, now)
         core.encryption.handshake_done(link)
         direction = PeerDirection.outgoing if link.outgoing else PeerDirection.incoming
@@ -419,8 +426,11 @@ class Swarm(LinkOwner):
         self._torrent.extension_message(link, name, payload)
 
     def on_port(self, link: PeerLink, port: int) -> None:
-        """The peer has a DHT node."""
-        self._core.dht_node_heard((link.address[0], port))
+        """The peer has a DHT node.  Only the first one counts: each is asked, and nobody may make us ask around."""
+        if "dht_port" not in link.user_data:
+            link.user_data["dht_port"] = port
+            self._core.counters.values["ses.num_incoming_dht_port"] += 1
+            self._core.dht_node_heard((link.address[0], port))
 
     def on_snubbed(self, link: PeerLink) -> None:
         """The peer let requests time out."""

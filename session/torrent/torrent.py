@@ -176,6 +176,7 @@ class Torrent(TorrentStanding):
         self.is_parked = False
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
+        self._core.dht.add_nodes_of(self)
         if self.info is None:
             self._enter(Phase.METADATA)
             self._go_online()
@@ -543,8 +544,10 @@ class Torrent(TorrentStanding):
         if self.swarm is not None:
             self.swarm.finished()
             upload_only.tell_upload_only(self, now)
-        if self.tracking is not None and self.is_seed:
-            self.tracking.completed()
+        if self.is_seed:
+            self.announce_in_dht()  # As a seed, from now on.
+            if self.tracking is not None:
+                self.tracking.completed()
 
     def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
         """The hash was wrong.  One sender is guilty; of several, all are watched until the good copy tells."""
@@ -630,6 +633,23 @@ class Torrent(TorrentStanding):
         self.peers.add(address, source, now)
         if self.swarm is not None and self.wants_peers:
             self.swarm.connect_now(address, now)
+
+    def announce_in_dht(self) -> None:
+        """At the next tick, if it takes part."""
+        self._core.dht.announcer.announce_now(self)
+
+    @property
+    def is_announced_in_dht(self) -> bool:
+        """It takes part in the DHT."""
+        return self._core.dht.announcer.takes_part(self)
+
+    @property
+    def has_working_tracker(self) -> bool:
+        """Some tracker has answered, and not failed since."""
+        tracking = self.tracking
+        return tracking is not None and any(
+            entry.verified and entry.is_working for entry in tracking.trackers.entries()
+        )
 
     def peers_found(
         self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()

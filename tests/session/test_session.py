@@ -239,7 +239,7 @@ def test_notification_is_edge_triggered(tmp_path: Path) -> None:
 
 def test_settings_are_all_or_nothing(member: Member) -> None:
     before = dict(member.session.get_settings())
-    for wrong in ({"upload_rate_limit": 5, "nonsense": 1}, {"upload_rate_limit": 5, "enable_dht": True}):
+    for wrong in ({"upload_rate_limit": 5, "nonsense": 1}, {"upload_rate_limit": 5, "allow_i2p_mixed": True}):
         with pytest.raises(SettingsError):
             member.session.apply_settings(wrong)
     assert dict(member.session.get_settings()) == before
@@ -249,7 +249,7 @@ def test_settings_are_all_or_nothing(member: Member) -> None:
 
 def test_setting_that_is_refused_at_the_start() -> None:
     with pytest.raises(SettingsError):
-        Session({"enable_dht": True})
+        Session({"allow_i2p_mixed": True})
 
 
 def test_state_survives(member: Member) -> None:

@@ -18,7 +18,7 @@ def test_reading_gives_the_value_or_the_default():
     pack = SettingsPack({"num_want": 50})
     assert pack["num_want"] == 50
     assert pack["connections_limit"] == 200
-    assert pack["enable_dht"] is False
+    assert pack["enable_dht"] is True
     assert len(pack) == len(DEFAULTS) == len(list(pack))
     assert "num_want" in pack
     assert "colour" not in pack
@@ -117,13 +117,13 @@ def test_values_at_the_limit_are_accepted(name, value):
 
 
 def test_an_unsupported_setting_takes_its_default_and_nothing_else():
-    pack = SettingsPack({"enable_dht": False, "cache_size": 2048})
-    with pytest.raises(UnsupportedSetting, match="there is no DHT"):
-        pack["enable_dht"] = True
+    pack = SettingsPack({"allow_i2p_mixed": False, "cache_size": 2048})
+    with pytest.raises(UnsupportedSetting, match="there is no I2P"):
+        pack["allow_i2p_mixed"] = True
     with pytest.raises(UnsupportedSetting, match="deprecated"):
         pack["cache_size"] = 1
     with pytest.raises(InvalidSetting):
-        pack["enable_dht"] = 0
+        pack["allow_i2p_mixed"] = 0
 
 
 def test_enumerations_are_kept_as_plain_numbers():

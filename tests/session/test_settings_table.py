@@ -8,8 +8,6 @@ from evtorrent.session.settings_table import UNSUPPORTED
 OURS = {
     "announce_crypto_support",
     "auto_sequential",
-    "dht_bootstrap_nodes",
-    "enable_dht",
     "enable_ip_notifier",
     "peer_dscp",
     "peer_fingerprint",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from evtorrent.protocols import bencode
+from evtorrent.protocols.dht import DhtState, NodeId
 from evtorrent.session import state
 from evtorrent.session.core.ip_filter import IpFilter
 from evtorrent.session.errors import StateDataError, TorrentErrc
@@ -10,6 +11,12 @@ from evtorrent.session.params import SessionParams
 from evtorrent.session.state import read_session_params, write_session_params, write_session_params_buf
 from hypothesis import given
 from hypothesis import strategies as st
+
+DHT_STATE = DhtState(
+    node_ids=[("10.0.0.1", NodeId(b"x" * 20)), ("2001:db8::1", NodeId(b"y" * 20))],
+    nodes=[("10.0.0.2", 6881)],
+    nodes6=[("2001:db8::2", 6882)],
+)
 
 
 def full() -> SessionParams:
@@ -20,8 +27,8 @@ def full() -> SessionParams:
         {"num_want": 33, "ssrf_mitigation": False, "user_agent": "me"}, ip_filter=ip_filter
     )
     params.ext_state = {"plug-in": b"\x00\x01"}
-    params.dht_state = {b"node-id": b"x" * 20}
-    params.unsupported_settings = {"enable_dht": True, "i2p_hostname": "p"}
+    params.dht_state = DHT_STATE.to_table()
+    params.unsupported_settings = {"allow_i2p_mixed": True, "i2p_hostname": "p"}
     return params
 
 
@@ -141,12 +148,13 @@ def test_state_travels_both_ways(require_peer):
     theirs = lt.read_session_params(write_session_params_buf(full()))
     assert theirs.settings["num_want"] == 33
     assert theirs.settings["ssrf_mitigation"] is False
-    assert theirs.settings["enable_dht"] is True
+    assert theirs.settings["allow_i2p_mixed"] is True
     assert theirs.ip_filter.access("10.0.0.7") == 1
     assert theirs.ip_filter.access("10.0.1.0") == 0
     again = read_session_params(lt.write_session_params_buf(theirs))
     assert again.settings["num_want"] == 33
     assert again.settings["user_agent"] == "me"
-    assert again.unsupported_settings["enable_dht"] is True
+    assert again.unsupported_settings["allow_i2p_mixed"] is True
+    assert DhtState.from_table(again.dht_state) == DHT_STATE
     assert again.ip_filter is not None
     assert again.ip_filter.access("2001:db8::7") == 1

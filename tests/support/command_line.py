@@ -74,7 +74,9 @@ def make_sample(
 @contextmanager
 def seeding(*samples: Sample, limit_up: int = 0) -> Iterator[str]:
     """A session that has the samples; HOST:PORT."""
-    with Session({"listen_interfaces": "127.0.0.1:0", "upload_rate_limit": limit_up}) as session:
+    with Session(
+        {"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "upload_rate_limit": limit_up}
+    ) as session:
         session.set_peer_class_filter(global_peer_class_filter())
         for sample in samples:
             params = load_torrent_file(sample.torrent)

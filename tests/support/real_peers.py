@@ -137,8 +137,13 @@ class Aria2:
         *trackers: str,
         verify: bool = False,
         options: Sequence[str] = (),
+        dht_entry: tuple[str, int] | None = None,
+        uri: str = "",
     ) -> None:
-        """`torrent` is where the .torrent file is put; `verify` looks at what is in `folder` already."""
+        """`torrent` is where the .torrent file is put; `verify` looks at what is in `folder` already.
+
+        `dht_entry` is a node its DHT begins with; `uri`, a magnet link, is all it gets instead of the .torrent file.
+        """
         torrent.write_bytes(torrent_bytes(content, *trackers))
         self.content, self.folder = content, folder
         self.log = torrent.with_suffix(".log")
@@ -146,7 +151,7 @@ class Aria2:
             program,
             "--no-conf=true",
             # Its UDP socket is the DHT's, so UDP trackers need one; it knows no node and calls nobody.
-            f"--enable-dht={str(any(url.startswith('udp') for url in trackers)).lower()}",
+            f"--enable-dht={str(dht_entry is not None or any(url.startswith('udp') for url in trackers)).lower()}",
             f"--dht-file-path={torrent.with_suffix('.dht')}",
             "--enable-dht6=false",
             "--bt-enable-lpd=false",
@@ -164,7 +169,9 @@ class Aria2:
             "--quiet=true",
             *options,
         ]
-        self._torrent = torrent
+        if dht_entry is not None:
+            self._command.append(f"--dht-entry-point={dht_entry[0]}:{dht_entry[1]}")
+        self._source = uri or str(torrent)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ("127.0.0.1", 0)
 
@@ -177,7 +184,7 @@ class Aria2:
                 *self._command,
                 f"--listen-port={self.address[1]}",
                 f"--dht-listen-port={self.address[1]}",
-                str(self._torrent),
+                self._source,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

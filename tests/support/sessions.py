@@ -42,6 +42,7 @@ LOOPBACK: dict[str, Any] = {
     "enable_lsd": False,
     "active_downloads": -1,
     "active_seeds": -1,
+    "enable_dht": False,
 }
 """Sessions that find each other on one machine, ask no gateway, tell everything and do not dawdle."""
 

@@ -37,6 +37,7 @@ SETTINGS: dict[str, Any] = {
     "alert_mask": int(AlertCategory.status | AlertCategory.tracker | AlertCategory.error),
     "alert_queue_size": 100_000,
     "tick_interval": 1000,
+    "enable_dht": False,
 }
 
 
@@ -59,14 +60,24 @@ class SimContent:
 class SimPeer:
     """A host with a session that shares one torrent."""
 
-    def __init__(self, host: SimHost, content: SimContent, *, is_seed: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        host: SimHost,
+        content: SimContent,
+        *,
+        is_seed: bool = False,
+        params: SessionParams | None = None,
+        **settings: Any,
+    ) -> None:
+        """`params` is everything to start with, instead of `settings`."""
         self.host = host
         self.content = content
         self.is_seed = is_seed
         self.multi = Multi(host.platform)
         self.driver = drive(self.multi, host.loop)
         backend = partial(SyntheticBackend, content=content.stretch, is_complete=is_seed)
-        params = SessionParams({**SETTINGS, **settings}, disk_backend=backend)
+        params = params or SessionParams({**SETTINGS, **settings})
+        params.disk_backend = backend
         self.session = Session(params, multi=self.multi)
         # Limits and slots hold for everybody: these hosts' addresses would count as local.
         self.session.set_peer_class_filter(global_peer_class_filter())

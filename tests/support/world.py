@@ -354,6 +354,7 @@ class Node:
             "listen_interfaces": "",
             "alert_mask": -1,
             "alert_queue_size": 100_000,
+            "enable_dht": False,
             "in_enc_policy": EncPolicy.disabled,  # A `Wire` speaks plainly.
             "out_enc_policy": EncPolicy.disabled,
             **settings,

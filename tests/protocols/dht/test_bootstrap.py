@@ -22,6 +22,7 @@ def test_a_name_that_is_not_there_is_left_out() -> None:
     handle = dht.bootstrap([("gone.example", 6881), host(1)])
     net.run()
     assert handle.result == 4
+    assert [str(error) for error in handle.name_errors] == ["[Errno -2] Name or service not known"]
     lonely = net.add(("60.2.0.1", 6881))
     handle = lonely.bootstrap([("gone.example", 6881)])
     net.run()

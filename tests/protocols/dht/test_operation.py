@@ -34,6 +34,20 @@ def test_removed_it_gives_up() -> None:
     assert net.multi.info_read()[1] == []
 
 
+def test_inner_operations_tell_their_owner_and_nobody_else() -> None:
+    net = Net()
+    dht = net.add(host(1), reports=False)
+    ended: list[Operation] = []
+    handles = [dht.get_peers(HASH), dht.direct_request(("2600::1", 5), b"ping", {}), dht.get_peers(HASH)]
+    for handle in handles:
+        handle.on_done = ended.append
+    net.multi.remove_handle(handles[2])
+    net.run()
+    assert sorted(ended, key=handles.index) == handles[:2], "well and badly; not who was given up"
+    assert handles[1].error is not None
+    assert net.multi.info_read() == (0, [], [])
+
+
 def test_without_a_node_it_fails() -> None:
     net = Net()
     dht = net.add(host(1))

@@ -50,6 +50,7 @@ def test_samples() -> None:
     event = stage.event(SampleReceived)
     assert event.sample == InfohashSample((NodeId(b"h" * 20),), 9, 60)
     assert event.nodes == (near,)
+    assert event.node_id == far(1)
 
 
 def test_no_sample() -> None:

@@ -292,6 +292,8 @@ def test_a_capability_counts_when_both_have_it(
     for connection in (pair.client, pair.server):
         assert connection.supports_fast is fast
         assert connection.supports_extensions is extensions
+    assert pair.client.supports_dht is bool(server & Capability.DHT)
+    assert pair.server.supports_dht is bool(client & Capability.DHT)
 
 
 def test_nothing_is_supported_before_the_handshake() -> None:

@@ -6,7 +6,7 @@ import pytest
 from evtorrent.session.cli.exit_status import CommandFailed, ExitStatus
 from evtorrent.session.cli.opening import SessionOptions, open_session
 from evtorrent.session.cli.reporters import JsonLines
-from support.command_line import event
+from support.command_line import event, wait_until
 
 
 @pytest.fixture
@@ -21,6 +21,19 @@ def test_options_become_settings(capsys):
         settings = session.get_settings()
         assert (settings["download_rate_limit"], settings["upload_rate_limit"]) == (1000, 2000)
         assert event(capsys.readouterr().out, "listening")["port"] == session.listen_port()
+
+
+def test_the_dht_may_be_left_out_or_begin_elsewhere(capsys):
+    with open_session(SessionOptions("127.0.0.1:0", has_dht=False), JsonLines()) as session:
+        assert not session.is_dht_running()
+    with open_session(SessionOptions("127.0.0.1:0"), JsonLines()) as session:
+        assert session.is_dht_running()
+        assert session.get_settings()["dht_bootstrap_nodes"]
+        node = ("127.0.0.1", session.listen_port())
+        options = SessionOptions("127.0.0.2:0", dht_nodes=(node,))
+        with open_session(options, JsonLines()) as other:
+            assert other.get_settings()["dht_bootstrap_nodes"] == ""
+            wait_until(lambda: other.session_stats()["dht.dht_nodes"] == 1)
 
 
 def test_the_port_asked_for_or_none(taken):

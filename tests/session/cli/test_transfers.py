@@ -34,7 +34,7 @@ def begin():
 
     def begin(plan=TransferPlan(), **options) -> Transfers:
         transfers = Transfers(
-            Session({"listen_interfaces": "127.0.0.1:0", "enable_lsd": False}),
+            Session({"listen_interfaces": "127.0.0.1:0", "enable_lsd": False, "enable_dht": False}),
             JsonLines(interval=0),
             Interrupts(),
             plan,

@@ -85,7 +85,11 @@ def test_gauges_of_torrents(world):
     node.platform.holds_disk = True
     node.add(infos[5][0])
     counts = node.core.statistics()
-    gauges = {name: count for name, count in counts.items() if name.endswith("_torrents")}
+    gauges = {
+        name: count
+        for name, count in counts.items()
+        if name.startswith("ses.") and name.endswith("_torrents")
+    }
     assert gauges == {
         "ses.num_checking_torrents": 1,
         "ses.num_stopped_torrents": 1,
@@ -194,7 +198,9 @@ def test_bad_and_needless_bytes_outlive_a_recheck_and_the_torrent(world):
     after = node.core.statistics()
     assert after["net.recv_failed_bytes"] == 2 * BLOCK
     assert after["net.recv_redundant_bytes"] == 100
-    assert not any(count for name, count in after.items() if name.endswith("_torrents"))
+    assert not any(
+        count for name, count in after.items() if name.startswith("ses.") and name.endswith("_torrents")
+    )
 
 
 def test_bytes_of_a_torrent_that_stops_are_not_lost(world):
