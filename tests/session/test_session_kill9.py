@@ -23,7 +23,7 @@ LONG = Content([("first", 12_000_001), ("empty", 0), ("deep/second", 6_000_000)]
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
     """Fast enough for the tests, slow enough to be interrupted."""
-    with Member({"upload_rate_limit": 3_000_000, "unchoke_slots_limit": -1}) as member:
+    with Member({"upload_rate_limit": 1_500_000, "unchoke_slots_limit": -1}) as member:
         member.seed(CONTENT, tmp_path_factory.mktemp("seed"))
         yield member
 
