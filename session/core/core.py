@@ -129,25 +129,14 @@ class Core:
         self.receive_buffer = ReceiveBuffer()
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
-        self.disk = DiskIo(
-            multi,
-            self.platform.submit,
-            settings=disk_settings(settings),
-            backend=disk_backend or PosixBackend,
-        )
-        self.disk.on_low_watermark = self._disk_drained
+        self.disk = self._make_disk(disk_backend or PosixBackend)
         self.checks = CheckQueue(settings.get_int("active_checking"))
         self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
         for extension in self._own_extensions():
             self.extensions.add(extension)
-        self.tracker_client = TrackerClient(
-            multi,
-            user_agent=settings.get_str("user_agent"),
-            settings=tracker_settings(settings),
-            is_allowed=self._may_ask_tracker,
-        )
+        self.tracker_client = self._make_tracker_client()
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
@@ -172,6 +161,19 @@ class Core:
         self._tick_timer: Any = None
         self._last_tick = self.base.time()
         self._outgoing_port = 0
+
+    def _make_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
+        disk = DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
+        disk.on_low_watermark = self._disk_drained
+        return disk
+
+    def _make_tracker_client(self) -> TrackerClient:
+        return TrackerClient(
+            self.base,
+            user_agent=self.settings.get_str("user_agent"),
+            settings=tracker_settings(self.settings),
+            is_allowed=self._may_ask_tracker,
+        )
 
     def _own_extensions(self) -> tuple[Extension, ...]:
         return MetadataExchange(self), PeerExchange(self), DontHave(), UploadOnly(self), Holepunch(self)
