@@ -126,7 +126,9 @@ def test_a_closed_socket() -> None:
     assert caught.value.errno == errno.EBADF
 
 
-@pytest.mark.parametrize("wrong", [-1, None, "3", 3.0, True, object()], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [-1, None, "3", 3.0, True, object()], ids=lambda value: type(value).__name__
+)
 def test_what_cannot_be_one(wrong: Any) -> None:
     with pytest.raises(ValueError, match="sock_or_fd"):
         adopt_socket(wrong, -1)
