@@ -263,7 +263,7 @@ def test_later_of_two_exits_ends_a_later_run(reactor: Reactor) -> None:
     """loopexit-multiple."""
     start = time.monotonic()
     reactor.exit_later(0.002)
-    reactor.exit_later(0.02)
+    reactor.exit_later(0.1)
     assert reactor.run() is False
     assert time.monotonic() - start >= 0.002
     assert reactor.got_exit
