@@ -21,7 +21,6 @@ PACKAGES = (
     "evtorrent.listener",
     "evtorrent.protocols",
     "evtorrent.protocols.dht",
-    "evtorrent.protocols.dht",
     "evtorrent.protocols.engine",
     "evtorrent.protocols.http",
     "evtorrent.protocols.metainfo",
@@ -29,6 +28,7 @@ PACKAGES = (
     "evtorrent.protocols.portmap",
     "evtorrent.protocols.tracker",
     "evtorrent.protocols.transport",
+    "evtorrent.protocols.utp",
     "evtorrent.session",
     "evtorrent.session.alerts",
 )

@@ -19,6 +19,7 @@ from ..protocols.errors import TransportBroken, TransportBusy, TransportClosed
 from ..protocols.transport.trains import MAX_DATAGRAM, TrainSocket
 from ..protocols.transport.utp_port import send_train
 from ..protocols.types import Buffer
+from ..protocols.utp.connection import Train
 from .binding import BindAddress, open_socket, resolve_numeric
 from .flags import NO_FLAGS, ListenerFlag
 from .origin import socket_maker
@@ -192,14 +193,12 @@ class DatagramMux:
             raise TransportBroken("send", error) from error
         return True
 
-    def send_train(
-        self, buffers: list[Buffer], segment: int, count: int, address: Any, *, may_fragment: bool = False
-    ) -> bool:
-        """Send `count` datagrams of `segment` bytes, the last may be shorter; two buffers make each.  As `send` otherwise."""
+    def send_train(self, train: Train, address: Any) -> bool:
+        """Send the datagrams of a train.  As `send` otherwise."""
         self._check_open("send")
-        if send_train(self._trains, buffers, segment, count, address, may_fragment=may_fragment):
+        if send_train(self._trains, train, address):
             return True
-        self._num_unsent += count
+        self._num_unsent += train.count
         return False
 
     def call_when_writable(self, callback: Callable[[], object]) -> None:

@@ -101,7 +101,8 @@ class ListenerGroup:
 
     `on_accept(opened, sock, address)` gets every admitted connection; with a `gate`, its end must be told to the gate.
     `on_refused(opened, address, verdict)` hears of the others, whose sockets are closed already; verdict None is a
-    peer outside a local endpoint's network.
+    peer outside a local endpoint's network.  `on_closing(opened)` hears of an endpoint before its sockets are closed, so that
+    what runs on its UDP socket can take leave.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class ListenerGroup:
         settings: GroupSettings | None = None,
         gate: Gate | None = None,
         on_refused: Callable[[OpenEndpoint, Any, Verdict | None], object] | None = None,
+        on_closing: Callable[[OpenEndpoint], object] | None = None,
         on_error: Callable[[Endpoint, OSError], object] | None = None,
         interfaces: Callable[[], list[Interface]] | None = None,
     ) -> None:
@@ -120,6 +122,7 @@ class ListenerGroup:
         self._settings = settings or GroupSettings()
         self._gate = gate
         self._on_refused = on_refused
+        self._on_closing = on_closing
         self._on_error = on_error
         self._interfaces = interfaces or interfaces_of(base)
         self._make = socket_maker(base)
@@ -277,6 +280,8 @@ class ListenerGroup:
             self._on_refused(opened, address, verdict)
 
     def _close(self, opened: OpenEndpoint) -> None:
+        if self._on_closing is not None:
+            self._on_closing(opened)
         opened.listener.close()
         if opened.datagrams is not None:
             opened.datagrams.close()

@@ -70,6 +70,22 @@ MESSAGES = {
 SIZES = range(3, 21)
 """Reads and writes are counted by powers of two of their bytes; the first and the last take what is below and above, too."""
 
+UTP_COUNTS = {
+    "packet_loss": "lost_packets",
+    "timeout": "timeouts",
+    "packets_in": "packets_in",
+    "packets_out": "packets_out",
+    "fast_retransmit": "fast_resent_packets",
+    "packet_resend": "resent_packets",
+    "samples_above_target": "samples_above_target",
+    "samples_below_target": "samples_below_target",
+    "payload_pkts_in": "payload_packets_in",
+    "payload_pkts_out": "payload_packets_out",
+    "invalid_pkts_in": "invalid_packets_in",
+    "redundant_pkts_in": "redundant_packets_in",
+}
+"""libtorrent's names for what happened on uTP, and those of `UtpCounts`."""
+
 _COUNTERS = (
     # Connections
     "peer.connection_attempts",
@@ -148,6 +164,7 @@ _COUNTERS = (
     "net.on_disk_counter",
     *(f"sock_bufs.socket_recv_size{power}" for power in SIZES),
     *(f"sock_bufs.socket_send_size{power}" for power in SIZES),
+    *(f"utp.utp_{name}" for name in UTP_COUNTS),
     # Disk
     "disk.num_blocks_written",
     "disk.num_blocks_read",
@@ -238,6 +255,11 @@ _GAUGES = (
     "dht.dht_peers",
     "dht.dht_immutable_data",
     "dht.dht_mutable_data",
+    "utp.num_utp_idle",
+    "utp.num_utp_syn_sent",
+    "utp.num_utp_connected",
+    "utp.num_utp_fin_sent",
+    "utp.num_utp_deleted",
 )
 
 _METRICS = tuple(

@@ -135,8 +135,8 @@ class Race(Transport):
 
     # What the winner calls
 
-    def on_connected(self, now: float) -> object:
-        return self.user.on_connected(now)
+    def on_connected(self, now: float) -> None:
+        """It won by that, and `won` told the user."""
 
     def on_readable(self, now: float) -> object:
         return self.user.on_readable(now)
@@ -166,8 +166,7 @@ class Race(Transport):
         self._runners.pop(transport, None)
         self._last_error = error
         if self._ways:
-            if self._next is not None:
-                self._next.cancel()
+            self._cancel_next()
             self._start_next()
         elif not self._runners:
             self._lose(now)
@@ -207,12 +206,15 @@ class Race(Transport):
 
     def _stop(self) -> None:
         self._ways.clear()
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+        self._cancel_next()
         runners, self._runners = self._runners, {}
         for transport in runners:
             transport.close()
+
+    def _cancel_next(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     def _check(self, operation: str) -> None:
         if self._is_ended:

@@ -29,7 +29,7 @@ _UDP_SEGMENT = 103
 _UDP_GRO = 104
 _IPPROTO_IP, _IP_MTU_DISCOVER = 0, 10
 _IPPROTO_IPV6, _IPV6_MTU_DISCOVER = 41, 23
-_PMTUDISC_DONT, _PMTUDISC_WANT = 0, 1
+_PMTUDISC_DONT, _PMTUDISC_WANT, _PMTUDISC_PROBE = 0, 1, 3
 _SEGMENT = struct.Struct("=H")
 _GRO_SIZE = struct.Struct("=i")
 _ANCILLARY_SPACE = 64
@@ -102,14 +102,24 @@ class TrainSocket:
             except BlockingIOError:
                 raise
             except OSError as error:
-                if error.errno not in _CANNOT_SEGMENT:
+                if error.errno in _CANNOT_SEGMENT:
+                    self._can_segment = False
+                elif (
+                    error.errno != errno.EMSGSIZE
+                ):  # Larger than what is known of the path: cut up by IP they go.
                     raise
-                self._can_segment = False
         self._send_each(buffers, address)
 
     def send_whole(self, data: Buffer, address: Any) -> None:
         """Send one datagram that routers may cut into fragments.  BlockingIOError, OSError."""
-        self._discover_mtu(_PMTUDISC_DONT)
+        self._send_as(_PMTUDISC_DONT, data, address)
+
+    def send_probe(self, data: Buffer, address: Any) -> None:
+        """Send one datagram that nobody may cut up, whatever is known of the path.  BlockingIOError; OSError EMSGSIZE."""
+        self._send_as(_PMTUDISC_PROBE, data, address)
+
+    def _send_as(self, how: int, data: Buffer, address: Any) -> None:
+        self._discover_mtu(how)
         try:
             self._sock.sendto(data, address)
         finally:

@@ -13,10 +13,11 @@ from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from ..engine.ports import READ, WRITE, Base, Platform, Timer, Watch
-from ..errors import TransportBroken, TransportClosed
-from ..types import Address, Buffer
+from ..errors import TransportBroken, TransportClosed, TransportError
+from ..types import Address
 from ..utp.congestion import ControllerFactory, Ledbat
 from ..utp.connection import State, Train, UtpConnection
+from ..utp.counts import UtpCounts
 from ..utp.endpoint import IPV4_OVERHEAD, IPV6_OVERHEAD, UtpEndpoint
 from ..utp.settings import UtpSettings
 from .stream import AF_INET, AF_INET6
@@ -35,10 +36,8 @@ _EARLIER_BY = 0.001
 class DatagramPort(Protocol):
     """A UDP socket as a port uses it."""
 
-    def send_train(
-        self, buffers: list[Buffer], segment: int, count: int, address: Any, *, may_fragment: bool = False
-    ) -> bool:
-        """Send datagrams of `segment` bytes; False when the kernel is full.  TransportBroken when the system refuses."""
+    def send_train(self, train: Train, address: Any) -> bool:
+        """Send the datagrams of a train; False when the kernel is full.  TransportBroken when the system refuses."""
         ...
 
     def call_when_writable(self, callback: Callable[[], object]) -> None:
@@ -61,6 +60,7 @@ class UtpPort:
         on_accept: Callable[[UtpTransport], object] | None = None,
         accepts: Callable[[Any], bool] | None = None,
         controller: ControllerFactory = Ledbat,
+        counts: UtpCounts | None = None,
     ) -> None:
         """`on_accept(transport)` gets connections that came in and sets their user; without it none are taken.
 
@@ -80,6 +80,7 @@ class UtpPort:
             overhead=IPV6_OVERHEAD if family == AF_INET6 else IPV4_OVERHEAD,
             accepts=self._may_accept,
             controller=controller,
+            counts=counts,
         )
         self._transports: dict[UtpConnection, UtpTransport] = {}
         self._timers: dict[UtpConnection, _Deadline] = {}
@@ -231,9 +232,9 @@ class UtpPort:
             if transport is None:
                 if connection.state is not State.CONNECTED or not connection.has_news:
                     return
+                assert self._on_accept is not None  # nobody was let in otherwise
                 transport = self._transports[connection] = UtpTransport(self, connection, address)
-                if self._on_accept is not None:
-                    self._on_accept(transport)
+                self._on_accept(transport)
             transport.serve(now)
         except Exception as error:
             # It goes to the loop; the others get their turn all the same.
@@ -244,7 +245,8 @@ class UtpPort:
     def _flush(self, connection: UtpConnection, address: Any, now: float) -> None:
         if not self._backlog:
             for train in connection.trains_to_send(now):
-                self._send(train, address)
+                if not self._send(train, address) and train.is_probe:
+                    connection.probe_refused(now)
             if connection.wants_turn:
                 self.touch(connection, address)
         if connection.state is State.CLOSED:
@@ -252,19 +254,20 @@ class UtpPort:
         else:
             self._arm(connection, address)
 
-    def _send(self, train: Train, address: Any) -> None:
+    def _send(self, train: Train, address: Any) -> bool:
+        """False when it is too large."""
         if self._backlog:
             self._keep(train, address)
-            return
+            return True
         try:
-            sent = self._port.send_train(
-                train.buffers, train.segment, train.count, address, may_fragment=train.may_fragment
-            )
-        except TransportBroken:
-            return  # Not routable now, or too large: lost, as on the way; the connection notices.
+            sent = self._port.send_train(train, address)
+        except TransportError as error:
+            # Not routable now, or the socket is gone: lost, as on the way; the connection notices.
+            return not (isinstance(error.cause, OSError) and error.cause.errno == errno.EMSGSIZE)
         if not sent:
             self._keep(train, address)
             self._port.call_when_writable(self._on_writable)
+        return True
 
     def _keep(self, train: Train, address: Any) -> None:
         if len(self._backlog) >= MAX_BACKLOG:
@@ -339,11 +342,9 @@ class _OwnSocket:
         self._port = port
         self._watch = self._base.watch(self.sock.fileno(), READ, self._on_ready)
 
-    def send_train(
-        self, buffers: list[Buffer], segment: int, count: int, address: Any, *, may_fragment: bool = False
-    ) -> bool:
+    def send_train(self, train: Train, address: Any) -> bool:
         """See `DatagramPort`."""
-        return send_train(self._trains, buffers, segment, count, address, may_fragment=may_fragment)
+        return send_train(self._trains, train, address)
 
     def call_when_writable(self, callback: Callable[[], object]) -> None:
         """See `DatagramPort`."""
@@ -378,22 +379,17 @@ class _OwnSocket:
             port.turn(now)
 
 
-def send_train(
-    trains: TrainSocket,
-    buffers: list[Buffer],
-    segment: int,
-    count: int,
-    address: Any,
-    *,
-    may_fragment: bool = False,
-) -> bool:
+def send_train(sock: TrainSocket, train: Train, address: Any) -> bool:
     """`DatagramPort.send_train` over a `TrainSocket` (Any: a socket address)."""
+    buffers = train.buffers
     try:
-        if may_fragment:
+        if train.is_probe:
+            sock.send_probe(b"".join(buffers), address)
+        elif train.may_fragment:
             for position in range(0, len(buffers), 2):
-                trains.send_whole(b"".join(buffers[position : position + 2]), address)
+                sock.send_whole(b"".join(buffers[position : position + 2]), address)
         else:
-            trains.send(buffers, segment, count, address)
+            sock.send(buffers, train.segment, train.count, address)
     except BlockingIOError:
         return False
     except OSError as error:

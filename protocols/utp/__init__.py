@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .congestion import CongestionController, ControllerFactory, Ledbat
 from .connection import State, Train, UtpConnected, UtpConnection, UtpEvent, UtpFailed
+from .counts import UtpCounts
 from .endpoint import IPV4_OVERHEAD, IPV6_OVERHEAD, UtpEndpoint
 from .packet import FIRST_BYTES, Packet, PacketType, pack_packet, parse_packet
 from .settings import UtpSettings
@@ -21,6 +22,7 @@ __all__ = [
     "Train",
     "UtpConnected",
     "UtpConnection",
+    "UtpCounts",
     "UtpEndpoint",
     "UtpEvent",
     "UtpFailed",

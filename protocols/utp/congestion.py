@@ -26,6 +26,15 @@ SHORTEST_ROUND = 0.01
 MAX_DECREASE = 0.5
 """Share of the window given up in a round trip, at the most, while the queue is above the target."""
 
+FIRST_PAUSE_AFTER, LONGEST_INTERVAL = 3.0, 48.0
+"""Seconds before the first pause; each interval is twice the last, up to the longest."""
+PAUSE_ROUNDS = 2
+"""Round trips of a pause, once what was under way arrived."""
+RESUME_SHARE = 0.25
+"""Share of the window that a flow resumes with after a pause; from there it doubles."""
+WORTH_A_PAUSE = 8
+"""Packets of window below which there is no queue of ours to drain."""
+
 
 class CongestionController(Protocol):
     """What a connection asks of it."""
@@ -56,9 +65,25 @@ class Ledbat:
     """Grows while the path is empty, shrinks as the queue nears `target_delay`.
 
     Until the first delay above half the target, or the first loss, it doubles every round trip (slow start).
+
+    A flow that came while another one's queue was there takes that queue for the empty path, and would push the other away.
+    So now and then a flow that has a queue pauses: it sends next to nothing until its queue is drained and the true base
+    can be seen (the slowdown of LEDBAT++, made rarer the longer a flow lives).
     """
 
-    __slots__ = ("_allowance", "_last_ack", "_last_cut", "_packet", "_settings", "_threshold", "window")
+    __slots__ = (
+        "_allowance",
+        "_interval",
+        "_last_ack",
+        "_last_cut",
+        "_packet",
+        "_pause_at",
+        "_pause_left",
+        "_resume_with",
+        "_settings",
+        "_threshold",
+        "window",
+    )
 
     def __init__(self, settings: UtpSettings, packet: int) -> None:
         self._settings = settings
@@ -67,13 +92,25 @@ class Ledbat:
         self._last_cut = float("-inf")
         self._last_ack = 0.0
         self._allowance = 0.0
+        self._interval = FIRST_PAUSE_AFTER
+        self._pause_at: float | None = None
+        self._pause_left = 0.0
+        """Bytes to be acknowledged before the pause is over; 0: there is none."""
+        self._resume_with = 0.0
         self.window = float(FIRST_PACKETS * packet)
 
     def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
         settings, window = self._settings, self.window
         target = settings.target_delay
-        if delay > target / 2 and window < self._threshold:
-            # The queue begins to fill: what doubled until here would overshoot.
+        if self._pause_left:
+            self._go_on_pausing(acked)
+            return
+        if self._is_pause_due(delay > target / 2, now):
+            self._pause(in_flight - acked, now)
+            return
+        # The queue begins to fill: what doubled until here would overshoot.  Up to what it was before it may.
+        enough = target / 2 if self._threshold == MAX_WINDOW else target
+        if delay > enough and window < self._threshold:
             self._threshold = window
         # RFC 6817: a window that is not used must not grow.
         is_used = in_flight >= window - 2 * self._packet or in_flight * 2 >= window
@@ -86,21 +123,46 @@ class Ledbat:
             # The same growth for all and a decrease in proportion: flows that see one queue come to one window.
             share = acked / max(window, in_flight, 1.0)
             window += self._growth(share, now) - window * share * min(max(over, 0.0), MAX_DECREASE)
-        self.window = min(max(window, float(MIN_PACKETS * self._packet)), float(MAX_WINDOW))
+        self.window = min(max(window, self._least), float(MAX_WINDOW))
 
     def on_loss(self, sent_at: float, now: float) -> None:
         settings = self._settings
         if sent_at < self._last_cut or now - self._last_cut < settings.cwnd_reduce_timer:
             return
         self._last_cut = now
-        self.window = max(self.window * settings.loss_multiplier, float(MIN_PACKETS * self._packet))
+        if self._pause_left:
+            self._resume_with *= settings.loss_multiplier
+            return
+        self.window = max(self.window * settings.loss_multiplier, self._least)
         self._threshold = self.window
 
     def on_timeout(self, now: float) -> None:
         self._last_cut = now
-        self._threshold = max(self.window / 2, float(MIN_PACKETS * self._packet))
+        self._threshold = max(max(self.window, self._resume_with * bool(self._pause_left)) / 2, self._least)
+        self._pause_left = 0.0
         # One packet, as a probe: whether anything gets through is all that is to be found out.
         self.window = float(self._packet)
+
+    @property
+    def _least(self) -> float:
+        return float(MIN_PACKETS * self._packet)
+
+    def _is_pause_due(self, has_queue: bool, now: float) -> bool:
+        if self._pause_at is None:
+            self._pause_at = now + self._interval
+        return has_queue and now >= self._pause_at and self.window > WORTH_A_PAUSE * self._packet
+
+    def _pause(self, under_way: int, now: float) -> None:
+        self._interval = min(2 * self._interval, LONGEST_INTERVAL)
+        self._pause_at = now + self._interval
+        self._resume_with, self.window = self.window, self._least
+        self._pause_left = under_way + PAUSE_ROUNDS * self.window
+
+    def _go_on_pausing(self, acked: int) -> None:
+        self._pause_left = max(0.0, self._pause_left - acked)
+        if not self._pause_left:
+            self._threshold = self._resume_with
+            self.window = max(self._resume_with * RESUME_SHARE, self._least)
 
     def _growth(self, share: float, now: float) -> float:
         """Bytes to grow by when so much of a window was acknowledged."""

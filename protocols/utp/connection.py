@@ -22,6 +22,7 @@ from typing import NamedTuple
 from ..errors import RemoteProtocolError
 from ..types import Buffer
 from .congestion import ControllerFactory, Ledbat
+from .counts import UtpCounts
 from .delay import BaseDelay, CurrentDelay
 from .incoming import Incoming
 from .mtu import PathMtu
@@ -88,6 +89,8 @@ class Train:
     count: int
     may_fragment: bool = False
     """Larger than the path is known to take: IP may cut it up."""
+    is_probe: bool = False
+    """It shows how large a packet the path takes: nobody may cut it up.  `probe_refused` when the system says that it is too large."""
 
 
 class Newest(NamedTuple):
@@ -106,6 +109,7 @@ class UtpConnection:
         "_ack_needed",
         "_advertised",
         "_base",
+        "_counts",
         "_current",
         "_duplicates",
         "_events",
@@ -143,13 +147,15 @@ class UtpConnection:
         first: int,
         overhead: int,
         controller: ControllerFactory = Ledbat,
+        counts: UtpCounts | None = None,
     ) -> None:
         """`first` is the number of our first packet, `overhead` the bytes of IP and UDP headers."""
+        self._counts = counts or UtpCounts()
         self.state = State.CONNECTING
         self.recv_id = recv_id
         """What the other side's packets are addressed to."""
         self.send_id = send_id
-        self.incoming = Incoming(settings.receive_window)
+        self.incoming = Incoming(settings.receive_window, self._counts)
         self.outgoing = Outgoing(next=first, limit=settings.send_buffer, acked=first - 1)
         self._settings = settings
         self._mtu = PathMtu(settings.max_mtu, overhead)
@@ -275,10 +281,18 @@ class UtpConnection:
         if ack > outgoing.acked or window != self._peer_window:
             self._progress(outgoing.acknowledge(ack, b""), window, now)
         self._ack_needed = True
+        self._counts.payload_packets_in += len(payloads)
         if not self._is_abandoned:
             incoming = self.incoming
             incoming.receive_run(unwrap(seq_nr, incoming.last), payloads)
         return True
+
+    def probe_refused(self, now: float) -> None:
+        """The system did not take the probe: it is larger than the first link, or what ICMP said of the path."""
+        if self._probe is not None:
+            self.outgoing.did_not_leave(self._probe)
+            self._mtu.on_refused(now)
+            self._probe = None
 
     # ----------------------------------------------------------------------------------------------- outputs
 
@@ -377,6 +391,11 @@ class UtpConnection:
         return bool(self._events)
 
     @property
+    def has_sent_end(self) -> bool:
+        """Our FIN is under way, or has arrived."""
+        return self._fin is not None
+
+    @property
     def can_send(self) -> bool:
         """`send` would take something."""
         return self.outgoing.num_unsent < self.outgoing.limit and not self._fin_wanted
@@ -448,15 +467,19 @@ class UtpConnection:
             if acked.sent_at is not None:
                 self._rtt.add(now - acked.sent_at)
             outgoing.find_late(self._recovery.take(acked, now), acked)
+        self._counts.lost_packets += acked.num_lost
         if self._probe is not None and outgoing.acked >= self._probe:
             self._mtu.on_passed()
             self._probe = None
         if acked.lost_at is not None and not self._was_probe_lost(now):
             self.controller.on_loss(acked.lost_at, now)
         if acked.num_bytes:
-            self.controller.on_ack(
-                acked.num_bytes, outgoing.in_flight + acked.num_bytes, self._current.least / 1_000_000, now
-            )
+            delay = self._current.least / 1_000_000
+            if delay > self._settings.target_delay:
+                self._counts.samples_above_target += 1
+            else:
+                self._counts.samples_below_target += 1
+            self.controller.on_ack(acked.num_bytes, outgoing.in_flight + acked.num_bytes, delay, now)
 
     def _is_done(self) -> bool:
         return self._is_abandoned or self.incoming.is_ended
@@ -482,6 +505,7 @@ class UtpConnection:
         incoming = self.incoming
         number = unwrap(packet.seq_nr, incoming.last)
         self._ack_needed = True
+        self._counts.payload_packets_in += bool(packet.payload)
         if packet.kind is PacketType.FIN:
             incoming.receive_end(number)
         elif self._is_abandoned:
@@ -515,12 +539,19 @@ class UtpConnection:
         lost = self.outgoing.take_lost(self._packets_a_train(), room, now)
         if self.state is State.CONNECTING and not self._timeouts:
             lost[0].is_resent = False  # The first SYN: its answer tells the round trip.
+        else:
+            count = sum(len(burst.payloads) for burst in lost)
+            self._counts.resent_packets += count
+            if not self._timeouts:
+                self._counts.fast_resent_packets += count
         trains.extend(self._train(burst, now) for burst in lost)
 
     def _send_new(self, trains: list[Train], now: float) -> None:
         outgoing, size = self.outgoing, self._mtu.size - HEADER_SIZE
         room = self._room()
-        if self._probe is None and outgoing.num_unsent > 2 * self._settings.max_mtu and room > 4 * size:
+        # Others have to follow, or nobody would notice its loss; they need not leave together with it.
+        can_be_missed = room > size and room + outgoing.in_flight > 4 * size
+        if self._probe is None and can_be_missed and outgoing.num_unsent > 2 * self._settings.max_mtu:
             self._send_probe(trains, now)
         most = self._packets_a_train()
         while outgoing.unsent and len(trains) < TRAINS_PER_TURN:
@@ -572,8 +603,10 @@ class UtpConnection:
             buffers.append(payload)
             position += HEADER_SIZE
             number += 1
-        is_large = size + HEADER_SIZE > self._mtu.size and burst.first != self._probe
-        return Train(buffers, size + HEADER_SIZE, count, is_large)
+        self._counts.packets_out += count
+        self._counts.payload_packets_out += count * (burst.kind is PacketType.DATA)
+        is_large, is_probe = size + HEADER_SIZE > self._mtu.size, burst.first == self._probe
+        return Train(buffers, size + HEADER_SIZE, count, is_large and not is_probe, is_probe)
 
     def _signal(self, kind: PacketType, now: float) -> Train:
         incoming = self.incoming
@@ -590,6 +623,7 @@ class UtpConnection:
                 incoming.selective_ack(MAX_SACK_BYTES) if kind is PacketType.STATE else b"",
             )
         )
+        self._counts.packets_out += 1
         return Train([data], len(data), 1)
 
     def _probe_timeout(self) -> float:
@@ -602,6 +636,7 @@ class UtpConnection:
     def _time_out(self, now: float) -> None:
         settings, outgoing = self._settings, self.outgoing
         self._timeouts += 1
+        self._counts.timeouts += 1
         is_last = self._fin is not None and outgoing.bursts[0].first >= self._fin
         if self.state is State.CONNECTING:
             allowed = settings.syn_resends

@@ -15,6 +15,7 @@ from struct import Struct
 from ..errors import RemoteProtocolError
 from .congestion import ControllerFactory, Ledbat
 from .connection import Newest, Train, UtpConnection
+from .counts import UtpCounts
 from .packet import HEADER, HEADER_SIZE, Packet, PacketType, pack_packet, parse_packet
 from .settings import UtpSettings
 
@@ -46,6 +47,7 @@ class UtpEndpoint:
         overhead: int = IPV4_OVERHEAD,
         accepts: Callable[[Hashable], bool] = lambda address: True,
         controller: ControllerFactory = Ledbat,
+        counts: UtpCounts | None = None,
     ) -> None:
         """`accepts(address)` says whether a SYN from there is answered; connecting needs no permission."""
         self.settings = settings
@@ -54,8 +56,7 @@ class UtpEndpoint:
         """By (source address, id their packets carry)."""
         self.half_open: set[UtpConnection] = set()
         """Those whose SYN was answered and whose sender has not spoken again."""
-        self.num_bad_packets = 0
-        """Datagrams that were no uTP packet, or one that could not be."""
+        self.counts = counts or UtpCounts()
         self.num_dropped_syns = 0
         self._rng = rng
         self._overhead = overhead
@@ -122,6 +123,7 @@ class UtpEndpoint:
             first=self._rng.randrange(1, 0x10000),
             overhead=self._overhead,
             controller=self._controller,
+            counts=self.counts,
         )
 
     def _receive_train(self, data: memoryview, segment: int, address: Hashable, now: float) -> bool:
@@ -150,6 +152,7 @@ class UtpEndpoint:
         newest = Newest(stamps[-1], differences[-1], windows[-1], acks[-1])
         if not connection.receive_run(first, payloads, newest, now):
             return False
+        self.counts.packets_in += count
         self._touched[connection] = address
         return True
 
@@ -165,8 +168,9 @@ class UtpEndpoint:
                 return
             connection.receive_packet(packet, now)
         except RemoteProtocolError:
-            self.num_bad_packets += 1
+            self.counts.invalid_packets_in += 1
             return
+        self.counts.packets_in += 1
         self.half_open.discard(connection)
         self._touched[connection] = address
 
@@ -197,6 +201,7 @@ class UtpEndpoint:
             connection.accept(packet, now)
             self.connections[address, recv_id] = connection
             self.half_open.add(connection)
+        self.counts.packets_in += 1
         self._touched[connection] = address
 
     def _reject(self, packet: Packet, address: Hashable, now: float) -> None:
@@ -213,4 +218,5 @@ class UtpEndpoint:
                 packet.seq_nr,
             )
         )
+        self.counts.packets_out += 1
         self._resets.append((Train([data], len(data), 1), address))

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..types import Buffer
+from .counts import UtpCounts
 
 __all__ = ["MAX_GAP", "Incoming"]
 
@@ -19,9 +20,19 @@ MAX_GAP = 4096
 class Incoming:
     """The receiving half of a connection.  Sequence numbers are absolute."""
 
-    __slots__ = ("_chunks", "_early", "_early_bytes", "_front", "buffered", "end", "last", "window")
+    __slots__ = (
+        "_chunks",
+        "_counts",
+        "_early",
+        "_early_bytes",
+        "_front",
+        "buffered",
+        "end",
+        "last",
+        "window",
+    )
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, counts: UtpCounts | None = None) -> None:
         self.window = window
         """Bytes that may be held for the application."""
         self.last = 0
@@ -30,6 +41,7 @@ class Incoming:
         """Bytes in order that nobody has read."""
         self.end: int | None = None
         """The packet that ends the stream, when it is known."""
+        self._counts = counts or UtpCounts()
         self._chunks: deque[bytes] = deque()
         self._front = 0
         self._early: dict[int, bytes] = {}
@@ -70,7 +82,10 @@ class Incoming:
     def receive(self, number: int, payload: Buffer) -> bool:
         """One packet; False when it is here already or cannot be kept."""
         last = self.last
-        if number <= last or number in self._early or number > last + MAX_GAP:
+        if number <= last or number in self._early:
+            self._counts.redundant_packets_in += 1
+            return False
+        if number > last + MAX_GAP:
             return False
         if self.end is not None and number > self.end:
             return False

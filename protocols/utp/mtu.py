@@ -44,7 +44,7 @@ class PathMtu:
             self._probe = self._ceiling
         else:
             self._probe = (self.size + self._known_bad) // 2
-        return self._probe if self._probe > self.size else self._give_up()
+        return self._probe
 
     def on_passed(self) -> None:
         """The probe was acknowledged."""
@@ -55,18 +55,17 @@ class PathMtu:
         """The probe was lost, and the packets around it were not."""
         self._losses += 1
         if self._losses >= MAX_LOSSES:
-            self._known_bad = self._probe
-            self._losses = 0
-            self._raise_at = now + RAISE_AFTER
+            self.on_refused(now)
         self._probe = 0
+
+    def on_refused(self, now: float) -> None:
+        """The system says that the probe is too large for its way."""
+        self._known_bad = self._probe
+        self._raise_at = now + RAISE_AFTER
+        self._probe = self._losses = 0
 
     def on_black_hole(self) -> None:
         """Nothing of the usual size gets through any more: the path has changed."""
         self._known_bad = self.size
         self.size = min(self.size, max(512, self.size // 2))
         self._probe = self._losses = 0
-
-    def _give_up(self) -> int:
-        self._known_bad = self.size + 1
-        self._probe = 0
-        return 0

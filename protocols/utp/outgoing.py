@@ -63,8 +63,10 @@ class Acked:
     """When the last of those that were sent once left."""
     resent_at: float | None = None
     """When the last of those that were sent again left."""
+    num_lost: int = 0
+    """Packets that were found lost."""
     lost_at: float | None = None
-    """When the last of those that were found lost left."""
+    """When the last of them left."""
 
 
 @dataclass(slots=True)
@@ -175,6 +177,12 @@ class Outgoing:
             burst = self.bursts[0]
             missing = ~burst.sacked & ((1 << len(burst.payloads)) - 1)
             self._lose(burst, missing & -missing, Acked())
+
+    def did_not_leave(self, number: int) -> None:
+        """That packet has to be sent again; nothing is learnt from its loss."""
+        burst = next((each for each in self.bursts if each.first <= number <= each.last), None)
+        if burst is not None:
+            self._lose(burst, 1 << (number - burst.first) & ~(burst.lost | burst.sacked), Acked())
 
     def all_are_lost(self) -> int:
         """A timeout: everything that did not arrive has to be sent again; gives how many packets."""
@@ -304,6 +312,7 @@ class Outgoing:
         self.num_lost += bits.bit_count()
         self.in_flight -= size
         self.lost_bytes += size
+        result.num_lost += bits.bit_count()
         result.lost_at = max(result.lost_at or 0.0, burst.sent_at)
 
 

@@ -201,6 +201,7 @@ class Core:
                     with_datagrams=True,
                 ),
                 gate=self.gate,
+                on_closing=self.datagrams.closing,
             )
         # A socket that listens would say to everybody who asks what the proxy is to hide.
         text = settings.get_str("listen_interfaces") if self.proxying.for_peers is None else ""
@@ -219,7 +220,7 @@ class Core:
                     ErrorCode.from_exception(outcome.error),
                     _SOCKET_TYPES[outcome.kind],
                 )
-        self.datagrams.sync(self._listeners.endpoints)
+        self.datagrams.opened(self._listeners.endpoints)
         self.dht.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.local_discovery.update()

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ...protocols.errors import EvtorrentError, RemoteProtocolError, TransportError
 from ...protocols.peer.wire_counts import WireCounts
 from ...protocols.types import BLOCK_SIZE
+from ...protocols.utp.connection import State
 from ..close_reason import CloseReason
 from ..flags import SocketType, TorrentFlags
-from ..stats import MESSAGES, SIZES
+from ..stats import MESSAGES, SIZES, UTP_COUNTS
 from ..torrent.link_end import LinkEnded, PeerHungUp
 from ..torrent.peer_link import ReadBlock
 from ..torrent.phase import Phase
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..torrent.peer_link import PeerLink
     from ..torrent.torrent import Torrent
     from .core import Core
+    from .datagrams import Datagrams
 
 __all__ = ["count_end", "session_counters"]
 
@@ -42,6 +44,7 @@ def session_counters(core: Core) -> dict[str, int]:
     _count_disk(values, core)
     _count_waiting(values, core)
     values |= core.dht.statistics()
+    _count_utp(values, core.datagrams)
     slots = core.choking.num_slots
     values["ses.num_unchoke_slots"] = _NO_LIMIT if slots == inf else int(slots)
     for torrent in dict.fromkeys(core.torrents.values()):
@@ -118,6 +121,23 @@ def _count_waiting(values: dict[str, int], core: Core) -> None:
     values["tracker.num_queued_tracker_announces"] = core.tracker_client.num_queued
 
 
+def _count_utp(values: dict[str, int], datagrams: Datagrams) -> None:
+    counts = datagrams.counts
+    for metric, field in UTP_COUNTS.items():
+        values[f"utp.utp_{metric}"] = getattr(counts, field)
+    for connection in datagrams.connections:
+        is_ending = connection.state is State.CONNECTED and connection.has_sent_end
+        values["utp.num_utp_fin_sent" if is_ending else _UTP_GAUGES[connection.state]] += 1
+
+
+_UTP_GAUGES = {
+    State.ACCEPTED: "utp.num_utp_idle",
+    State.CONNECTING: "utp.num_utp_syn_sent",
+    State.CONNECTED: "utp.num_utp_connected",
+    State.CLOSED: "utp.num_utp_deleted",
+}
+
+
 def _count_link(values: dict[str, int], link: PeerLink, *, takes_slot: bool) -> None:
     connection, requester, uploader = link.connection, link.requester, link.uploader
     is_utp = link.socket_type is SocketType.utp
@@ -147,7 +167,9 @@ def count_end(values: dict[str, int], link: PeerLink, error: EvtorrentError) -> 
         if name is not None:
             values[name] += 1
     elif isinstance(error, TransportError):
-        name = _name_of_cause(error.cause, is_connected=link.is_connected)
+        # Until every handshake below was done, nothing was sent or received for the peer.
+        is_connected = link.is_connected and error.operation in ("recv", "send")
+        name = _name_of_cause(error.cause, is_connected=is_connected)
         if name is not None:
             values[name] += 1
     if isinstance(error, TransportError | RemoteProtocolError):

@@ -6,6 +6,7 @@ socket of the peer's family.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...listener.gate import Verdict
@@ -15,6 +16,8 @@ from ...protocols.transport.stream import AF_INET, AF_INET6
 from ...protocols.transport.utp import UtpTransport
 from ...protocols.transport.utp_port import UtpPort
 from ...protocols.types import Address
+from ...protocols.utp.connection import UtpConnection
+from ...protocols.utp.counts import UtpCounts
 from ...protocols.utp.packet import FIRST_BYTES
 from ...protocols.utp.settings import UtpSettings
 from ..settings import SettingsPack
@@ -31,14 +34,20 @@ class Datagrams:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._ports: dict[OpenEndpoint, UtpPort] = {}
+        self.counts = UtpCounts()
+        """Of all sockets, those that were closed included."""
 
-    def sync(self, endpoints: list[OpenEndpoint]) -> None:
-        """The endpoints that listen are these now."""
-        for gone in [each for each in self._ports if each not in endpoints]:
-            self._ports.pop(gone).close()
-        for opened in endpoints:
-            if opened not in self._ports and opened.datagrams is not None:
-                self._ports[opened] = self._open(opened)
+    def opened(self, endpoints: list[OpenEndpoint]) -> None:
+        """These listen now."""
+        for each in endpoints:
+            if each not in self._ports and each.datagrams is not None:
+                self._ports[each] = self._open(each)
+
+    def closing(self, endpoint: OpenEndpoint) -> None:
+        """Its socket is about to be closed: peers over there are told that it is over."""
+        port = self._ports.pop(endpoint, None)
+        if port is not None:
+            port.close()
 
     def settings_changed(self) -> None:
         """New connections go by the new settings."""
@@ -72,6 +81,12 @@ class Datagrams:
         """uTP connections of any state."""
         return sum(port.num_connections for port in self._ports.values())
 
+    @property
+    def connections(self) -> Iterator[UtpConnection]:
+        """All of them."""
+        for port in self._ports.values():
+            yield from port.endpoint.connections.values()
+
     def _port_for(self, address: Address) -> UtpPort | None:
         family = AF_INET6 if ":" in address[0] else AF_INET
         return next(
@@ -97,6 +112,7 @@ class Datagrams:
             settings=utp_settings(self._core.settings),
             on_accept=lambda transport: self._admit(opened, transport),
             accepts=lambda address: self._may_come(opened, address),
+            counts=self.counts,
         )
         mux.route_trains(FIRST_BYTES, port.receive, port.turn)
         return port

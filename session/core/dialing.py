@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...protocols.errors import TransportBroken
 from ...protocols.transport import ChainContext, Transport, build_chain, parse_chain
 from ...protocols.transport.dial import dial
 from ...protocols.transport.race import Race
@@ -29,17 +30,28 @@ def dial_peer(
 
     Where neither is possible it is one that fails at once.
     """
-    tuning = core.tuning
     chain, options = core.routes.to_peer("tcp", name, connection, peer)
-    with_utp = tuning.enable_outgoing_utp and core.datagrams.can_dial(address)
-    if tuning.enable_outgoing_tcp and not with_utp:
+    with_tcp, with_utp = core.tuning.enable_outgoing_tcp, _may_use_utp(core, address)
+    if with_tcp and not with_utp:
         return _dial_tcp(core, address, chain, options)
-    ways: list[Callable[[], Transport]] = [lambda: core.datagrams.dial(address)]
-    if tuning.enable_outgoing_tcp:
+    ways: list[Callable[[], Transport]] = []
+    if with_utp:
+        ways.append(lambda: core.datagrams.dial(address))
+    if with_tcp:
         ways.append(lambda: _dial_tcp(core, address, "tcp", {}))
-    race = Race(core.base, ways, address=address)
+    race = Race(core.base, ways or [_no_way], address=address)
     # What is above belongs to whichever wins: a handshake is made once.
     return build_chain(race, parse_chain(chain)[1], ChainContext(core.base, *address, options=options))
+
+
+def _may_use_utp(core: Core, address: Address) -> bool:
+    # Datagrams would go around the proxy.
+    is_direct = core.proxying.for_peers is None
+    return is_direct and core.tuning.enable_outgoing_utp and core.datagrams.can_dial(address)
+
+
+def _no_way() -> Transport:
+    raise TransportBroken("connect", "neither uTP nor TCP may be used")
 
 
 def _dial_tcp(core: Core, address: Address, chain: str, options: dict[str, Any]) -> Transport:

@@ -52,8 +52,11 @@ def test_a_listen_port_can_be_reached_until_the_session_ends(router: Router, lan
     port = {"natpmp": 26881, "upnp": 26882, "both": 26883}[languages]
     assert not router.reaches(OUTSIDE, port)
     with session(router, port, languages) as client:
-        mapped = client.wait("mapped", 2 if languages == "both" else 1)
-        assert {(each["port"], each["protocol"], each["local"]) for each in mapped} == {(port, "tcp", CLIENT)}
+        mapped = client.wait("mapped", 4 if languages == "both" else 2)
+        assert {(each["port"], each["protocol"], each["local"]) for each in mapped} == {
+            (port, "tcp", CLIENT),
+            (port, "udp", CLIENT),
+        }
         assert client.wait("external")[0]["address"] == OUTSIDE
         assert router.reaches(OUTSIDE, port)
         client.do("close")
@@ -78,9 +81,9 @@ def test_a_port_somebody_else_has(router: Router, languages: str) -> None:
     port = {"natpmp": 26891, "upnp": 26892}[languages]
     neighbour = {"listen_interfaces": f"{NEIGHBOUR}:{port}"}
     with session(router, port, "natpmp", **neighbour) as first:
-        assert first.wait("mapped")[0]["port"] == port
+        assert first.wait("mapped", protocol="tcp")[0]["port"] == port
         with session(router, port, languages, listen_interfaces=f"{CLIENT}:{port}") as second:
-            other = second.wait("mapped")[0]
+            other = second.wait("mapped", protocol="tcp")[0]
             assert other["local"] == CLIENT
             assert other["port"] != port
             assert router.reaches(OUTSIDE, other["port"])
@@ -90,7 +93,7 @@ def test_a_port_somebody_else_has(router: Router, languages: str) -> None:
 
 def test_what_the_application_maps(router: Router) -> None:
     with session(router, 26901, "both") as client:
-        client.wait("mapped", 2)
+        client.wait("mapped", 4)
         client.do("add", "tcp", 26950, 26901)
         ids = client.wait("added")[0]["ids"]
         assert len(ids) == 2
@@ -98,7 +101,7 @@ def test_what_the_application_maps(router: Router) -> None:
             assert client.wait("mapped", id=number)[0]["port"] == 26950
         assert router.reaches(OUTSIDE, 26950)
         client.do("add", "udp", 26951, 26901)
-        client.wait("mapped", 2, protocol="udp")
+        client.wait("mapped", 4, protocol="udp")
         assert "26951" in router.rules()
         for number in ids:
             client.do("delete", number)
@@ -118,13 +121,13 @@ def test_a_router_that_was_restarted(own_router: Router) -> None:
     # The last count it heard must be larger than the law of RFC 6887 8.5 forgives.
     wait_for(lambda: own_router.seconds_up > 3.0, "the router to have been up for a while")
     with session(own_router, 26931, "natpmp") as client:
-        client.wait("mapped")
+        client.wait("mapped", 2)
         own_router.stop()
         own_router.start()
         assert not own_router.reaches(OUTSIDE, 26931)
         client.forget()
         client.do("add", "tcp", 26960, 26931)
-        ports = {each["port"] for each in client.wait("mapped", 2)}
+        ports = {each["port"] for each in client.wait("mapped", 3)}
         assert ports == {26931, 26960}
         assert own_router.reaches(OUTSIDE, 26931)
 
@@ -132,12 +135,12 @@ def test_a_router_that_was_restarted(own_router: Router) -> None:
 def test_network_reopened_after_a_restart(own_router: Router) -> None:
     """The router's HTTP server is at another port then."""
     with session(own_router, 26941, "both") as client:
-        client.wait("mapped", 2)
+        client.wait("mapped", 4)
         own_router.stop()
         own_router.start()
         client.forget()
         client.do("reopen", 1)
-        assert {each["port"] for each in client.wait("mapped", 2)} == {26941}
+        assert {each["port"] for each in client.wait("mapped", 4)} == {26941}
         assert {each["by"] for each in client.told} >= {"natpmp", "upnp"}
         assert own_router.reaches(OUTSIDE, 26941)
 
@@ -147,7 +150,7 @@ def test_igd_1_and_a_port_it_refuses(own_router: Router) -> None:
     own_router.stop()
     own_router.start("force_igd_desc_v1=yes")
     with session(own_router, 26911, "upnp") as client:
-        assert client.wait("mapped")[0]["port"] == 26911
+        assert client.wait("mapped", protocol="tcp")[0]["port"] == 26911
         client.do("add", "tcp", 80, 80)
         number = client.wait("added")[0]["ids"][0]
         assert client.wait("failed")[0]["id"] == number

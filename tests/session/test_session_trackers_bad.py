@@ -256,7 +256,10 @@ def test_bad_peers(member: Member, seed: Member, tracker: LocalTracker, tmp_path
     ]
     good = socket.inet_aton("127.0.0.1") + seed.session.listen_port().to_bytes(2, "big")
     tracker.http_answer = (200, encode({"interval": 1800, "peers": b"".join([good, *bad])}))
-    member.session.apply_settings({"connection_speed": 2_000, "connections_limit": 1_000})
+    # Over TCP alone: the dead refuse that at once, while an answer over uTP is waited for a moment.
+    member.session.apply_settings(
+        {"connection_speed": 2_000, "connections_limit": 1_000, "enable_outgoing_utp": False}
+    )
     handle = member.add(CONTENT, tmp_path, trackers=[tracker.http_url])
     assert member.wait(TrackerReplyAlert).num_peers >= 1
     member.finish(handle)

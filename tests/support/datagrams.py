@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from evtorrent.protocols.engine.ports import Base
 from evtorrent.protocols.errors import TransportBroken
 from evtorrent.protocols.transport.utp_port import UtpPort
+from evtorrent.protocols.utp import Train
 
 
 class MemoryDatagrams:
@@ -31,6 +33,8 @@ class MemoryDatagrams:
         self.delay, self.loss, self.duplicates, self.reordering = delay, loss, duplicates, reordering
         self.mtu = mtu
         """Larger packets vanish, unless they may be cut up."""
+        self.first_mtu = 65_535
+        """Larger probes are refused by the system."""
         self.spares = spares
         """First bytes of what is never lost."""
         self.is_full = False
@@ -89,19 +93,19 @@ class _End:
         self._network = network
         self._address = address
 
-    def send_train(
-        self, buffers: list[Any], segment: int, count: int, address: Any, *, may_fragment: bool = False
-    ) -> bool:
-        network = self._network
+    def send_train(self, train: Train, address: Any) -> bool:
+        network, segment, count = self._network, train.segment, train.count
         if network.is_full:
             return False
         if network.is_broken:
             raise TransportBroken("send", OSError(101, "unreachable"))
-        whole = b"".join(buffers)
+        if train.is_probe and segment + 28 > network.first_mtu:
+            raise TransportBroken("send", OSError(errno.EMSGSIZE, "Message too long"))
+        whole = b"".join(train.buffers)
         assert segment * (count - 1) < len(whole) <= segment * count
         for position in range(0, len(whole), segment):
             network.send(
-                whole[position : position + segment], self._address, address, may_fragment=may_fragment
+                whole[position : position + segment], self._address, address, may_fragment=train.may_fragment
             )
         return True
 

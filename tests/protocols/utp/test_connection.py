@@ -184,7 +184,7 @@ def test_both_streams_arrive(kind):
     assert network.a.received[one] == DATA[::-1]
     assert network.a.events == network.b.events == [UtpConnected()]
     assert not network.a.endpoint.connections
-    assert network.a.endpoint.num_bad_packets == network.b.endpoint.num_bad_packets == 0
+    assert network.a.endpoint.counts.invalid_packets_in == network.b.endpoint.counts.invalid_packets_in == 0
 
 
 @settings(deadline=None, max_examples=25)

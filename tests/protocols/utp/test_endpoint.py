@@ -194,7 +194,7 @@ def test_the_answer_to_a_syn_is_known_to_its_sender_only(endpoint: UtpEndpoint) 
     (connection,) = endpoint.half_open
     first = connection.outgoing.acked
     receive(endpoint, data_packet(connection, 8, b"guessed", ack_nr=(first + 9) & 0xFFFF))
-    assert endpoint.num_bad_packets == 1
+    assert endpoint.counts.invalid_packets_in == 1
     assert connection.state is State.ACCEPTED
     assert endpoint.half_open == {connection}
     receive(endpoint, data_packet(connection, 8, b"known"))
@@ -228,7 +228,7 @@ def test_a_reset_is_not_answered_and_a_flood_of_strays_only_so_often(endpoint: U
 )
 def test_what_is_no_packet_is_counted(endpoint: UtpEndpoint, data: bytes) -> None:
     endpoint.receive(memoryview(data), len(data) or 1, "x", HERE)
-    assert endpoint.num_bad_packets == bool(data)
+    assert endpoint.counts.invalid_packets_in == bool(data)
     assert not endpoint.connections
     assert not endpoint.take_touched()
     assert not endpoint.take_resets()
@@ -240,7 +240,7 @@ def test_an_acknowledgement_of_what_was_not_sent_is_counted_and_changes_nothing(
     network, one, two = met
     wrong = Packet(PacketType.STATE, one.recv_id, 1, 1, 0, 1, (one.outgoing.next + 50) & 0xFFFF)
     network.inject(pack_packet(wrong), "b", "a")
-    assert network.a.endpoint.num_bad_packets == 1
+    assert network.a.endpoint.counts.invalid_packets_in == 1
     network.a.send(one, DATA)
     network.run(lambda: len(network.b.received.get(two, b"")) == len(DATA))
 
@@ -324,13 +324,13 @@ def test_a_train_is_the_same_as_its_packets(endpoint: UtpEndpoint, accepted: Utp
     assert endpoint.take_touched() == {accepted: "x"}
     receive(endpoint, train(accepted, b"abc", b"def", b"g"), segment=23)  # The last may be shorter.
     assert read(accepted) == b"abcdefg"
-    assert endpoint.num_bad_packets == 0
+    assert endpoint.counts.invalid_packets_in == 0
 
 
 def test_a_train_with_a_tail_that_is_none(endpoint: UtpEndpoint, accepted: UtpConnection) -> None:
     receive(endpoint, train(accepted, b"abc", b"def") + b"short", segment=23)
     assert read(accepted) == b"abcdef"
-    assert endpoint.num_bad_packets == 1
+    assert endpoint.counts.invalid_packets_in == 1
 
 
 @pytest.mark.parametrize("change", ["kind", "extension", "id", "order", "ack", "version"])
@@ -353,14 +353,14 @@ def test_an_unusual_train_is_looked_at_packet_by_packet(
     receive(endpoint, bytes(data), segment=23)
     expected = {"kind": b"abcdef", "ack": b"abcdef", "order": b"abcdefghi"}
     assert read(accepted) == expected.get(change, b"abc")
-    assert endpoint.num_bad_packets == (change in ("extension", "ack", "version"))
+    assert endpoint.counts.invalid_packets_in == (change in ("extension", "ack", "version"))
 
 
 def test_a_train_of_syns_or_of_nothing_but_headers(endpoint: UtpEndpoint) -> None:
     receive(endpoint, syn(1) + syn(3), segment=20)
     assert len(endpoint.half_open) == 2
     receive(endpoint, syn(1) + syn(3), segment=7)
-    assert endpoint.num_bad_packets == 6
+    assert endpoint.counts.invalid_packets_in == 6
 
 
 def test_a_train_for_nobody(endpoint: UtpEndpoint, accepted: UtpConnection) -> None:
@@ -399,7 +399,7 @@ def test_garbage_in_any_cut() -> None:
             body[1:4] = b"\0" + rng.choice([one, two]).recv_id.to_bytes(2, "big")
         source, target = rng.choice([("a", "b"), ("b", "a"), ("?", "b")])
         network.inject(bytes(body), source, target)
-    assert network.b.endpoint.num_bad_packets > 100
+    assert network.b.endpoint.counts.invalid_packets_in > 100
     for end in (network.a, network.b):
         assert len(end.endpoint.half_open) <= MAX_HALF_OPEN
         assert not end.endpoint.take_resets()

@@ -30,6 +30,14 @@ def test_a_run_that_continues_is_taken_whole():
     assert not incoming.has_input
 
 
+def test_of_a_run_larger_than_the_window_the_beginning_is_taken():
+    incoming = make(window=5)
+    incoming.receive_run(101, [b"ab", b"cd", b"ef"])
+    assert incoming.last == 102
+    assert incoming.room == 1
+    assert read(incoming) == b"abcd"
+
+
 def test_reading_in_small_parts():
     incoming = make()
     incoming.receive_run(101, [b"abc"])

@@ -272,6 +272,17 @@ def test_round_trips_of_what_was_sent_again_are_told_apart():
     check(outgoing)
 
 
+def test_what_did_not_leave_is_sent_again():
+    outgoing = sent(2, bursts=2)
+    outgoing.did_not_leave(12)
+    (again,) = outgoing.take_lost(9, 1000, 5.0)
+    assert (again.first, len(again.payloads)) == (12, 1)
+    check(outgoing)
+    for unknown in (9, 99):
+        outgoing.did_not_leave(unknown)
+    assert outgoing.num_lost == 0
+
+
 # -- everything at once
 
 

@@ -4,12 +4,14 @@ import errno
 
 import pytest
 from evtorrent.protocols.errors import RemoteProtocolError, TransportBroken
+from evtorrent.reactor.sim import Link, SimWorld
 from evtorrent.session import PeerSource, SocketType, TorrentFlags
 from evtorrent.session.close_reason import CloseReason
 from evtorrent.session.core.counting import count_end
 from evtorrent.session.stats import Counters, session_stats_metrics
 from evtorrent.session.torrent.link_end import LinkEnded, PeerHungUp
 from evtorrent.session.torrent.peer_link import ReadBlock
+from support.sim_swarm import SimContent, SimPeer
 from support.world import (
     BLOCK,
     CHOKE,
@@ -576,3 +578,61 @@ def test_what_the_picker_is_asked_for(world):
     world.advance(2)
     after = node.core.statistics()
     assert after["picker.snubbed_piece_picks"] > before["picker.snubbed_piece_picks"]
+
+
+def test_utp_is_counted():
+    """By libtorrent's names; what happened on a socket that is gone counts on."""
+    with SimWorld(1) as world:
+        content = SimContent(60_000, 16_384)
+        seed, leech = (
+            SimPeer(
+                world.host(name, link=Link(delay=0.01)),
+                content,
+                is_seed=name == "seed",
+                enable_outgoing_utp=True,
+                close_redundant_connections=False,
+            )
+            for name in ("seed", "leech")
+        )
+        for peer in (seed, leech):
+            peer.start()
+        world.run_for(0.5)
+        leech.handle.connect_peer(seed.address)
+        counts = leech.session._core.statistics()
+        assert counts["utp.num_utp_syn_sent"] == 0
+        world.run_for(0.015)
+        assert leech.session._core.statistics()["utp.num_utp_syn_sent"] == 1
+        assert world.run_until(lambda: seed.session._core.statistics()["utp.num_utp_idle"], timeout=0.1)
+        assert world.run_until(lambda: leech.is_complete, timeout=30, every=0.1)
+        ours, theirs = (peer.session._core.statistics() for peer in (leech, seed))
+        assert ours["utp.num_utp_connected"] == theirs["utp.num_utp_connected"] == 1
+        assert ours["peer.num_utp_peers"] == 1
+        assert ours["utp.utp_payload_pkts_in"] >= 60_000 // 1452
+        assert theirs["utp.utp_payload_pkts_out"] >= ours["utp.utp_payload_pkts_in"]
+        assert 0 <= theirs["utp.utp_packets_out"] - ours["utp.utp_packets_in"] <= 2
+        assert ours["utp.utp_invalid_pkts_in"] == 0
+        seed.session.apply_settings({"listen_interfaces": ""})
+        later = seed.session._core.statistics()
+        assert later["utp.utp_packets_out"] >= theirs["utp.utp_packets_out"]
+        assert later["utp.num_utp_connected"] == 0
+        leech.session.close()
+
+
+def test_a_utp_connection_that_ends():
+    with SimWorld(1) as world:
+        one, two = (
+            SimPeer(world.host(name, link=Link(delay=0.01)), SimContent(20_000, 16_384)) for name in "ab"
+        )
+        datagrams = one.session._core.datagrams
+        transport = datagrams.dial(two.address)
+        world.run_for(0.1)
+        assert one.session._core.statistics()["utp.num_utp_connected"] == 1
+        transport.close()
+        assert world.run_until(
+            lambda: one.session._core.statistics()["utp.num_utp_fin_sent"] == 1, timeout=1.0
+        )
+        transport = datagrams.dial(("10.9.9.9", 1))
+        transport.close()
+        assert one.session._core.statistics()["utp.num_utp_deleted"] == 1
+        world.run_for(10.0)
+        assert datagrams.num_connections == 0

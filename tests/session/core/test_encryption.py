@@ -190,7 +190,7 @@ def test_strangers_to_a_listener(world, policy):
     world.advance(6)
     assert noise.is_closed
     assert not node.core.lobby.links
-    assert node.core.statistics()["peer.transport_timeout_peers"] == 1
+    assert node.core.statistics()["peer.connect_timeouts"] == 1
 
 
 def test_a_removed_torrent_is_not_found_any_more(world):
