@@ -30,6 +30,8 @@ RECEIVE_LIMIT = 64
 """Trains taken from a socket of its own in one wake-up; level triggering brings the rest."""
 MAX_BACKLOG = 4096
 """Trains kept while the kernel takes none; beyond, the oldest are lost, as packets may be."""
+TURN_BYTES = 256 * 1024
+"""Bytes sent in one turn before the connections left wait for the next: what all of them have at once fits no buffer over there."""
 _EARLIER_BY = 0.001
 
 
@@ -88,6 +90,7 @@ class UtpPort:
         self._backlog: deque[tuple[Train, Any]] = deque()
         self._soon: Timer | None = None
         self._is_in_turn = False
+        self._turn_bytes = 0
         self._is_closed = False
         self._own: _OwnSocket | None = None
 
@@ -153,8 +156,7 @@ class UtpPort:
             for connection, address in touched.items():
                 self._serve(connection, address, now)
             # What users did meanwhile, to these and others, leaves in this turn, too; whom to tell again waits.
-            for connection, address in (touched | self.endpoint.take_touched()).items():
-                self._flush(connection, address, now)
+            self._flush_all(list((touched | self.endpoint.take_touched()).items()), now)
             for train, address in self.endpoint.take_resets():
                 self._send(train, address)
         finally:
@@ -242,6 +244,16 @@ class UtpPort:
         if transport is not None and transport.is_closed:
             self._transports.pop(connection, None)
 
+    def _flush_all(self, touched: list[tuple[UtpConnection, Any]], now: float) -> None:
+        self._turn_bytes = 0
+        for index, (connection, address) in enumerate(touched):
+            if self._turn_bytes > TURN_BYTES:
+                # Those that did not get their turn come before those that did.
+                for each in (*touched[index:], *self.endpoint.take_touched().items()):
+                    self.touch(*each)
+                return
+            self._flush(connection, address, now)
+
     def _flush(self, connection: UtpConnection, address: Any, now: float) -> None:
         if not self._backlog:
             for train in connection.trains_to_send(now):
@@ -256,6 +268,7 @@ class UtpPort:
 
     def _send(self, train: Train, address: Any) -> bool:
         """False when it is too large."""
+        self._turn_bytes += train.segment * train.count
         if self._backlog:
             self._keep(train, address)
             return True

@@ -23,6 +23,11 @@ MIN_PACKETS = 2
 SHORTEST_ROUND = 0.01
 """Seconds a round trip counts as at the least: where they are shorter the window would grow into the next loss at once."""
 
+SLOPE = 0.5
+"""Share of the window given up in a round trip when the queue is twice the target.
+
+The steeper, the more a small difference in what two flows take for the base makes them share unevenly.
+"""
 MAX_DECREASE = 0.5
 """Share of the window given up in a round trip, at the most, while the queue is above the target."""
 
@@ -122,7 +127,7 @@ class Ledbat:
         else:
             # The same growth for all and a decrease in proportion: flows that see one queue come to one window.
             share = acked / max(window, in_flight, 1.0)
-            window += self._growth(share, now) - window * share * min(max(over, 0.0), MAX_DECREASE)
+            window += self._growth(share, now) - window * share * min(max(over, 0.0) * SLOPE, MAX_DECREASE)
         self.window = min(max(window, self._least), float(MAX_WINDOW))
 
     def on_loss(self, sent_at: float, now: float) -> None:
@@ -138,7 +143,8 @@ class Ledbat:
 
     def on_timeout(self, now: float) -> None:
         self._last_cut = now
-        self._threshold = max(max(self.window, self._resume_with * bool(self._pause_left)) / 2, self._least)
+        before = self._resume_with if self._pause_left else self.window
+        self._threshold = max(before / 2, self._least)
         self._pause_left = 0.0
         # One packet, as a probe: whether anything gets through is all that is to be found out.
         self.window = float(self._packet)

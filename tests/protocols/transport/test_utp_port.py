@@ -81,6 +81,22 @@ def test_a_turn_inside_a_turn_is_none(ports: Ports) -> None:
     assert not ports.errors
 
 
+def test_connections_take_turns(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one turn sends has a bound; who is left comes before those that had theirs."""
+    pairs = [ports.meet() for _ in range(4)]
+    ports.run_for(2.0)
+    monkeypatch.setattr(utp_port_module, "TURN_BYTES", 1)
+    ports.network.sent.clear()
+    for one, _ in pairs:
+        one.send_all(DATA[:20_000])
+    ports.run(lambda: all(len(two.received) == 20_000 for _, two in pairs))
+    ids = [pair[0].transport.query("utp_connection").send_id for pair in pairs]
+    packets = [parse_packet(data) for data in ports.network.sent]
+    order = [packet.connection_id for packet in packets if packet.payload]
+    starts = [index for index, each in enumerate(order) if index == 0 or order[index - 1] != each]
+    assert [order[index] for index in starts[:4]] == ids
+
+
 def test_a_lossy_network(ports: Ports) -> None:
     ports = Ports(loss=0.05, duplicates=0.05, reordering=0.1, settings=UtpSettings(min_timeout=0.1))
     one, two = ports.meet()

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from evtorrent.protocols.utp.congestion import (
     FIRST_PACKETS,
+    FIRST_PAUSE_AFTER,
+    LONGEST_INTERVAL,
     MAX_WINDOW,
     MIN_PACKETS,
+    PAUSE_ROUNDS,
+    RESUME_SHARE,
     SHORTEST_ROUND,
+    WORTH_A_PAUSE,
     Ledbat,
 )
 from evtorrent.protocols.utp.settings import UtpSettings
@@ -63,7 +70,7 @@ def test_short_round_trips_count_as_longer_ones():
 def test_above_the_target_it_shrinks_in_proportion():
     ledbat = after_slow_start()
     round_trip(ledbat, TARGET * 1.2, 2.0)
-    assert 80_000 < ledbat.window < 90_000
+    assert 90_000 < ledbat.window < 95_000
     ledbat = after_slow_start()
     round_trip(ledbat, TARGET * 50, 2.0)
     assert 50_000 < ledbat.window < 70_000, "by half at the most"
@@ -122,3 +129,88 @@ def test_after_a_timeout_one_packet_and_then_up_to_half():
     for tick in range(6, 20):
         round_trip(ledbat, 0.0, float(tick))
     assert before / 2 < ledbat.window < before
+
+
+# -- pauses
+
+
+def pausing(window: float = 100_000.0) -> Ledbat:
+    """One that begins to pause at the time 10."""
+    ledbat = after_slow_start(window)
+    ledbat.on_ack(1000, 1000, 0.0, 10.0 - FIRST_PAUSE_AFTER)
+    before = ledbat.window
+    ledbat.on_ack(1000, int(before), TARGET, 10.0)
+    assert ledbat.window == MIN_PACKETS * PACKET
+    return ledbat
+
+
+def drain(ledbat: Ledbat, under_way: int, now: float = 10.1) -> None:
+    """What was under way arrives, and the round trips of the pause."""
+    ledbat.on_ack(under_way, under_way, TARGET, now)
+    for _ in range(PAUSE_ROUNDS):
+        assert ledbat.window == MIN_PACKETS * PACKET
+        ledbat.on_ack(MIN_PACKETS * PACKET, MIN_PACKETS * PACKET, 0.0, now)
+
+
+def test_a_flow_with_a_queue_pauses_until_it_is_drained_and_goes_on():
+    ledbat = pausing()
+    ledbat.on_ack(50_000, 99_000, TARGET, 10.05)
+    assert ledbat.window == MIN_PACKETS * PACKET
+    drain(ledbat, 49_000)
+    assert ledbat.window == pytest.approx(RESUME_SHARE * 100_000, rel=0.01)
+    round_trip(ledbat, 0.0, 10.2)
+    round_trip(ledbat, TARGET * 0.6, 10.3)
+    assert ledbat.window == pytest.approx(100_000, rel=0.05), (
+        "it doubles up to what it was, whatever half the target is"
+    )
+    round_trip(ledbat, 0.0, 10.4)
+    assert ledbat.window < 110_000
+
+
+def test_pauses_become_rarer():
+    ledbat, pauses, now = after_slow_start(), [], 0.0
+    while now < 400:
+        now += 0.5
+        before = int(ledbat.window)
+        ledbat.on_ack(1000, before, TARGET, now)
+        if ledbat.window == MIN_PACKETS * PACKET:
+            pauses.append(now)
+            drain(ledbat, before - 1000, now)
+            ledbat.window = 100_000.0
+    gaps = [later - earlier for earlier, later in pairwise(pauses)]
+    assert gaps[0] == 2 * FIRST_PAUSE_AFTER
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == LONGEST_INTERVAL
+
+
+@pytest.mark.parametrize(("delay", "window"), [(TARGET / 3, 100_000.0), (TARGET, WORTH_A_PAUSE * PACKET)])
+def test_without_a_queue_of_its_own_a_flow_does_not_pause(delay, window):
+    ledbat = after_slow_start(window)
+    for tick in range(100):
+        ledbat.on_ack(1000, int(window), delay, 2.0 + tick)
+        assert ledbat.window > MIN_PACKETS * PACKET
+        ledbat.window = window
+
+
+def test_what_is_lost_in_a_pause_is_taken_off_what_it_resumes_with():
+    ledbat = pausing()
+    ledbat.on_loss(9.9, 10.05)
+    assert ledbat.window == MIN_PACKETS * PACKET
+    drain(ledbat, 99_000)
+    assert ledbat.window == pytest.approx(RESUME_SHARE * 50_000, rel=0.01)
+
+
+def test_a_timeout_ends_a_pause():
+    ledbat = pausing()
+    ledbat.on_timeout(11.0)
+    assert ledbat.window == PACKET
+    for tick in range(12, 30):
+        round_trip(ledbat, 0.0, float(tick))
+    assert 50_000 <= ledbat.window < 120_000
+
+
+def test_a_pause_of_a_small_window_resumes_with_the_least():
+    ledbat = pausing((WORTH_A_PAUSE + 2.0) * PACKET)
+    ledbat.on_loss(9.9, 10.05)
+    drain(ledbat, (WORTH_A_PAUSE + 1) * PACKET)
+    assert ledbat.window == MIN_PACKETS * PACKET
