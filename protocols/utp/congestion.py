@@ -105,6 +105,7 @@ class Ledbat:
         self.window = float(FIRST_PACKETS * packet)
 
     def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
+        """Grow, shrink, or wait for a pause to be over."""
         settings, window = self._settings, self.window
         target = settings.target_delay
         if self._pause_left:
@@ -131,6 +132,7 @@ class Ledbat:
         self.window = min(max(window, self._least), float(MAX_WINDOW))
 
     def on_loss(self, sent_at: float, now: float) -> None:
+        """Keep `loss_multiplier` of the window, once for what left before that was known."""
         settings = self._settings
         if sent_at < self._last_cut or now - self._last_cut < settings.cwnd_reduce_timer:
             return
@@ -142,6 +144,7 @@ class Ledbat:
         self._threshold = self.window
 
     def on_timeout(self, now: float) -> None:
+        """Begin again with one packet, up to half of what it was."""
         self._last_cut = now
         before = self._resume_with if self._pause_left else self.window
         self._threshold = max(before / 2, self._least)

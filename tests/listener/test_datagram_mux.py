@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from evtorrent.listener import DatagramMux, ListenerFlag
+from evtorrent.listener import DatagramMux, ListenerFlag, datagram_mux
 from evtorrent.listener.datagram_mux import RECEIVE_LIMIT
 from evtorrent.protocols.errors import TransportBroken, TransportBusy, TransportClosed
+from evtorrent.protocols.transport.trains import TrainSocket
+from evtorrent.protocols.utp import Train
 
 LOCAL = ("127.0.0.1", 0)
 
@@ -279,3 +281,114 @@ def test_after_close(host: Any, mux: DatagramMux) -> None:
 def test_port_in_use_leaves_nothing_open(host: Any, mux: DatagramMux) -> None:
     with pytest.raises(OSError, match="in use"):
         DatagramMux.bind(host.base, mux.address)
+
+
+# -- trains
+
+
+class Rider:
+    """A user of trains."""
+
+    def __init__(self) -> None:
+        self.trains: list[tuple[bytes, int]] = []
+        self.idle: list[int] = []
+
+    def on_train(self, data: memoryview, segment: int, address: Any, now: float) -> None:
+        self.trains.append((bytes(data), segment))
+
+    def on_idle(self, now: float) -> None:
+        self.idle.append(len(self.trains))
+
+
+def coupled(monkeypatch: pytest.MonkeyPatch, *trains: tuple[bytes, int]) -> None:
+    """The kernel hands over these, as if each had come from one sender."""
+    left = list(trains)
+
+    def receive(self: TrainSocket, buffer: memoryview) -> tuple[int, int, Any]:
+        if not left:
+            raise BlockingIOError
+        data, segment = left.pop(0)
+        buffer[: len(data)] = data
+        return len(data), segment, LOCAL
+
+    monkeypatch.setattr(TrainSocket, "receive", receive)
+
+
+def test_trains_are_taken_whole_and_the_end_of_an_event_is_told(
+    host: Any, mux: DatagramMux, peer: socket.socket
+) -> None:
+    rider, other = Rider(), Inbox()
+    mux.route_trains([0x01], rider.on_train, rider.on_idle)
+    mux.route_first_bytes(b"d", other)
+    for data in (b"\x01a", b"d1:ae", b"\x01b"):
+        peer.sendto(data, mux.address)
+    host.run_until(lambda: rider.idle and rider.idle[-1] == 2)
+    assert b"".join(data for data, _ in rider.trains) == b"\x01a\x01b"
+    assert {segment for _, segment in rider.trains} == {2}
+    assert other.datagrams == [b"d1:ae"]
+    with pytest.raises(TransportBusy):
+        mux.route_trains([0x01], rider.on_train, rider.on_idle)
+
+
+def test_who_takes_no_trains_gets_their_datagrams(
+    fake: Any, peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mux, rider, inbox, late = DatagramMux.bind(fake.base, LOCAL), Rider(), Inbox(), Inbox()
+    mux.route_trains([0x01], rider.on_train, rider.on_idle)
+    mux.route_first_bytes(b"d", inbox)
+    mux.route_matching(lambda data, address: data[0] == 0x65, late)
+    coupled(monkeypatch, (b"\x01abc\x01de", 4), (b"d12d3", 3), (b"e12e3", 3))
+    peer.sendto(b"now", mux.address)
+    fake.turn()
+    assert rider.trains == [(b"\x01abc\x01de", 4)]
+    assert rider.idle == [1]
+    assert inbox.datagrams == [b"d12", b"d3"]
+    assert late.datagrams == [b"e12", b"e3"]
+    mux.close()
+
+
+def test_closing_in_the_midst_of_a_train(
+    fake: Any, peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mux, rider, got = DatagramMux.bind(fake.base, LOCAL), Rider(), []
+    mux.route_trains([0x01], rider.on_train, rider.on_idle)
+
+    def end(data: memoryview, address: Any, now: float) -> None:
+        got.append(bytes(data))
+        mux.close()
+
+    mux.route_first_bytes(b"d", end)
+    coupled(monkeypatch, (b"\x01a", 2), (b"d12d34", 3))
+    peer.sendto(b"now", mux.address)
+    fake.turn()
+    assert got == [b"d12"]
+    assert rider.trains == [(b"\x01a", 2)]
+    assert rider.idle == [], "nothing is called once it is closed"
+
+
+def test_one_event_takes_a_bounded_number_of_bytes(
+    fake: Any, peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mux, rider = DatagramMux.bind(fake.base, LOCAL), Rider()
+    mux.route_trains([0x01], rider.on_train, rider.on_idle)
+    monkeypatch.setattr(datagram_mux, "RECEIVE_BYTES", 5)
+    coupled(monkeypatch, *[(b"\x01abc", 4)] * 4)
+    peer.sendto(b"now", mux.address)
+    fake.turn()
+    assert rider.idle == [2]
+    mux.close()
+
+
+def test_sending_a_train(host: Any, mux: DatagramMux, peer: socket.socket) -> None:
+    assert mux.send_train(Train([b"ab", b"c", b"de", b""], 3, 2), peer.getsockname())
+    assert [peer.recv(10) for _ in range(2)] == [b"abc", b"de"]
+
+
+def test_a_full_buffer_gives_the_train_back(fake: Any, failing: FailingSocket, peer: socket.socket) -> None:
+    mux = DatagramMux(fake.base, failing)
+    failing.send_failures = [errno.EAGAIN]
+    assert not mux.send_train(Train([b"abc"], 3, 1), peer.getsockname())
+    assert mux.num_unsent == 1
+    mux.close()
+    with pytest.raises(TransportClosed):
+        mux.send_train(Train([b"abc"], 3, 1), peer.getsockname())

@@ -33,6 +33,8 @@ class Owner:
         self.accepted: list[tuple[Any, socket.socket, Any]] = []
         self.refused: list[tuple[Any, Any, Any]] = []
         self.errors: list[tuple[Any, OSError]] = []
+        self.closing: list[tuple[Any, int]] = []
+        """(endpoint, its UDP socket's descriptor at that time)"""
         self.gate: Gate | None = settings.pop("gate", None)
         self.group = ListenerGroup(
             base,
@@ -40,6 +42,9 @@ class Owner:
             settings=GroupSettings(**settings),
             gate=self.gate,
             on_refused=lambda *args: self.refused.append(args),
+            on_closing=lambda opened: self.closing.append(
+                (opened, opened.datagrams.fileno() if opened.datagrams is not None else -1)
+            ),
             on_error=lambda *args: self.errors.append(args),
             interfaces=lambda: MACHINE,
         )
@@ -211,6 +216,22 @@ def test_applying_again_keeps_what_stays(host: Any, owner: Owner) -> None:
     assert owner.group.endpoints == [kept, opened.opened]
     assert dropped.listener.fileno() == -1
     assert kept.listener.fileno() >= 0
+
+
+def test_who_runs_on_a_socket_hears_before_it_is_closed(host: Any) -> None:
+    owner = Owner(host.base, with_datagrams=True)
+    owner.group.apply("127.0.0.1:0,[::1]:0")
+    gone, stays = owner.group.endpoints
+    owner.group.apply("[::1]:0")
+    ((closing, fd),) = owner.closing
+    assert closing is gone
+    assert fd >= 0
+    assert gone.datagrams is not None
+    assert gone.datagrams.fileno() == -1
+    owner.close()
+    assert [opened for opened, _ in owner.closing] == [gone, stays]
+    owner.close()
+    assert len(owner.closing) == 2
 
 
 def test_devices_expand_and_elements_do_not_repeat(host: Any, owner: Owner) -> None:
