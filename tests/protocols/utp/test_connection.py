@@ -400,8 +400,11 @@ def test_a_turn_gives_so_many_trains_and_no_more():
 def test_half_an_end():
     network = Network()
     one, two = network.connect()
+    assert not one.has_sent_end
     network.a.send(one, b"asked", and_end=True)
     network.run(lambda: two.incoming.is_ended)
+    assert one.has_sent_end
+    assert not two.has_sent_end
     assert one.send(b"more") == 0
     network.b.send(two, DATA)
     network.run(lambda: len(network.a.received.get(one, b"")) == len(DATA))
