@@ -31,6 +31,7 @@ PACKAGES = (
     "evtorrent.protocols.utp",
     "evtorrent.session",
     "evtorrent.session.alerts",
+    "evtorrent.session.plugins",
 )
 """Those whose `__all__` is the public face."""
 

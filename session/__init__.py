@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .aio import AsyncSession as AsyncSession
     from .aio import AsyncTorrentHandle as AsyncTorrentHandle
     from .alerts import ALERT_TYPES as ALERT_TYPES
+    from .alerts import USER_ALERT_ID as USER_ALERT_ID
     from .alerts import AddTorrentAlert as AddTorrentAlert
     from .alerts import Alert as Alert
     from .alerts import AlertPriority as AlertPriority
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from .alerts import PieceAvailabilityAlert as PieceAvailabilityAlert
     from .alerts import PieceFinishedAlert as PieceFinishedAlert
     from .alerts import PieceInfoAlert as PieceInfoAlert
+    from .alerts import PluginErrorAlert as PluginErrorAlert
     from .alerts import PortmapAlert as PortmapAlert
     from .alerts import PortmapErrorAlert as PortmapErrorAlert
     from .alerts import PortmapLogAlert as PortmapLogAlert
@@ -132,6 +134,8 @@ if TYPE_CHECKING:
     from .alerts import UnwantedBlockAlert as UnwantedBlockAlert
     from .alerts import UrlSeedAlert as UrlSeedAlert
     from .close_reason import CloseReason as CloseReason
+    from .core.choker import ChokeCandidate as ChokeCandidate
+    from .core.choker_policy import ChokerPolicy as ChokerPolicy
     from .core.ip_filter import IpFilter as IpFilter
     from .core.ip_filter import PortFilter as PortFilter
     from .core.peer_class_filter import PeerClassSocket as PeerClassSocket
@@ -147,6 +151,7 @@ if TYPE_CHECKING:
     from .errors import InvalidSetting as InvalidSetting
     from .errors import InvalidTorrentHandle as InvalidTorrentHandle
     from .errors import Operation as Operation
+    from .errors import PluginError as PluginError
     from .errors import ResumeDataError as ResumeDataError
     from .errors import SessionError as SessionError
     from .errors import SettingsError as SettingsError
@@ -197,8 +202,16 @@ if TYPE_CHECKING:
     from .loading import parse_magnet_uri as parse_magnet_uri
     from .loading import write_torrent_file as write_torrent_file
     from .loading import write_torrent_file_buf as write_torrent_file_buf
+    from .params import DEFAULT_PLUGINS as DEFAULT_PLUGINS
     from .params import AddTorrentParams as AddTorrentParams
     from .params import SessionParams as SessionParams
+    from .plugins.base import NO_UNCHOKE_PRIORITY as NO_UNCHOKE_PRIORITY
+    from .plugins.base import AddPeerFlags as AddPeerFlags
+    from .plugins.base import PeerPlugin as PeerPlugin
+    from .plugins.base import SessionPlugin as SessionPlugin
+    from .plugins.base import TorrentPlugin as TorrentPlugin
+    from .plugins.discovery import installed_plugins as installed_plugins
+    from .plugins.peer_handle import PeerConnectionHandle as PeerConnectionHandle
     from .renamed_files import RenamedFiles as RenamedFiles
     from .resume_data import MAX_RESUME_DATA as MAX_RESUME_DATA
     from .resume_data import read_resume_data as read_resume_data
@@ -231,6 +244,8 @@ if TYPE_CHECKING:
     from .status import TorrentState as TorrentState
     from .status import TorrentStatus as TorrentStatus
     from .subscription import Subscription as Subscription
+    from .torrent.picker_policy import PickerPolicy as PickerPolicy
+    from .torrent.picker_policy import PickerView as PickerView
 
 _MODULES: dict[str, tuple[str, ...]] = {
     ".session": ("Session",),
@@ -238,6 +253,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ".aio": ("AlertStream", "AsyncSession", "AsyncTorrentHandle"),
     ".subscription": ("Subscription",),
     ".params": (
+        "DEFAULT_PLUGINS",
         "AddTorrentParams",
         "SessionParams",
     ),
@@ -297,6 +313,18 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "TorrentState",
         "TorrentStatus",
     ),
+    ".plugins.base": (
+        "AddPeerFlags",
+        "NO_UNCHOKE_PRIORITY",
+        "PeerPlugin",
+        "SessionPlugin",
+        "TorrentPlugin",
+    ),
+    ".plugins.discovery": ("installed_plugins",),
+    ".plugins.peer_handle": ("PeerConnectionHandle",),
+    ".torrent.picker_policy": ("PickerPolicy", "PickerView"),
+    ".core.choker": ("ChokeCandidate",),
+    ".core.choker_policy": ("ChokerPolicy",),
     ".disk.create_files": ("list_files", "set_piece_hashes"),
     ".errors": (
         "DuplicateTorrent",
@@ -306,6 +334,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "InvalidTorrentHandle",
         "NO_ERROR",
         "Operation",
+        "PluginError",
         "ResumeDataError",
         "SessionError",
         "SettingsError",
@@ -441,6 +470,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "PieceAvailabilityAlert",
         "PieceFinishedAlert",
         "PieceInfoAlert",
+        "PluginErrorAlert",
         "PortmapAlert",
         "PortmapErrorAlert",
         "PortmapLogAlert",
@@ -475,6 +505,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "TrackerReplyAlert",
         "TrackerWarningAlert",
         "TrackeridAlert",
+        "USER_ALERT_ID",
         "UdpErrorAlert",
         "UnwantedBlockAlert",
         "UrlSeedAlert",

@@ -79,6 +79,7 @@ def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
     handle._torrent = torrent
     core.add(torrent)
     torrent.touch()
+    core.plugins.new_torrent(torrent)
     if core.alerts.should_post(AddTorrentAlert):
         torrent.post(AddTorrentAlert, params)
     start_if_wanted(core, torrent)

@@ -43,7 +43,7 @@ def _begin(session: Session, on_closed: Callable[[], object] | None = None) -> t
             core.on_closed = ended
             _stop_trackers(session)
 
-        if runtime.is_loop_thread:
+        if runtime.is_loop_thread and not core.plugins.faults.is_calling:
             begin()
         else:
             runtime.post(begin)

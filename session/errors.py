@@ -9,6 +9,7 @@ EvtorrentError
         ResumeDataError             resume data that is no resume data
         StateDataError              saved session state that is none
         UnsupportedFeature          libtorrent has it, this version has not
+        PluginError                 a plug-in that is none, is not installed, or has hooks that are not supported
         SettingsError
             UnknownSetting          no such name (also a KeyError)
             InvalidSetting          wrong type or out of range (also a ValueError)
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidSetting",
     "InvalidTorrentHandle",
     "Operation",
+    "PluginError",
     "ResumeDataError",
     "SessionError",
     "SettingsError",
@@ -238,6 +240,10 @@ class UnsupportedFeature(SessionError):
         super().__init__(f"{name}: {why}")
         self.name = name
         self.why = why
+
+
+class PluginError(SessionError):
+    """What was given is no plug-in, is not installed, cannot be loaded, or has hooks that are not supported."""
 
 
 class SettingsError(SessionError):

@@ -25,12 +25,14 @@ from .flags import (
     StatusFlags,
     TorrentFlags,
 )
+from .plugins.torrent_hooks import extend_torrent
 from .renamed_files import RenamedFiles
 from .status import AnnounceEntry, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
 from .torrent import commands, posting, report
 from .torrent.reading import read_piece
 
 if TYPE_CHECKING:
+    from .plugins.base import TorrentPlugin
     from .session import Session
     from .torrent.torrent import Torrent
 
@@ -333,6 +335,16 @@ class TorrentHandle:
         """A piece got in another way; it is verified like one from peers.  ValueError for a wrong size."""
         self._call(commands.add_piece, piece, data, flags)
 
+    # --------------------------------------------------------------------------------------------------- plug-ins
+
+    def add_extension(
+        self, factory: Callable[[TorrentHandle, Any], TorrentPlugin | None], userdata: Any = None
+    ) -> None:
+        """Extend the torrent with what `factory(handle, userdata)` makes on the loop's thread (Any: it is the program's).
+        Connections that are there get its peer plug-ins.  PluginError when that is no plug-in, or raises.
+        """
+        self._call(extend_torrent, factory, userdata)
+
     # ------------------------------------------------------------------------------------------ peers and trackers
 
     def connect_peer(self, address: Address, source: PeerSource = PeerSource(0)) -> None:
@@ -408,7 +420,8 @@ class TorrentHandle:
             if self.is_valid():
                 function(self._alive(), *args, **kwargs)
 
-        if self._session.runtime.is_loop_thread:
+        # Of a plug-in's hook the loop is in the middle: what it commands waits until it is through.
+        if self._session.runtime.is_loop_thread and not self._session._core.plugins.faults.is_calling:
             run()
         else:
             self._session.runtime.post(run)

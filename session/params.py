@@ -19,12 +19,17 @@ from .settings import SettingsPack, SettingValue
 
 if TYPE_CHECKING:
     from ..protocols.metainfo import TorrentInfo
+    from .core.choker_policy import ChokerPolicy
     from .core.ip_filter import IpFilter
     from .disk.backend import Backend
     from .disk.descriptors import FilePool
     from .disk.params import StorageParams
+    from .torrent.picker_policy import PickerPolicy
 
-__all__ = ["AddTorrentParams", "SessionParams"]
+__all__ = ["DEFAULT_PLUGINS", "AddTorrentParams", "SessionParams"]
+
+DEFAULT_PLUGINS = ("ut_metadata", "ut_pex", "smart_ban")
+"""Plug-ins of every session that does not choose otherwise; libtorrent's `session_flags_t::add_default_plugins`."""
 
 _NO_HASHES = InfoHashes()
 
@@ -199,12 +204,15 @@ class SessionParams:
     """What a session starts with and `session_state()` returns; libtorrent `session_params`."""
 
     __slots__ = (
+        "choker_policy",
+        "default_plugins",
         "dht_state",
         "disk_backend",
         "ext_state",
         "extensions",
         "flags",
         "ip_filter",
+        "picker_policy",
         "settings",
         "unsupported_settings",
     )
@@ -216,7 +224,10 @@ class SessionParams:
         flags: SessionFlags = SessionFlags(0),
         ip_filter: IpFilter | None = None,
         extensions: Iterable[Any] = (),
+        default_plugins: Iterable[str] = DEFAULT_PLUGINS,
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
+        picker_policy: Callable[[TorrentInfo], PickerPolicy | None] | None = None,
+        choker_policy: ChokerPolicy | None = None,
     ) -> None:
         self.settings = settings if isinstance(settings, SettingsPack) else SettingsPack(settings)
         """Settings to begin with."""
@@ -225,9 +236,15 @@ class SessionParams:
         self.ip_filter = ip_filter
         """Who may connect; None lets everybody."""
         self.extensions = list(extensions)
-        """Session plug-ins to start with."""
+        """Session plug-ins to start with, in whatever form `Session.add_extension` takes.  Not saved."""
+        self.default_plugins = tuple(default_plugins)
+        """The built-in plug-ins to start with, all by default.  Not saved."""
         self.disk_backend = disk_backend
         """Makes the storage of each torrent (libtorrent `disk_io_constructor`); None: files.  Not saved."""
+        self.picker_policy = picker_policy
+        """Makes what chooses the pieces of each torrent; where it makes None, and without one: rarest first.  Not saved."""
+        self.choker_policy = choker_policy
+        """Chooses whom to upload to; None: by the settings.  Not saved."""
         self.ext_state: dict[str, bytes] = {}
         """What plug-ins want to find again, by their name."""
         self.dht_state: dict[bytes, Any] | None = None

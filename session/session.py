@@ -14,14 +14,13 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from ..protocols.dht import DhtState
 from ..protocols.engine.multi import Multi
 from ..protocols.portmap import PortmapProtocol
 from ..protocols.types import InfoHashes, Sha1Hash
 from . import adding, closing
 from .alert_fd import AlertFd
 from .alert_queue import AlertQueue
-from .alerts import Alert, SessionStatsAlert, SessionStatsHeaderAlert, StateUpdateAlert
+from .alerts import USER_ALERT_ID, Alert, SessionStatsAlert, SessionStatsHeaderAlert, StateUpdateAlert
 from .core.core import Core
 from .core.ip_filter import IpFilter, PortFilter
 from .core.peer_class import GLOBAL, LOCAL, TCP
@@ -38,6 +37,9 @@ from .flags import (
 )
 from .handle import TorrentHandle
 from .params import AddTorrentParams, SessionParams
+from .plugins.base import SessionPlugin
+from .plugins.built_in import add_built_in
+from .plugins.discovery import PluginSource, as_plugin
 from .runtime import CallersLoop, OwnThread, Runtime, default_workers
 from .settings import SettingsPack
 from .stats import session_stats_metrics
@@ -64,8 +66,12 @@ class Session(DhtCalls):
         *,
         multi: Multi | None = None,
     ) -> None:
-        """`params`: everything to start with, or just settings.  SettingsError when a setting is not acceptable."""
+        """`params`: everything to start with, or just settings.
+
+        SettingsError when a setting is not acceptable, PluginError when what is to extend it is no plug-in.
+        """
         given = SessionParams.of(params)
+        plugins = [as_plugin(each) for each in given.extensions]
         settings = given.settings.copy()
         self.runtime: Runtime = (
             CallersLoop(multi)
@@ -83,24 +89,26 @@ class Session(DhtCalls):
         self._is_header_posted = False
         self._ended = threading.Event()
         try:
-            self._core: Core = self.runtime.call(self._start, settings)
+            self._core: Core = self.runtime.call(self._start, settings, plugins)
         except BaseException:
             self.runtime.finish(None)
             raise
 
-    def _start(self, settings: SettingsPack) -> Core:
-        core = Core(
-            self.runtime.multi,
-            settings,
-            self._alerts,
-            disk_backend=self._params.disk_backend,
-            nobody=TorrentHandle(),
-            dht_state=DhtState.from_table(self._params.dht_state or {}),
-        )
+    def _start(self, settings: SettingsPack, plugins: list[SessionPlugin | str]) -> Core:
+        core = Core(self.runtime.multi, settings, self._alerts, parts=self._params, nobody=TorrentHandle())
         core.ip_filter = self._params.ip_filter
         core.is_paused = bool(self._params.flags & SessionFlags.paused)
+        self._core = core
+        for plugin in plugins:
+            self._extend(plugin)
         core.start()
         return core
+
+    def _extend(self, plugin: SessionPlugin | str) -> None:
+        if isinstance(plugin, str):
+            add_built_in(self._core, plugin)
+        else:
+            self._core.plugins.add(plugin, self, self._params.ext_state)
 
     # ------------------------------------------------------------------------------------------------------ ending
 
@@ -264,6 +272,8 @@ class Session(DhtCalls):
         if flags & SaveStateFlags.save_dht_state:
             state.dht_state = self._call(lambda: self._core.dht.save_state().to_table())
         state.ext_state = dict(self._params.ext_state)
+        if flags & SaveStateFlags.save_extension_state:
+            state.ext_state |= self._call(self._core.plugins.save_state)
         state.unsupported_settings = dict(self._params.unsupported_settings)
         return state
 
@@ -307,6 +317,25 @@ class Session(DhtCalls):
         Takes the place of `set_alert_notify`.  ValueError for a descriptor that blocks, OSError for none.
         """
         self._alerts.set_notify(AlertFd(fd) if fd >= 0 else None)
+
+    def post_alert(self, alert: Alert) -> None:
+        """Queue an alert of a plug-in's or the program's own, whatever the mask says.  ValueError when its class has one of
+        libtorrent's numbers: those begin at `USER_ALERT_ID`, see `alert` in `session.alerts`.
+        """
+        if alert.alert_type < USER_ALERT_ID:
+            raise ValueError(
+                f"{alert.alert_type} is not for alerts of programs: they begin at {USER_ALERT_ID}"
+            )
+        self._post(self._alerts.post, alert)
+
+    # --------------------------------------------------------------------------------------------------- plug-ins
+
+    def add_extension(self, extension: PluginSource) -> None:
+        """Extend the session: a `SessionPlugin` or a class of these, a function that makes the plug-in of a torrent from its handle
+        and `userdata`, or a name, of a plug-in that is built in ("ut_metadata", "ut_pex", "smart_ban") or installed
+        (`installed_plugins`).  Torrents that are there already have `TorrentHandle.add_extension`.  PluginError.
+        """
+        self._call(self._extend, as_plugin(extension))
 
     # -------------------------------------------------------------------------------------------- ports and filters
 
@@ -402,7 +431,8 @@ class Session(DhtCalls):
     def _post(self, function: Callable[..., object], *args: Any) -> None:
         if self._closed:
             raise InvalidSessionHandle
-        if self.runtime.is_loop_thread:
+        # Of a plug-in's hook the loop is in the middle: what it commands waits until it is through.
+        if self.runtime.is_loop_thread and not self._core.plugins.faults.is_calling:
             function(*args)
         else:
             self.runtime.post(function, *args)

@@ -20,6 +20,7 @@ __all__ = [
     "pack_extended",
     "pack_have",
     "pack_index",
+    "pack_message",
     "pack_port",
     "pack_request",
     "pack_requests",
@@ -75,6 +76,11 @@ def pack_bitfield(bits: Buffer) -> bytes:
 def pack_port(port: int) -> bytes:
     """port (BEP 5)"""
     return struct.pack(">IBH", 3, MessageId.PORT, port)
+
+
+def pack_message(message_id: int, payload: Buffer) -> bytes:
+    """Any message."""
+    return struct.pack(">IB", 1 + len(payload), message_id) + bytes(payload)
 
 
 def pack_extended(extended_id: int, payload: Buffer) -> bytes:

@@ -129,6 +129,7 @@ class PeerConnection:
         "extensions",
         "handshake",
         "local",
+        "owner_data",
         "peer_choking",
         "peer_interested",
         "registry",
@@ -154,6 +155,8 @@ class PeerConnection:
         self.am_interested = False
         self.peer_choking = True
         self.peer_interested = False
+        self.owner_data: object = None
+        """Its owner's, and not looked at here."""
         self._accepted = local is not None
         self._fast = False
         self._num_pieces: int | None = None
@@ -296,6 +299,15 @@ class PeerConnection:
         self.counts.sent[MessageId.EXTENDED] += 1
         self._out.append(codec.pack_extended(message_id, payload))
         return True
+
+    def send_unknown(self, message_id: int, payload: Buffer) -> None:
+        """A message of a number that means nothing here.  LocalProtocolError for a number that does, and beyond MAX_FRAME."""
+        if len(payload) >= MAX_FRAME:
+            raise LocalProtocolError(f"message of {len(payload)} bytes")
+        if message_id in _SIZES or not 0 <= message_id <= 255:
+            raise LocalProtocolError(f"{message_id} is no number for other messages")
+        self.counts.sent[message_id] += 1
+        self._out.append(codec.pack_message(message_id, payload))
 
     def close(self) -> None:
         """No more input is taken; events and output already made may still be taken."""
@@ -490,7 +502,11 @@ class PeerConnection:
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, payload)
-        # Unknown messages are skipped, as every client does: it is how the protocol has grown.
+        else:
+            self._handle_unknown(kind, payload)
+
+    def _handle_unknown(self, kind: int, payload: memoryview) -> None:
+        """Unknown messages are skipped, as every client does: it is how the protocol has grown.  A subclass may hear them."""
 
     def _checked_block(self, piece: int, begin: int, length: int) -> Request:
         index = self._checked_piece(piece)
@@ -553,7 +569,7 @@ class PeerConnection:
         # BEP 3 wants a bitfield to come first of all and once.  aria2 sends one later, too, whenever that is shorter than
         # the haves would be, and extension handshakes before it are common: so it may come at any time, and replaces.
         if self._num_pieces is not None:
-            self._events.append(PiecesReceived(_piece_bits(kind, payload, self._num_pieces)))
+            self._events.append(PiecesReceived(_piece_bits(kind, payload, self._num_pieces), kind))
             return
         if len(payload) > MAX_EARLY_BITFIELD:
             raise RemoteProtocolError(f"bitfield of {len(payload)} bytes")

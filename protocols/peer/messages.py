@@ -31,6 +31,7 @@ __all__ = [
     "Request",
     "RequestsReceived",
     "SuggestReceived",
+    "UnknownMessage",
 ]
 
 
@@ -110,6 +111,8 @@ class PiecesReceived:
     """
 
     bits: int
+    kind: MessageId = MessageId.BITFIELD
+    """The message; HAVE_ALL and HAVE_NONE as well, where the number of pieces was known when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,14 @@ class ExtensionMessage:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """A message of a number that means nothing here.  Made only for owners that ask for it, see `PeerConnection`."""
+
+    message_id: int
+    payload: bytes
+
+
 Event = (
     HandshakeReceived
     | ChokeChanged
@@ -194,4 +205,5 @@ Event = (
     | PortReceived
     | ExtensionHandshake
     | ExtensionMessage
+    | UnknownMessage
 )

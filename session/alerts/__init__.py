@@ -5,11 +5,13 @@ from __future__ import annotations
 from .base import (
     ALERT_TYPES,
     NUM_ALERT_TYPES,
+    USER_ALERT_ID,
     Alert,
     AlertPriority,
     PeerAlert,
     TorrentAlert,
     TrackerAlert,
+    alert,
     endpoint_text,
 )
 from .dht import (
@@ -52,6 +54,7 @@ from .peer import (
     RequestDroppedAlert,
     UnwantedBlockAlert,
 )
+from .plugin import PluginErrorAlert
 from .portmap import PortmapAlert, PortmapErrorAlert, PortmapLogAlert
 from .session import (
     AlertsDroppedAlert,
@@ -124,6 +127,7 @@ from .tracker import (
 __all__ = [
     "ALERT_TYPES",
     "NUM_ALERT_TYPES",
+    "USER_ALERT_ID",
     "AddTorrentAlert",
     "Alert",
     "AlertPriority",
@@ -190,6 +194,7 @@ __all__ = [
     "PieceAvailabilityAlert",
     "PieceFinishedAlert",
     "PieceInfoAlert",
+    "PluginErrorAlert",
     "PortmapAlert",
     "PortmapErrorAlert",
     "PortmapLogAlert",
@@ -227,5 +232,6 @@ __all__ = [
     "UdpErrorAlert",
     "UnwantedBlockAlert",
     "UrlSeedAlert",
+    "alert",
     "endpoint_text",
 ]

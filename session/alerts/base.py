@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALERT_TYPES",
     "NUM_ALERT_TYPES",
+    "USER_ALERT_ID",
     "Alert",
     "AlertPriority",
     "PeerAlert",
@@ -33,6 +34,8 @@ __all__ = [
 
 NUM_ALERT_TYPES = 108
 """libtorrent's numbers are below this."""
+USER_ALERT_ID = 10_000
+"""Numbers of alerts of programs and their plug-ins begin here (libtorrent `user_alert_id`)."""
 
 
 class AlertPriority(IntEnum):
@@ -146,7 +149,7 @@ class TrackerAlert(TorrentAlert):
 
 
 ALERT_TYPES: dict[int, type[Alert]] = {}
-"""libtorrent's number → class, of every alert there is in this version."""
+"""libtorrent's number → class, of every alert of its that there is in this version."""
 
 _A = TypeVar("_A", bound=Alert)
 
@@ -169,7 +172,8 @@ def alert(
         made.priority = priority
         made.is_mandatory = mandatory
         made.alert_name = _snake_case(made.__name__)
-        ALERT_TYPES[alert_type] = made
+        if alert_type < NUM_ALERT_TYPES:
+            ALERT_TYPES[alert_type] = made
         return made
 
     return decorate

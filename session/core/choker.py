@@ -14,8 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
+from ...protocols.types import Address
 from ..flags import ChokingAlgorithm, SeedChokingAlgorithm
+
+if TYPE_CHECKING:
+    from .choker_policy import ChokerPolicy
 
 __all__ = ["ChokeActions", "ChokeCandidate", "Choker", "ChokerSettings", "num_slots", "unchoke"]
 
@@ -54,6 +59,10 @@ class ChokeCandidate:
     """What it has, by its word."""
     total_uploaded: int = 0
     """We sent it while connected; it has that much, whatever it says."""
+    optimistic_priority: float = inf
+    """Lower ones are tried first (`SessionPlugin.get_unchoke_priority`)."""
+    address: Address | None = None
+    """Where it is."""
     torrent: Hashable = None
     torrent_slots: int = -1
     """Upload slots of its torrent, -1 for no limit."""
@@ -125,9 +134,25 @@ def num_slots(peers: Sequence[ChokeCandidate], settings: ChokerSettings, elapsed
 class Choker:
     """Rounds of choking.  The owner calls `handle_timeout` when `next_timeout` is due and does what it says."""
 
-    __slots__ = ("_last_round", "_next_optimistic", "_next_round", "_optimistic", "_tried", "settings")
+    __slots__ = (
+        "_last_round",
+        "_next_optimistic",
+        "_next_round",
+        "_optimistic",
+        "_policy",
+        "_tried",
+        "settings",
+    )
 
-    def __init__(self, settings: ChokerSettings | None = None, *, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        settings: ChokerSettings | None = None,
+        *,
+        now: float = 0.0,
+        policy: ChokerPolicy | None = None,
+    ) -> None:
+        """`policy`: who chooses instead of the settings' algorithms."""
+        self._policy = policy
         self.settings = settings or ChokerSettings()
         """May be replaced at any time; counts from the next round on."""
         self._last_round = now
@@ -146,6 +171,12 @@ class Choker:
         self._last_round = now
         self._next_round = now + self.settings.unchoke_interval
         slots = num_slots(peers, self.settings, elapsed)
+        chosen = self._policy.choose(peers, slots, now) if self._policy is not None else None
+        if chosen is not None:
+            known = {peer.peer: peer for peer in peers if peer.is_interested}
+            named = [known[each] for each in dict.fromkeys(chosen) if each in known]
+            self._optimistic = set()
+            return _actions(peers, _admit(named, slots, {}), set(), slots)
         optimistic_slots = self._num_optimistic(slots)
         rotate = now >= self._next_optimistic
         if rotate:
@@ -173,7 +204,9 @@ class Choker:
         else:
             free = not unchoked
         used = sum(1 for other in unchoked if other.torrent == peer.torrent)
-        return free and not 0 <= peer.torrent_slots <= used
+        if not free or 0 <= peer.torrent_slots <= used:
+            return False
+        return self._policy is None or self._policy.admits(peer, unchoked)
 
     def forget(self, peer: Hashable) -> None:
         """The peer is gone."""
@@ -192,9 +225,10 @@ class Choker:
         """Who waits longest, or, between rotations, who is being tried and then who waits longest."""
         tried, trying = self._tried, self._optimistic
 
-        def turn(peer: ChokeCandidate) -> tuple[bool, float, float]:
+        def turn(peer: ChokeCandidate) -> tuple[bool, float, float, float]:
             return (
                 not rotate and peer.peer not in trying,
+                peer.optimistic_priority,
                 tried.get(peer.peer, -inf),
                 peer.last_unchoked,
             )

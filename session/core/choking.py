@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..flags import ChokingAlgorithm, SeedChokingAlgorithm
+from ..plugins.guarded import GuardedChoker
 from .choker import ChokeCandidate, Choker, ChokerSettings, num_slots
 
 if TYPE_CHECKING:
     from ..torrent.peer_link import PeerLink
+    from .choker_policy import ChokerPolicy
     from .core import Core
 
 __all__ = ["Choking"]
@@ -19,9 +22,10 @@ class Choking:
 
     __slots__ = ("_choker", "_core", "_marks", "_quota_pieces", "_unchoked", "num_slots")
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, policy: ChokerPolicy | None = None) -> None:
         self._core = core
-        self._choker = Choker(_choker_settings(core), now=core.base.time())
+        guarded = GuardedChoker(policy, core.plugins.faults) if policy is not None else None
+        self._choker = Choker(_choker_settings(core), now=core.base.time(), policy=guarded)
         self._unchoked: dict[PeerLink, None] = {}
         self._marks: dict[PeerLink, tuple[int, int]] = {}
         self._quota_pieces = core.settings.get_int("seeding_piece_quota")
@@ -69,6 +73,10 @@ class Choking:
         elif not link.is_choked_by_us:
             self._choke(link, True, now)
 
+    def choke_now(self, link: PeerLink) -> None:
+        """A plug-in wants it choked."""
+        self._choke(link, True, self._core.base.time())
+
     def retire(self, link: PeerLink, now: float) -> None:
         """A peer of a torrent that is being paused: it gets nothing more."""
         self._choke(link, True, now)
@@ -111,6 +119,7 @@ class Choking:
         torrent = link.torrent
         assert torrent is not None
         down, up = self._marks.get(link, (0, 0))
+        plugins = self._core.plugins
         info = torrent.info
         piece_length = info.piece_length if info is not None else 0
         return ChokeCandidate(
@@ -126,6 +135,8 @@ class Choking:
             have_size=link.pieces.bit_count() * piece_length,
             priority=self._core.classes.up_priority(link),
             total_uploaded=link.meters.payload_up.total,
+            optimistic_priority=plugins.unchoke_priority(link) if plugins.ranks_peers else inf,
+            address=link.address,
             torrent=torrent,
             torrent_slots=torrent.max_uploads,
         )

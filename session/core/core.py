@@ -26,26 +26,23 @@ from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
 from ..close_reason import CloseReason
-from ..disk.backend import Backend
 from ..disk.buffers import BufferPool
-from ..disk.descriptors import FilePool
 from ..disk.io import DiskIo
-from ..disk.params import DiskSettings, StorageParams
+from ..disk.params import DiskSettings
 from ..disk.posix import PosixBackend
 from ..errors import ErrorCode, Operation
 from ..flags import SocketType
+from ..params import SessionParams
+from ..plugins.built_in import add_standard
+from ..plugins.guarded import picker_policy_for
+from ..plugins.session_hooks import SessionPlugins
 from ..settings import SettingsPack
 from ..stats import Counters
-from ..torrent.dont_have import DontHave
-from ..torrent.holepunch import Holepunch
 from ..torrent.link_end import LinkEnded
-from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.peer_link import PeerLink, ReadBlock
 from ..torrent.peer_list import PeerList
-from ..torrent.pex import PeerExchange
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
-from ..torrent.upload_only import UploadOnly
 from ..torrent.uploader import SlabPool
 from .blocking import Blocking
 from .checks import CheckQueue
@@ -56,7 +53,7 @@ from .counting import count_end, session_counters
 from .datagrams import Datagrams
 from .dht_service import DhtService
 from .encryption import Encryption
-from .extensions import Extension, ExtensionHost
+from .extensions import ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
 from .ip_filter import IpFilter
@@ -72,6 +69,9 @@ from .tuning import Tuning
 from .turnover import Turnover
 
 if TYPE_CHECKING:
+    from ..disk.backend import Backend
+    from ..disk.descriptors import FilePool
+    from ..disk.params import StorageParams
     from ..handle import TorrentHandle
     from ..torrent.download import Download
     from ..torrent.torrent import Torrent
@@ -91,13 +91,14 @@ class Core:
         settings: SettingsPack,
         alerts: AlertQueue,
         *,
-        disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
+        parts: SessionParams | None = None,
         nobody: TorrentHandle | None = None,
-        dht_state: DhtState | None = None,
     ) -> None:
-        """`disk_backend` makes the storage of each torrent; None: files.  `nobody` is an invalid handle, for alerts;
-        `dht_state` is what the DHT knew before.
+        """`parts` names back ends, policies, built-in plug-ins and what the DHT knew before.  `nobody` is an invalid handle, for alerts.
+
+        PluginError when a plug-in that is to be built in is not.
         """
+        parts = parts if parts is not None else SessionParams()
         self.nobody = nobody
         self.base = multi
         self.platform = multi.platform
@@ -129,14 +130,14 @@ class Core:
         self.receive_buffer = ReceiveBuffer()
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
-        self.disk = self._make_disk(disk_backend or PosixBackend)
+        self.disk = self._new_disk(parts.disk_backend or PosixBackend)
         self.checks = CheckQueue(settings.get_int("active_checking"))
         self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
         self.extensions = ExtensionHost(self)
-        for extension in self._own_extensions():
-            self.extensions.add(extension)
-        self.tracker_client = self._make_tracker_client()
+        self.plugins = SessionPlugins(self)
+        add_standard(self, parts.default_plugins)
+        self.tracker_client = self._new_tracker_client()
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
@@ -146,9 +147,10 @@ class Core:
         self.connector = Connector(self)
         self.turnover = Turnover(self)
         self.datagrams = Datagrams(self)
-        self.dht = DhtService(self, dht_state or DhtState())
+        self.dht = DhtService(self, DhtState.from_table(parts.dht_state or {}))
         self.on_external_address.append(self.dht.external_address)
-        self.choking = Choking(self)
+        self.choking = Choking(self, parts.choker_policy)
+        self._picker_policy = parts.picker_policy
         self.classes = Classing(self)
         self.quotas = Quotas(self)
         self.ip_filter: IpFilter | None = None
@@ -162,21 +164,18 @@ class Core:
         self._last_tick = self.base.time()
         self._outgoing_port = 0
 
-    def _make_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
+    def _new_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
         disk = DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
         disk.on_low_watermark = self._disk_drained
         return disk
 
-    def _make_tracker_client(self) -> TrackerClient:
+    def _new_tracker_client(self) -> TrackerClient:
         return TrackerClient(
             self.base,
             user_agent=self.settings.get_str("user_agent"),
             settings=tracker_settings(self.settings),
             is_allowed=self._may_ask_tracker,
         )
-
-    def _own_extensions(self) -> tuple[Extension, ...]:
-        return MetadataExchange(self), PeerExchange(self), DontHave(), UploadOnly(self), Holepunch(self)
 
     # ------------------------------------------------------------------------------------------ starting, stopping
 
@@ -270,6 +269,7 @@ class Core:
         if self._is_ending:
             return
         self._is_ending = self.closing = True
+        self.plugins.abort()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         self.lobby.close()
@@ -365,7 +365,7 @@ class Core:
         """A picker for a torrent nothing of which is here."""
         per_piece = (info.piece_length + BLOCK_SIZE - 1) // BLOCK_SIZE
         last = (info.piece_size(info.num_pieces - 1) + BLOCK_SIZE - 1) // BLOCK_SIZE
-        return PiecePicker(
+        picker = PiecePicker(
             info.num_pieces,
             per_piece,
             last,
@@ -373,6 +373,9 @@ class Core:
             initial_picker_threshold=self.settings.get_int("initial_picker_threshold"),
             strict_end_game_mode=self.settings.get_bool("strict_end_game_mode"),
         )
+        if self._picker_policy is not None:
+            picker.policy = picker_policy_for(self._picker_policy, info, self.plugins.faults)
+        return picker
 
     # ------------------------------------------------------------------------------------------------ connections
 
@@ -543,12 +546,14 @@ class Core:
         self.choking.tick(now)
         self.dht.tick(now)
         self.queue.tick(now)
+        self.plugins.tick()
 
     def begin_closing(self, on_ready: Callable[[], object]) -> None:
         """Stop every torrent; `on_ready` is called when all trackers that had to be told were, also those of torrents paused
         or removed before, and the mappings of our ports are gone.
         """
         self.closing = True
+        self.plugins.abort()
         self.port_mapping.close(self.leave_begun(None))
         for torrent in dict.fromkeys(self.torrents.values()):
             torrent.stop()

@@ -12,7 +12,7 @@ from ...protocols.peer.connection import PeerConnection
 from ...protocols.peer.messages import HandshakeReceived
 from ...protocols.transport import wrap_accepted
 from ...protocols.transport.base import Transport
-from ...protocols.types import Address
+from ...protocols.types import Address, InfoHashes
 from ..alerts import IncomingConnectionAlert
 from ..close_reason import CloseReason
 from ..flags import SocketType
@@ -70,6 +70,9 @@ class Lobby(LinkOwner):
         core = self._core
         self.links.pop(link, None)
         torrent = core.find(event.info_hash)
+        if torrent is None:
+            core.plugins.unknown_torrent(InfoHashes(event.info_hash), link)
+            torrent = core.find(event.info_hash)
         if torrent is not None:
             core.queue.peer_came(torrent)
         if torrent is None or torrent.swarm is None or not torrent.wants_peers:

@@ -10,6 +10,7 @@ from .backend import Backend, Presence, Scan
 from .buffers import BufferPool
 from .checking import Check
 from .create_files import list_files, set_piece_hashes
+from .descriptors import FilePool
 from .errors import StorageError
 from .io import DiskIo
 from .jobs import PieceJob, PieceResult
@@ -24,6 +25,7 @@ __all__ = [
     "Check",
     "DiskIo",
     "DiskSettings",
+    "FilePool",
     "MemoryBackend",
     "MoveFlags",
     "MoveResult",

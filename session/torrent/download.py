@@ -71,7 +71,6 @@ class Download:
         "_info",
         "_owner",
         "_sink",
-        "_smart_ban",
         "blocks_per_piece",
         "closed",
         "counts",
@@ -82,6 +81,7 @@ class Download:
         "num_waste_bytes",
         "on_room",
         "picker",
+        "smart_ban",
     )
 
     def __init__(
@@ -114,7 +114,8 @@ class Download:
         self._assembly = Assembly(buffers)
         self._complete: list[int] = []
         self._errors_told = 0
-        self._smart_ban = SmartBan()
+        self.smart_ban: SmartBan | None = None
+        """Who compares bad pieces with good ones; nobody, unless it is given one."""
 
     def piece_size(self, piece: int) -> int:
         """Bytes of a piece; the last one may be shorter."""
@@ -240,15 +241,17 @@ class Download:
                 self._owner.on_disk_error(result.error)
         elif result.ok:
             contributors = self.picker.piece_passed(piece)
-            for culprit in self._smart_ban.piece_passed(piece, data):
-                self._owner.on_culprit(culprit)
+            if self.smart_ban is not None:
+                for culprit in self.smart_ban.piece_passed(piece, data):
+                    self._owner.on_culprit(culprit)
             self._owner.on_piece_passed(piece, contributors)
         else:
             self.num_failed_bytes += len(data)
             contributors = self.picker.piece_failed(piece)
-            senders = [getattr(link, "address", None) for link in contributors]
-            for culprit in self._smart_ban.piece_failed(piece, data, senders):
-                self._owner.on_culprit(culprit)
+            if self.smart_ban is not None:
+                senders = [getattr(link, "address", None) for link in contributors]
+                for culprit in self.smart_ban.piece_failed(piece, data, senders):
+                    self._owner.on_culprit(culprit)
             self._owner.on_piece_failed(piece, contributors)
 
     def had_elsewhere(self, piece: int) -> None:

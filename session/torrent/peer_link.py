@@ -8,7 +8,7 @@ as few calls as possible.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...protocols.errors import EvtorrentError, RemoteProtocolError, TransportError
@@ -31,6 +31,7 @@ from ...protocols.peer.messages import (
     Request,
     RequestsReceived,
     SuggestReceived,
+    UnknownMessage,
 )
 from ...protocols.transport.base import Transport
 from ...protocols.types import Address, PeerId
@@ -42,6 +43,7 @@ from .requester import Requester
 from .uploader import Slab, Uploader
 
 if TYPE_CHECKING:
+    from ..plugins.peer_hooks import PeerPlugins
     from .torrent import Torrent
 
 __all__ = ["LinkOwner", "PeerLink", "ReadBlock"]
@@ -142,6 +144,7 @@ class PeerLink:
         "closing_error",
         "connected_at",
         "connection",
+        "handlers",
         "idle_since",
         "is_connected",
         "is_punched",
@@ -157,6 +160,7 @@ class PeerLink:
         "peer_id",
         "pick_mode",
         "pieces",
+        "plugins",
         "quota",
         "requester",
         "send_watermark",
@@ -219,6 +223,10 @@ class PeerLink:
         self.closing_error: EvtorrentError | None = None
         self.user_data: dict[str, Any] = {}
         """State of extensions, by name."""
+        self.handlers: Mapping[type[Event], Callable[[PeerLink, Any, float], None]] = _HANDLERS
+        """Event → what is done about it.  One table for all links but those whose plug-ins are asked first."""
+        self.plugins: PeerPlugins | None = None
+        """Plug-ins of this connection, if it has any."""
         self._queue: deque[memoryview | bytes | Slab] = deque()
         self._front = 0
         self._is_backlogged = False
@@ -231,6 +239,8 @@ class PeerLink:
         """The transport is up: our handshake, made with the connection, leaves."""
         self.is_connected = True
         self.connected_at = self.last_received = now
+        if self.plugins is not None:
+            self.plugins.tell("on_connected")
         self.flush(now)
 
     def on_readable(self, now: float) -> None:
@@ -395,7 +405,7 @@ class PeerLink:
         """Take what the connection made of the bytes."""
         next_event = self.connection.next_event
         while not self.closed and (event := next_event()) is not None:
-            _HANDLERS[type(event)](self, event, now)
+            self.handlers[type(event)](self, event, now)
 
     def _on_blocks(self, event: BlocksReceived, now: float) -> None:
         requester = self.requester
@@ -469,6 +479,9 @@ class PeerLink:
     def _on_extension_message(self, event: ExtensionMessage, now: float) -> None:
         self.owner.on_extension_message(self, event.name, event.payload)
 
+    def _on_unknown(self, event: UnknownMessage, now: float) -> None:
+        """Whom it was for has heard it."""
+
     # ------------------------------------------------------------------------------------------------- sending
 
     def _next_slab(self) -> bool:
@@ -516,6 +529,8 @@ class PeerLink:
             self.meters.payload_up.add(item.payload)
             self.connection.counts.sent[MessageId.PIECE] += item.num_blocks
             self._slab_size = min(_MAX_SLAB, self._slab_size * 2)
+            if self.plugins is not None:
+                self.plugins.slab_sent(item)
             if self.uploader is not None:
                 self.uploader.give_back(item)
         return True
@@ -567,5 +582,6 @@ _HANDLERS: dict[type[Event], Callable[[PeerLink, Any, float], None]] = {
     RejectReceived: PeerLink._on_reject,
     RequestsReceived: PeerLink._on_requests,
     SuggestReceived: PeerLink._on_suggest,
+    UnknownMessage: PeerLink._on_unknown,
 }
 """Event → what the link does about it."""

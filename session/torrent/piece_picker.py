@@ -25,8 +25,10 @@ from enum import Enum
 from itertools import islice
 from random import Random
 
+from ...protocols.bits import Bitfield
 from .availability import Availability
 from .picker_modes import PickMode, bits_from, highest_bits, lowest_bits, random_bit
+from .picker_policy import PickerPolicy
 from .piece_blocks import BUSY, RECEIVED, REQUESTED, BlockRun, PieceBlocks, PieceStatus
 from .piece_table import ABANDONED, RESERVED, SHARED, PieceTable
 
@@ -102,6 +104,7 @@ class PiecePicker(PieceTable):
         "_pickers",
         "_rng",
         "initial_picker_threshold",
+        "policy",
         "redundant",
         "sequential",
         "strict_end_game_mode",
@@ -124,6 +127,8 @@ class PiecePicker(PieceTable):
         """While fewer pieces than this are had, untouched ones are taken by lot."""
         self.strict_end_game_mode = strict_end_game_mode
         """Blocks are asked of a second peer only when none is left unasked."""
+        self.policy: PickerPolicy | None = None
+        """Chooses untouched pieces instead of rarity; see `picker_policy`."""
         self.redundant: list[tuple[Hashable, int, int]] = []
         """Orders still out, as (peer, piece, block), for blocks that came from somebody else.  See `take_redundant`."""
         self._rng = rng
@@ -286,10 +291,15 @@ class PiecePicker(PieceTable):
 
     def _draw(self, bits: int, count: int, picker: _Picker, flags: int) -> list[int]:
         """At least one and at most `count` of `bits`, in the order to begin them."""
+        if self.policy is not None:
+            chosen = self.policy.next_pieces(self, Bitfield(self.num_pieces, bits), count, picker.peer)
+            drawn = [piece for piece in dict.fromkeys(chosen) if piece >= 0 and bits >> piece & 1]
+            if drawn:
+                return drawn[:count]
         if self.sequential or flags & _SEQUENTIAL:
             return lowest_bits(bits, count)
         reserve = picker.reserve
-        drawn: list[int] = []
+        drawn = []
         while reserve and len(drawn) < count:
             piece = reserve.pop()
             if bits >> piece & 1:

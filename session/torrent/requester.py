@@ -179,13 +179,17 @@ class Requester:
 
     def on_rejected(self, request: Request) -> None:
         """The peer will not send a block."""
+        self.let_go(request)
+        self.allowed_fast.discard(request.piece)
+
+    def let_go(self, request: Request) -> None:
+        """A block will not come this way; others may be asked for it."""
         piece, begin, _ = request
         key = piece * self._download.blocks_per_piece + (begin >> 14)
         self._withdrawn.pop(key, None)
         if key in self.on_order:
             self.on_order.discard(key)
             self._download.give_up(piece, begin >> 14, self._link)
-        self.allowed_fast.discard(piece)
 
     def on_choked(self, *, keeps_requests: bool) -> None:
         """The peer chokes.  With BEP 6 each request is rejected or served by name; without, all are lost."""

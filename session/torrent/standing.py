@@ -12,6 +12,7 @@ from .picker_modes import PickMode
 
 if TYPE_CHECKING:
     from ..core.core import Core
+    from ..plugins.session_hooks import SessionPlugins
     from .download import Download
     from .drain import Drain
     from .files import TorrentFiles
@@ -93,6 +94,11 @@ class TorrentStanding:
     def is_session_paused(self) -> bool:
         """The session as a whole is paused."""
         return self._core.is_paused
+
+    @property
+    def session_plugins(self) -> SessionPlugins:
+        """What the session is extended with."""
+        return self._core.plugins
 
     @property
     def is_subscribed(self) -> bool:

@@ -75,6 +75,7 @@ class Swarm(LinkOwner):
         """
         now, refuses = self._core.base.time(), self._core.blocking.refuses
         allowed = [each for each in addresses if not refuses(self._torrent, each)]
+        self._torrent.plugins.peers_heard_of(addresses, source, self.peers, allowed)
         return sum(
             self.peers.add(address, source, now, is_seed=address in seeds) is not None for address in allowed
         )
@@ -123,6 +124,7 @@ class Swarm(LinkOwner):
         self.num_half_open += 1
         core.counters.values["peer.connection_attempts"] += 1
         transport.set_user(link)
+        torrent.plugins.attach(link)
         return link
 
     @property
@@ -144,6 +146,7 @@ class Swarm(LinkOwner):
             link.flush(now)
             link.close(LinkEnded(CloseReason.self_connection))
             return
+        torrent.plugins.peers_heard_of([link.address], PeerSource.incoming, self.peers, [link.address])
         link.peer = self.peers.add_incoming(link.address, now)
         if link.peer is None:
             link.close(LinkEnded(CloseReason.blocked, "banned, or the peer list is full"))
@@ -156,6 +159,7 @@ class Swarm(LinkOwner):
             other.close(LinkEnded(CloseReason.duplicate_peer_id))
         self.peers.set_connected(link.address, link)
         self._prepare(link)
+        torrent.plugins.attach(link)
         link.connection.accept(local, torrent.registry)
         self._after_handshake(link, now)
 
@@ -233,10 +237,9 @@ class Swarm(LinkOwner):
         core.apply_buffer_sizes(link.transport)
         connection = link.connection
         connection.send_pieces(torrent.have)
-        if connection.supports_extensions:
-            fields = torrent.extension_fields(link)
-            connection.send_extension_handshake(fields, without=core.extensions.hidden(torrent))
-            note_told(link, "upload_only" in fields)
+        if link.plugins is not None and connection.handshake is not None:
+            link.plugins.handshake(connection.handshake.reserved)
+        self.send_extension_handshake(link)
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
         if port := core.dht.port_for(link.address[0]):
@@ -249,6 +252,16 @@ class Swarm(LinkOwner):
         link.handle_events(now)
         if not link.closed:
             link.flush(now)
+
+    def send_extension_handshake(self, link: PeerLink) -> None:
+        """Say what we speak (BEP 10), also once more when that changed; nothing to a peer that does not speak extensions."""
+        if link.connection.supports_extensions:
+            fields = self._torrent.extension_fields(link)
+            if link.plugins is not None:
+                link.plugins.add_handshake(fields)
+            hidden = self._core.extensions.hidden(self._torrent)
+            link.connection.send_extension_handshake(fields, without=hidden)
+            note_told(link, "upload_only" in fields)
 
     def _keep_newer(self, link: PeerLink) -> bool:
         """Both sides dialled at once: keep the connection the side with the lower peer id made, on both sides the same."""
@@ -292,6 +305,8 @@ class Swarm(LinkOwner):
             self.peers.connection_closed(link.address, core.base.time(), failed=failed, may_return=again)
         core.link_closed(link)
         core.extensions.on_closed(torrent, link)
+        if link.plugins is not None:
+            link.plugins.disconnected(error)
         torrent.link_ended(link)
         self._report_end(link, error)
 

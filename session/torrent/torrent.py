@@ -37,6 +37,7 @@ from ..errors import NO_ERROR, ErrorCode, SessionError, TorrentErrc
 from ..flags import PeerSource, TorrentFlags
 from ..operations import operation_of
 from ..params import AddTorrentParams
+from ..plugins.torrent_hooks import NO_PLUGINS, NoPlugins
 from ..status import TorrentState
 from . import blame, discovery, upload_only
 from .bound_storage import BoundStorage
@@ -94,6 +95,7 @@ class Torrent(TorrentStanding):
         "params",
         "peers",
         "phase",
+        "plugins",
         "registry",
         "removed",
         "save_path",
@@ -155,6 +157,8 @@ class Torrent(TorrentStanding):
         self.removed = False
         self.status_changed = False
         self.user_data: dict[str, Any] | None = None
+        self.plugins: NoPlugins = NO_PLUGINS
+        """What the program extends it with."""
         self._was_finished = False
 
     # ------------------------------------------------------------------------------------------ starting, stopping
@@ -251,8 +255,9 @@ class Torrent(TorrentStanding):
             self.stop_ready()
         elif self.flags & TorrentFlags.paused:
             self._park()  # What it has is known now, and the queue decides when it goes on.
-        elif self.swarm is not None:
+        if self.swarm is not None and not self.flags & TorrentFlags.paused:
             self._go_online()
+        self.plugins.files_checked()
 
     def _park(self) -> None:
         swarm = self.swarm
@@ -314,6 +319,8 @@ class Torrent(TorrentStanding):
 
     def pause(self, *, graceful: bool = False) -> None:
         """The paused flag, and what it means.  A graceful pause first lets blocks on order arrive."""
+        if self.plugins.keeps_running() and not self.error:
+            return
         if not self.flags & TorrentFlags.paused:
             self.flags |= TorrentFlags.paused
             self.need_save()
@@ -334,6 +341,8 @@ class Torrent(TorrentStanding):
 
     def resume(self) -> None:
         """Without the paused flag, unless the session itself is paused."""
+        if self.plugins.keeps_resting():
+            return
         was_paused = bool(self.flags & TorrentFlags.paused)
         self.flags &= ~TorrentFlags.paused
         if was_paused:
@@ -430,6 +439,7 @@ class Torrent(TorrentStanding):
         if state is not self.shown_state:
             previous, self.shown_state = self.shown_state, state
             self.post(StateChangedAlert, state, previous)
+            self.plugins.state_changed(state)
             self.touch()
 
     def _open_storage(self) -> None:
@@ -447,6 +457,7 @@ class Torrent(TorrentStanding):
         self.have = picker.have
         self.download = Download(info, picker, source, self._core.buffers, self)
         self.download.counts = self._core.counters.values
+        self._core.extensions.on_download(self, self.download)
         picker.sequential = bool(self.flags & TorrentFlags.sequential_download)
         self.files.apply_priorities(picker)
 
@@ -516,6 +527,7 @@ class Torrent(TorrentStanding):
         self._core.counters.values["ses.num_piece_passed"] += 1
         blame.piece_passed(contributors)
         self.on_piece_finished(piece)
+        self.plugins.piece_judged(piece, contributors, passed=True)
 
     def on_piece_finished(self, piece: int) -> None:
         """A piece is verified and on disk."""
@@ -553,6 +565,7 @@ class Torrent(TorrentStanding):
         """The hash was wrong.  One sender is guilty; of several, all are watched until the good copy tells."""
         self.post(HashFailedAlert, piece)
         self._core.counters.values["ses.num_piece_failed"] += 1
+        self.plugins.piece_judged(piece, contributors, passed=False)
         swarm = self.swarm
         if swarm is None:
             return
@@ -630,6 +643,7 @@ class Torrent(TorrentStanding):
         if self.peers is None:
             self.peers = self._core.new_peer_list(self)
         now = self.now()
+        self.plugins.peers_heard_of([address], source, self.peers, [address])
         self.peers.add(address, source, now)
         if self.swarm is not None and self.wants_peers:
             self.swarm.connect_now(address, now)
@@ -769,6 +783,7 @@ class Torrent(TorrentStanding):
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
+        self.plugins.tick()
 
 
 _NOTHING = Bitfield(0)

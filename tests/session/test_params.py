@@ -11,8 +11,9 @@ from evtorrent.session.core.ip_filter import IpFilter
 from evtorrent.session.disk import MemoryBackend
 from evtorrent.session.errors import TorrentParamsError, UnknownSetting
 from evtorrent.session.flags import TorrentFlags
-from evtorrent.session.params import ADD_TORRENT_FIELDS, AddTorrentParams, SessionParams
+from evtorrent.session.params import ADD_TORRENT_FIELDS, DEFAULT_PLUGINS, AddTorrentParams, SessionParams
 from evtorrent.session.settings import SettingsPack
+from evtorrent.session.state import read_session_params, write_session_params_buf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,3 +121,22 @@ def test_fit_to_never_claims_more_than_there_is(pieces, bits):
     assert params.have_pieces is not None
     assert len(params.have_pieces) == pieces
     assert params.have_pieces.bits & ~bits == 0
+
+
+def test_parts_of_a_session_are_kept_and_not_saved():
+    def backend(params, pool):
+        return MemoryBackend(params, pool)
+
+    policy, picker = object(), lambda info: None
+    params = SessionParams(
+        disk_backend=backend,
+        extensions=iter(["ut_pex"]),
+        default_plugins=iter(["ut_metadata"]),
+        picker_policy=picker,
+        choker_policy=policy,
+    )
+    assert (params.extensions, params.default_plugins) == (["ut_pex"], ("ut_metadata",))
+    assert (params.picker_policy, params.choker_policy) == (picker, policy)
+    again = read_session_params(write_session_params_buf(params))
+    assert (again.picker_policy, again.choker_policy, again.extensions) == (None, None, [])
+    assert again.default_plugins == DEFAULT_PLUGINS

@@ -11,7 +11,7 @@ import random
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from evtorrent.listener.gate import Verdict
@@ -21,7 +21,14 @@ from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.protocols.peer.handshake import HANDSHAKE_LENGTH, Capability, Handshake
 from evtorrent.protocols.peer.messages import MessageId
 from evtorrent.protocols.types import PeerId, Sha1Hash
-from evtorrent.session import AddTorrentParams, EncPolicy, Session, TorrentFlags, global_peer_class_filter
+from evtorrent.session import (
+    AddTorrentParams,
+    EncPolicy,
+    Session,
+    SessionParams,
+    TorrentFlags,
+    global_peer_class_filter,
+)
 from evtorrent.session.alerts import Alert
 from evtorrent.session.disk.errors import StorageError
 from evtorrent.session.disk.io import DiskIo
@@ -281,9 +288,9 @@ class World:
         self.nodes: list[Node] = []
         self._next_fd = 1000
 
-    def node(self, host: str = "", **settings: Any) -> Node:
-        """One more session; it listens at `host`, port 6881."""
-        return Node(self, host or f"10.0.0.{len(self.nodes) + 1}", settings)
+    def node(self, host: str = "", *, parts: Mapping[str, Any] | None = None, **settings: Any) -> Node:
+        """One more session; it listens at `host`, port 6881.  `parts`: fields of its `SessionParams`."""
+        return Node(self, host or f"10.0.0.{len(self.nodes) + 1}", settings, parts or {})
 
     def open_socket(self, host: str) -> FakeSocket:
         self._next_fd += 1
@@ -343,7 +350,7 @@ class World:
 class Node:
     """A session with its own engine and platform."""
 
-    def __init__(self, world: World, host: str, settings: dict[str, Any]) -> None:
+    def __init__(self, world: World, host: str, settings: dict[str, Any], parts: Mapping[str, Any]) -> None:
         self.world = world
         self.host = host
         self.platform = WorldPlatform(world, host)
@@ -359,7 +366,7 @@ class Node:
             "out_enc_policy": EncPolicy.disabled,
             **settings,
         }
-        self.session = Session(given, multi=self.multi)
+        self.session = Session(SessionParams(given, **parts), multi=self.multi)
         # Limits and slots hold for everybody: these hosts' addresses would count as local.
         self.session.set_peer_class_filter(global_peer_class_filter())
         self.core = self.session._core

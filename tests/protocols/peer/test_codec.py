@@ -44,6 +44,7 @@ BLOCK = Request(PieceIndex(1), 0x4000, 0x3000)
             codec.pack_request(MessageId.CANCEL, BLOCK), "0000000d 08 00000001 00004000 00003000", id="cancel"
         ),
         pytest.param(codec.pack_port(6881), "00000003 09 1ae1", id="port"),
+        pytest.param(codec.pack_message(200, b"hi"), "00000003 c8 6869", id="any"),
         pytest.param(codec.pack_index(MessageId.SUGGEST, 5), "00000005 0d 00000005", id="suggest"),
         pytest.param(codec.pack_simple(MessageId.HAVE_ALL), "00000001 0e", id="have all"),
         pytest.param(codec.pack_simple(MessageId.HAVE_NONE), "00000001 0f", id="have none"),

@@ -29,6 +29,7 @@ from evtorrent.protocols.peer.messages import (
     Request,
     RequestsReceived,
     SuggestReceived,
+    UnknownMessage,
 )
 from evtorrent.protocols.types import PeerId, PieceIndex, Sha1Hash
 from support.connection_pair import (
@@ -160,8 +161,12 @@ CONVERSATIONS: list[tuple[str, Callable[[PeerConnection], object], list[Event]]]
         lambda c: c.send_pieces(Bitfield(NUM_PIECES, 0b1000000011)),
         [PiecesReceived(0b1000000011)],
     ),
-    ("have all", lambda c: c.send_pieces(Bitfield.full(NUM_PIECES)), [PiecesReceived(ALL_PIECES)]),
-    ("have none", lambda c: c.send_pieces(Bitfield(NUM_PIECES)), [PiecesReceived(0)]),
+    (
+        "have all",
+        lambda c: c.send_pieces(Bitfield.full(NUM_PIECES)),
+        [PiecesReceived(ALL_PIECES, MessageId.HAVE_ALL)],
+    ),
+    ("have none", lambda c: c.send_pieces(Bitfield(NUM_PIECES)), [PiecesReceived(0, MessageId.HAVE_NONE)]),
     (
         "requests",
         lambda c: c.send_requests([BLOCK, (0, 0, 5)]),
@@ -545,3 +550,30 @@ def test_more_than_the_buffer_holds_is_refused() -> None:
     with pytest.raises(LocalProtocolError, match="bytes for a buffer with room for"):
         connection.receive_data(bytes(room + 1))
     assert connection.state is State.OPEN
+
+
+def test_messages_of_numbers_of_nobody_can_be_sent_and_are_skipped() -> None:
+    pair = ConnectionPair()
+    pair.client.send_unknown(200, b"hello")
+    pair.client.send_have(PieceIndex(3))
+    assert pair.server_hears() == [HaveReceived(PieceIndex(3))]
+    assert pair.server.counts.received[200] == 1
+
+
+@pytest.mark.parametrize(("number", "size"), [(0, 0), (7, 20), (20, 1), (-1, 0), (256, 0), (200, MAX_FRAME)])
+def test_other_numbers_and_sizes_are_refused(number: int, size: int) -> None:
+    with pytest.raises(LocalProtocolError):
+        ConnectionPair().client.send_unknown(number, bytes(size))
+
+
+def test_a_subclass_may_hear_them() -> None:
+    class Hearing(PeerConnection):
+        __slots__ = ()
+
+        def _handle_unknown(self, kind: int, payload: memoryview) -> None:
+            self._events.append(UnknownMessage(kind, bytes(payload)))
+
+    pair = ConnectionPair()
+    pair.server.__class__ = Hearing
+    pair.client.send_unknown(200, b"hello")
+    assert pair.server_hears() == [UnknownMessage(200, b"hello")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 from random import Random
+from typing import Any
 
 import pytest
 from evtorrent.session.core.choker import (
@@ -266,3 +267,56 @@ class TestChoker:
             assert regular + len(actions.optimistic) == len(swarm.unchoked)
             if slots > 0 and len(interested) >= slots:
                 assert len(swarm.unchoked) == slots
+
+
+class TestPolicy:
+    """Who chooses instead of the settings, by the names it gives."""
+
+    class Named:
+        def __init__(self, *names: str | None) -> None:
+            self.names = names
+
+        def choose(self, peers: object, slots: float, now: float) -> tuple[str | None, ...] | None:
+            return None if self.names == (None,) else self.names
+
+        def admits(self, peer: ChokeCandidate, unchoked: object) -> bool:
+            return peer.peer in self.names
+
+    def peers(self, **fields: Any) -> list[ChokeCandidate]:
+        return [ChokeCandidate(name, **fields) for name in "abc"]
+
+    def test_slots_go_in_its_order_and_nobody_gets_two(self) -> None:
+        choker = Choker(ChokerSettings(unchoke_slots_limit=2), policy=self.Named("c", "c", "x", "a", "b"))
+        actions = choker.handle_timeout(self.peers(), 1.0)
+        assert (set(actions.unchoke), actions.optimistic, actions.num_slots) == ({"c", "a"}, frozenset(), 2)
+
+    def test_who_wants_nothing_and_torrents_without_slots_get_none(self) -> None:
+        choker = Choker(policy=self.Named("a", "b", "c"))
+        assert choker.handle_timeout(self.peers(is_interested=False), 1.0).unchoke == ()
+        assert len(choker.handle_timeout(self.peers(torrent="t", torrent_slots=1), 2.0).unchoke) == 1
+
+    def test_those_it_does_not_name_are_choked(self) -> None:
+        choker = Choker(policy=self.Named("b"))
+        actions = choker.handle_timeout(self.peers(is_choked=False), 1.0)
+        assert set(actions.choke) == {"a", "c"}
+
+    def test_none_leaves_the_round_to_the_settings(self) -> None:
+        actions = Choker(policy=self.Named(None)).handle_timeout(self.peers(), 1.0)
+        assert set(actions.unchoke) == {"a", "b", "c"}
+
+    def test_a_free_slot_is_had_at_once_by_whom_it_admits(self) -> None:
+        choker = Choker(policy=self.Named("a"))
+        assert choker.interested(ChokeCandidate("a"), [])
+        assert not choker.interested(ChokeCandidate("b"), [])
+        choker.settings = ChokerSettings(unchoke_slots_limit=0)
+        assert not choker.interested(ChokeCandidate("a"), [])
+
+
+def test_a_lower_priority_is_tried_first() -> None:
+    choker = Choker(ChokerSettings(unchoke_slots_limit=1, num_optimistic_unchoke_slots=1))
+    peers = [
+        ChokeCandidate("a"),
+        ChokeCandidate("b", optimistic_priority=3),
+        ChokeCandidate("c", optimistic_priority=2),
+    ]
+    assert choker.handle_timeout(peers, 1.0).unchoke == ("c",)

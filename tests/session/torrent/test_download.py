@@ -10,6 +10,7 @@ from evtorrent.session.disk.hashing import matches
 from evtorrent.session.disk.jobs import PieceResult
 from evtorrent.session.torrent.download import Download
 from evtorrent.session.torrent.piece_picker import PickMode, PiecePicker
+from evtorrent.session.torrent.smart_ban import SmartBan
 from support.disk import make_torrent
 
 BLOCK = 16384
@@ -44,6 +45,7 @@ class Stage:
         self.log: list[tuple] = []
         self.written: dict[int, bytes] = {}
         self.download = Download(self.info, self.picker, self, self.buffers, self)  # type: ignore[arg-type]
+        self.download.smart_ban = SmartBan()
 
     # the disk
 
