@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import uvloop
 
@@ -26,6 +27,10 @@ from support.accounting import Ledger  # noqa: E402 - after the path
 
 # libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
 uvloop.new_event_loop().close()
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("evtorrent", deadline=None)
+hypothesis.settings.load_profile("evtorrent")
 
 PEER_MODULES = {"libtorrent": "libtorrent"}
 """Peers that are Python modules: `require_peer` returns the module."""
