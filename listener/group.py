@@ -168,11 +168,14 @@ class ListenerGroup:
 
     @property
     def port(self) -> int:
-        """The port to announce: that of the first endpoint without TLS that is not local only, else of the first; 0: none."""
-        for opened in self._open.values():
-            if not opened.endpoint.is_ssl and not opened.endpoint.is_local:
+        """The port to announce: that of the first endpoint without TLS that is not local only, else of the first without TLS;
+        0: none.
+        """
+        plain = [opened for opened in self._open.values() if not opened.endpoint.is_ssl]
+        for opened in plain:
+            if not opened.endpoint.is_local:
                 return opened.port
-        return next((opened.port for opened in self._open.values()), 0)
+        return plain[0].port if plain else 0
 
     def _expand(self, text: str) -> tuple[dict[Endpoint, None], list[ListenSuccess | ListenFailure]]:
         elements, bad = parse_interfaces(text)

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from .alerts import TorrentErrorAlert as TorrentErrorAlert
     from .alerts import TorrentFinishedAlert as TorrentFinishedAlert
     from .alerts import TorrentLogAlert as TorrentLogAlert
+    from .alerts import TorrentNeedCertAlert as TorrentNeedCertAlert
     from .alerts import TorrentPausedAlert as TorrentPausedAlert
     from .alerts import TorrentRemovedAlert as TorrentRemovedAlert
     from .alerts import TorrentResumedAlert as TorrentResumedAlert
@@ -495,6 +496,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "TorrentErrorAlert",
         "TorrentFinishedAlert",
         "TorrentLogAlert",
+        "TorrentNeedCertAlert",
         "TorrentPausedAlert",
         "TorrentRemovedAlert",
         "TorrentResumedAlert",

@@ -27,6 +27,7 @@ from .flags import RemoveFlags, TorrentFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams
 from .torrent.files import TOP_PRIORITY
+from .torrent.root_certificate import take_root_certificate
 from .torrent.torrent import Torrent
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
     core.plugins.new_torrent(torrent)
     if core.alerts.should_post(AddTorrentAlert):
         torrent.post(AddTorrentAlert, params)
+    take_root_certificate(torrent)
     start_if_wanted(core, torrent)
     return handle
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -104,8 +105,9 @@ class ErrorCode:
 
     @classmethod
     def _from_os_error(cls, error: OSError) -> ErrorCode:
-        if error.errno is not None and type(error.errno) is int and error.errno > 0:
-            return cls.from_errno(error.errno)
+        number = error.errno if type(error.errno) is int else 0
+        if number > 0 and not isinstance(error, ssl.SSLError):
+            return cls.from_errno(number)
         if isinstance(error, TimeoutError):
             return cls.from_errno(errno.ETIMEDOUT)
         # Resolver and TLS errors have numbers of their own, which are no errno.

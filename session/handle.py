@@ -28,7 +28,8 @@ from .flags import (
 from .plugins.torrent_hooks import extend_torrent
 from .renamed_files import RenamedFiles
 from .status import AnnounceEntry, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
-from .torrent import commands, posting, report
+from .torrent import commands, posting, report, root_certificate
+from .torrent.peer_tls import Identity
 from .torrent.reading import read_piece
 
 if TYPE_CHECKING:
@@ -393,6 +394,30 @@ class TorrentHandle:
         """Announce in the DHT at once; a torrent that may not (private, `disable_dht`) does not."""
         self._post(commands.force_dht_announce)
 
+    # ------------------------------------------------------------------------------------------------ SSL torrents
+
+    def set_ssl_certificate(
+        self, certificate: str, private_key: str, dh_params: str = "", passphrase: str = ""
+    ) -> None:
+        """The certificate to show peers and its key, as PEM files; for who posts `TorrentNeedCertAlert`.
+
+        The files are read now.  What is wrong ends in a `TorrentErrorAlert` that names the file, as in libtorrent; the torrent
+        does not stop for that.  Without `dh_params` OpenSSL chooses.
+        """
+        try:
+            identity = root_certificate.read_identity(certificate, private_key, dh_params, passphrase)
+        except OSError as error:
+            self._post(root_certificate.tell_unreadable, error)
+        else:
+            self._call(root_certificate.set_identity, identity, certificate)
+
+    def set_ssl_certificate_buffer(
+        self, certificate: str | bytes, private_key: str | bytes, dh_params: str | bytes = b""
+    ) -> None:
+        """As `set_ssl_certificate`, from the contents of such files."""
+        identity = Identity(_as_bytes(certificate), _as_bytes(private_key), _as_bytes(dh_params))
+        self._call(root_certificate.set_identity, identity, "[certificate]")
+
     # --------------------------------------------------------------------------------------------------- private
 
     def _alive(self, *, removed_too: bool = False) -> Torrent:
@@ -425,3 +450,7 @@ class TorrentHandle:
             run()
         else:
             self._session.runtime.post(run)
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text

@@ -31,12 +31,11 @@ _TRANSPORT = {
     "bind": Operation.sock_bind,
     "listen": Operation.sock_listen,
     "accept": Operation.sock_accept,
-    "handshake": Operation.handshake,
+    "handshake": Operation.ssl_handshake,
     "mse": Operation.encryption,
     "http_connect": Operation.connect,
     "socks4": Operation.connect,
     "socks5": Operation.connect,
-    "tls": Operation.ssl_handshake,
 }
 
 

@@ -7,7 +7,7 @@ data is one written down.  Fields libtorrent has deprecated (info_hash, url, res
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +200,10 @@ ADD_TORRENT_FIELDS = frozenset(f.name for f in fields(AddTorrentParams))
 """The names of every field."""
 
 
+DEFAULT_TRANSPORTS = ("utp", "tcp")
+"""What leads to peers when nothing else is said."""
+
+
 class SessionParams:
     """What a session starts with and `session_state()` returns; libtorrent `session_params`."""
 
@@ -212,8 +216,10 @@ class SessionParams:
         "extensions",
         "flags",
         "ip_filter",
+        "peer_transports",
         "picker_policy",
         "settings",
+        "transport_options",
         "unsupported_settings",
     )
 
@@ -228,6 +234,8 @@ class SessionParams:
         disk_backend: Callable[[StorageParams, FilePool], Backend] | None = None,
         picker_policy: Callable[[TorrentInfo], PickerPolicy | None] | None = None,
         choker_policy: ChokerPolicy | None = None,
+        peer_transports: Sequence[str] = DEFAULT_TRANSPORTS,
+        transport_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings if isinstance(settings, SettingsPack) else SettingsPack(settings)
         """Settings to begin with."""
@@ -245,6 +253,12 @@ class SessionParams:
         """Makes what chooses the pieces of each torrent; where it makes None, and without one: rarest first.  Not saved."""
         self.choker_policy = choker_policy
         """Chooses whom to upload to; None: by the settings.  Not saved."""
+        self.peer_transports = peer_transports
+        """The chains that lead to peers and that peers come in by, the preferred one first, one for each base: "tcp",
+        "utp+scramble" with a filter of an `evtorrent.transport` entry point or of `register_filter`, or a base from there.
+        Encryption, TLS and proxies come with the settings and are not named here.  Not saved."""
+        self.transport_options = dict(transport_options or {})
+        """For filters and bases, by name (Any: each names and checks its own).  Not saved."""
         self.ext_state: dict[str, bytes] = {}
         """What plug-ins want to find again, by their name."""
         self.dht_state: dict[bytes, Any] | None = None

@@ -25,6 +25,7 @@ from .core.core import Core
 from .core.ip_filter import IpFilter, PortFilter
 from .core.peer_class import GLOBAL, LOCAL, TCP
 from .core.peer_class_filter import PeerClassTypeFilter
+from .core.peer_transports import parse_transports
 from .dht_calls import DhtCalls
 from .errors import InvalidSessionHandle
 from .flags import (
@@ -73,6 +74,7 @@ class Session(DhtCalls):
         given = SessionParams.of(params)
         plugins = [as_plugin(each) for each in given.extensions]
         settings = given.settings.copy()
+        parse_transports(given.peer_transports)  # before anything is opened
         self.runtime: Runtime = (
             CallersLoop(multi)
             if multi is not None

@@ -206,7 +206,7 @@ HONOURED: dict[str, Honoured] = {
         True, "", "Peers are connected through the proxy; nothing listens then."
     ),
     "proxy_tracker_connections": Honoured(
-        True, "", "Trackers are asked through the proxy; those over UDP are not asked then."
+        True, "", "Trackers are asked through the proxy; those over UDP only through SOCKS5, else not at all."
     ),
     # DHT
     "enable_dht": Honoured(True, "", "Run a DHT node on every UDP socket (BEP 5)."),
@@ -357,7 +357,12 @@ HONOURED: dict[str, Honoured] = {
     ),
     "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
     "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
-    "validate_https_trackers": Honoured(True, "", "Verify the certificates of HTTPS trackers."),
+    "validate_https_trackers": Honoured(
+        True, "", "Verify the certificates of HTTPS trackers and web seeds; also those of SSL torrents."
+    ),
+    "allow_idna": Honoured(
+        False, "", "Ask trackers and web seeds with internationalized names, which may look like others."
+    ),
     "apply_ip_filter_to_trackers": Honoured(True, "", "Ask no tracker at an address the IP filter forbids."),
     "ssrf_mitigation": Honoured(
         True,

@@ -119,7 +119,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "mixed_mode_algorithm": 1,
     },
     "not acted on in this version": {
-        "allow_idna": False,
         "allow_multiple_connections_per_pid": False,
         "always_send_user_agent": False,
         "announce_ip": "",

@@ -37,8 +37,9 @@ PURE_FORBIDDEN = {
 }
 """Nothing in protocols/ touches the outside."""
 
-DYNAMIC_IMPORT_SEAMS = {"protocols/engine/multi.py"}
-"""Multi() without a platform takes the system's by name: the one seam between protocols and reactor."""
+DYNAMIC_IMPORT_SEAMS = {"protocols/engine/multi.py", "protocols/transport/plugins.py"}
+"""Multi() without a platform takes the system's by name: the one seam between protocols and reactor.  Transports of other
+packages are found by name among their entry points."""
 
 CLI_MODULES = {("protocols", "bencode"), ("session", "aio")}
 """Modules, other than packages, whose names are public."""

@@ -59,8 +59,13 @@ class AddressGuard:
         loopback_path: str | tuple[str, ...] | None = None,
         is_enabled: bool = True,
         is_allowed: Callable[[str], bool] | None = None,
+        allows_idna: bool = True,
     ) -> None:
-        """`is_allowed` is the IP filter; it holds even where the other rules are off, and lets names pass."""
+        """`is_allowed` is the IP filter; it holds even where the other rules are off, and lets names pass.
+
+        Without `allows_idna` servers with internationalized names, which may look like others, are not asked at all.
+        """
+        self._allows_idna = allows_idna
         self._loopback_path = loopback_path
         self._is_enabled = is_enabled
         self._is_allowed = is_allowed
@@ -71,6 +76,8 @@ class AddressGuard:
         `came_from` is the numeric address of the server whose redirect led here, None for the first request; of one that
         is not known the worst is assumed.
         """
+        if url.is_idna and not self._allows_idna:
+            return []
         reach = AddressScope.LOOPBACK
         if came_from is not None:
             reach = address_scope(came_from) if came_from else AddressScope.PUBLIC

@@ -35,11 +35,21 @@ class PlatformPorts:
         local address to connect from."""
         self.verify_tls = verify_tls
         """Demand a valid certificate, unless the options bring a context of their own; may be changed at any time."""
+        self.tls_context: object | None = None
+        """Servers are verified by this `ssl.SSLContext` in place of the system's authorities; may be changed at any time."""
         self.proxy: ProxyOptions | None = None
         """Go through it; may be changed at any time."""
         self._platform = platform
         self._options = options or {}
         self._source = source
+
+    def under(self, tls_context: object) -> PlatformPorts:
+        """The same at this moment, with another `tls_context`."""
+        ports = PlatformPorts(
+            self._platform, options=self._options, verify_tls=self.verify_tls, source=self._source
+        )
+        ports.proxy, ports.tls_context = self.proxy, tls_context
+        return ports
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0)."""
@@ -54,6 +64,8 @@ class PlatformPorts:
         options = self._options
         if url.is_secure and not self.verify_tls:
             options = {"tls_context": _unverified_context(), **options}
+        elif url.is_secure and self.tls_context is not None:
+            options = {"tls_context": self.tls_context, **options}
         source, platform = self._source, self._platform
         if self.proxy is not None:
             # The proxy gets the first address, or the name; what is resolved here is where the proxy is.

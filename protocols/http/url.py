@@ -68,6 +68,11 @@ class Url:
         return self.scheme, self.host, self.port
 
     @property
+    def is_idna(self) -> bool:
+        """The host is an internationalized name (RFC 5890: "ACE prefix")."""
+        return any(label.startswith("xn--") for label in self.host.split("."))
+
+    @property
     def is_secure(self) -> bool:
         """The scheme demands TLS."""
         return self.scheme in ("https", "wss")

@@ -174,9 +174,9 @@ class CreateTorrent:
         """Only peers of the torrent's own trackers (BEP 27)."""
         self._is_private = private
 
-    def set_root_cert(self, pem: bytes) -> None:
+    def set_root_cert(self, pem: bytes | str) -> None:
         """Make it an SSL torrent: peers need a certificate signed by this one."""
-        self._root_cert = pem
+        self._root_cert = pem.encode() if isinstance(pem, str) else pem
 
     def set_hash(self, index: int, digest: bytes) -> None:
         """SHA-1 of a piece.  IndexError when there is no such piece, ValueError when it is no SHA-1."""

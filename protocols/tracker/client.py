@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..engine.ports import Base, DatagramSocket, Platform, ResolveCallback, Timer
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, TransportError
 from ..http.addresses import AddressGuard, numeric_host
 from ..http.dialing import PlatformPorts
 from ..http.errors import (
@@ -27,7 +27,8 @@ from ..http.errors import (
 from ..http.fetch import FetchOptions, FetchPorts, HttpFetch, HttpResponse
 from ..http.url import Url, parse_url
 from ..transport.proxy import ProxyOptions
-from ..types import Address
+from ..transport.socks5_datagrams import Socks5Datagrams
+from ..types import Address, Buffer
 from .announce import MAX_SCRAPE_HASHES, AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import (
     InvalidTrackerResponse,
@@ -39,7 +40,7 @@ from .errors import (
 )
 from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
 from .udp import UdpTrackers
-from .udp_service import AF_INET, UdpTrackerService
+from .udp_service import AF_INET, DatagramRelay, UdpTrackerService
 
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
 
@@ -75,6 +76,8 @@ class TrackerClientSettings:
     """Seconds a UDP tracker's connection id is used."""
     validate_https_trackers: bool = True
     """Demand a valid certificate of HTTPS trackers."""
+    allow_idna: bool = False
+    """Ask trackers with internationalized names (RFC 3490), which may look like others."""
     ssrf_mitigation: bool = True
     """Keep trackers from using us to reach our own host and network."""
 
@@ -123,6 +126,7 @@ class _Job(Generic[_T]):
     on_done: Callable[[_T | None, TrackerError | None], object]
     timeout: float
     family: int
+    tls_context: object | None
 
 
 class TrackerClient:
@@ -139,7 +143,7 @@ class TrackerClient:
         ports: FetchPorts | None = None,
     ) -> None:
         """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers,
-        `ports` the outside of HTTP ones; both default to the engine's platform."""
+        `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify as they like."""
         self.user_agent = user_agent
         """May be changed at any time."""
         self.engine = engine
@@ -169,12 +173,25 @@ class TrackerClient:
 
     @property
     def proxy(self) -> ProxyOptions | None:
-        """HTTP trackers are asked through it, and UDP trackers, who cannot be, are not asked.  May be changed at any time."""
+        """Trackers are asked through it; over UDP only SOCKS 5 leads to them, and with others they are not asked.  May be changed
+        at any time: UDP trackers that have not answered then fail.
+        """
         return self._own_ports.proxy
 
     @proxy.setter
     def proxy(self, proxy: ProxyOptions | None) -> None:
+        if proxy == self._own_ports.proxy:
+            return
         self._own_ports.proxy = proxy
+        self._udp.set_relay(None if proxy is None else self._open_relay)
+
+    def _open_relay(
+        self,
+        on_datagram: Callable[[Buffer, Address, float], object],
+        on_lost: Callable[[TransportError], object],
+    ) -> DatagramRelay:
+        assert self.proxy is not None
+        return Socks5Datagrams(self.engine, self.proxy, on_datagram, on_lost)
 
     def announce(
         self,
@@ -184,13 +201,17 @@ class TrackerClient:
         *,
         timeout: float | None = None,
         family: int = 0,
+        tls_context: object | None = None,
     ) -> TrackerCall:
-        """Announce to the tracker at `url`.  `family` restricts the addresses it is asked at (a socket AF_ number)."""
+        """Announce to the tracker at `url`.  `family` restricts the addresses it is asked at (a socket AF_ number).
+
+        An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities.
+        """
         settings = self.settings
         if timeout is None:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family)
+        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
 
         def parse(response: HttpResponse) -> AnnounceResponse:
             return replace(parse_announce(response.body), tracker_address=response.address)
@@ -206,13 +227,14 @@ class TrackerClient:
         *,
         timeout: float | None = None,
         family: int = 0,
+        tls_context: object | None = None,
     ) -> TrackerCall:
         """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond."""
         if not 0 < len(info_hashes) <= MAX_SCRAPE_HASHES:
             raise LocalProtocolError(f"a scrape of {len(info_hashes)} torrents")
         if timeout is None:
             timeout = self.settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family)
+        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
         hashes = tuple(bytes(h) for h in info_hashes)
 
         def parse(response: HttpResponse) -> ScrapeResponse:
@@ -261,9 +283,11 @@ class TrackerClient:
             tracker = parse_url(url, schemes=SCHEMES)
             if tracker.port is None:
                 raise TrackerRefused(f"no port in {tracker}")
+            if tracker.is_idna and not self.settings.allow_idna:
+                raise TrackerRefused(f"{tracker.host} is an internationalized name")
             if tracker.scheme == "udp":
-                if self.proxy is not None:
-                    raise TrackerRefused("UDP does not go through the proxy")
+                if self.proxy is not None and self.proxy.kind != "socks5":
+                    raise TrackerRefused(f"UDP does not go through the proxy, which is {self.proxy.kind}")
                 self._resolve_udp(job, tracker, udp_request)
                 return
             self._check_query(tracker)
@@ -321,7 +345,7 @@ class TrackerClient:
 
         fetch = HttpFetch(
             self.engine,
-            _FamilyPorts(self._ports, job.family) if job.family else self._ports,
+            self._ports_of(job),
             url,
             on_fetched,
             options=self._fetch_options(job.timeout),
@@ -329,6 +353,12 @@ class TrackerClient:
         self._num_fetching += 1
         job.call._proceed(cancel)
         fetch.start()
+
+    def _ports_of(self, job: _Job[Any]) -> FetchPorts:
+        ports = self._ports
+        if job.tls_context is not None and ports is self._own_ports:
+            ports = self._own_ports.under(job.tls_context)
+        return _FamilyPorts(ports, job.family) if job.family else ports
 
     def _fetch_options(self, timeout: float) -> FetchOptions:
         settings = self.settings
@@ -341,6 +371,7 @@ class TrackerClient:
                 loopback_path=_LOOPBACK_PATHS,
                 is_enabled=settings.ssrf_mitigation,
                 is_allowed=self._is_allowed,
+                allows_idna=settings.allow_idna,
             ),
         )
 
@@ -399,8 +430,9 @@ class TrackerClient:
         found = [(known, (numeric_host(address), address[1])) for known, address in answer]
         if self._is_allowed is not None:
             found = [entry for entry in found if self._is_allowed(entry[1][0])]
-        wanted = [entry for entry in found if family in (0, entry[0])]
-        return sorted(dict.fromkeys(wanted), key=lambda entry: entry[0] != AF_INET)
+        # Of what a proxy looks up the family is not known (0).
+        wanted = [entry for entry in found if family in (0, entry[0]) or not entry[0]]
+        return sorted(dict.fromkeys(wanted), key=lambda entry: entry[0] not in (0, AF_INET))
 
 
 class _FamilyPorts:

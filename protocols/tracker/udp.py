@@ -7,18 +7,20 @@ the next address of the same tracker is tried.
 Departures: an error in answer to a *cached* connection id is taken for "that id is too old" and the request is made once
 more with a fresh one (a restarted tracker is then no failed announce).
 
-Answers count only from the address asked and with the transaction sent; anything else is ignored and counted.
+Answers count only from the address asked and with the transaction sent; anything else is ignored and counted.  Of a tracker
+asked by name, which a proxy looked up, the address is not known: there the port and the transaction have to do.
 """
 
 from __future__ import annotations
 
 import heapq
+import ipaddress
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, TransportError
 from ..types import Address, Buffer
 from .announce import AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import InvalidTrackerResponse, TrackerError, TrackerFailure, TrackerTimeout, TrackerUnreachable
@@ -123,6 +125,8 @@ class UdpTrackers:
         self.timings = timings or UdpTimings()
         """May be replaced at any time; holds for what is sent from then on."""
         self._endpoints: dict[Address, _Endpoint] = {}
+        self._named: set[Address] = set()
+        """Of these, the ones that a proxy looks up."""
         self._requests: dict[int, _Request] = {}
         self._transactions: dict[int, _Request] = {}
         self._wakes: list[tuple[float, int]] = []
@@ -165,6 +169,7 @@ class UdpTrackers:
         for request_id in list(self._requests):
             self.cancel(request_id)
         self._endpoints.clear()
+        self._named.clear()
         self._output.clear()
         self._events.clear()
         self._wakes.clear()
@@ -172,23 +177,34 @@ class UdpTrackers:
     def receive_datagram(self, data: Buffer, address: Address, *, now: float) -> None:
         """A datagram arrived.  Nothing escapes, whatever it holds."""
         header = unpack_header(data)
-        endpoint = self._endpoints.get(address)
-        if header is None or endpoint is None:
+        asked = None if header is None else self._asked_as(address, header[1])
+        if header is None or asked is None:
             self.num_ignored += 1
             return
         action, transaction = header
+        endpoint = self._endpoints[asked]
         request = self._transactions.get(transaction)
         if transaction == endpoint.transaction:
             self._handle_connect_answer(endpoint, action, data, now)
-        elif request is not None and request.address == address and request.used_connection is not None:
-            self._handle_answer(request, action, data, now)
+        elif request is not None and request.address == asked and request.used_connection is not None:
+            self._handle_answer(request, action, data, address[0], now)
         else:
             self.num_ignored += 1
 
-    def receive_error(self, address: Address, error: OSError, *, now: float) -> None:
+    def receive_error(self, address: Address, error: OSError | TransportError, *, now: float) -> None:
         """A datagram to `address` could not be sent: whoever uses it goes on to the next address."""
         for request in [r for r in self._requests.values() if r.address == address]:
             self._give_up_address(request, _unreachable(error), now)
+
+    def receive_loss(self, error: TransportError, *, now: float) -> None:
+        """The way to all of them broke: nobody is asked at another address, since it would lead the same way.
+
+        Connection ids are forgotten: shown on another way, they would tell that it is us again.
+        """
+        for endpoint in self._endpoints.values():
+            endpoint.connection = None
+        for request in list(self._requests.values()):
+            self._finish(request, UdpFailed(request.request_id, _unreachable(error)))
 
     def datagrams_to_send(self, *, now: float) -> list[tuple[bytes, Address]]:
         """Take what must go out."""
@@ -260,9 +276,21 @@ class UdpTrackers:
         else:
             self.num_ignored += 1
 
-    def _handle_answer(self, request: _Request, action: int, data: Buffer, now: float) -> None:
+    def _asked_as(self, source: Address, transaction: int) -> Address | None:
+        """The address whose answer this may be: the source, or a name that is waiting for just this transaction."""
+        if source in self._endpoints:
+            return source
+        request = self._transactions.get(transaction)
+        if request is not None and request.address in self._named and request.address[1] == source[1]:
+            return request.address
+        for name in self._named:
+            if name[1] == source[1] and self._endpoints[name].transaction == transaction:
+                return name
+        return None
+
+    def _handle_answer(self, request: _Request, action: int, data: Buffer, source: str, now: float) -> None:
         what = request.what
-        is_ipv6 = ":" in request.address[0]
+        is_ipv6 = ":" in source
         event: UdpEvent
         try:
             if action == Action.ERROR:
@@ -270,7 +298,7 @@ class UdpTrackers:
                     return
                 raise TrackerFailure(unpack_error(data))
             if isinstance(what, AnnounceRequest) and action == Action.ANNOUNCE:
-                response = replace(unpack_announce(data, is_ipv6=is_ipv6), tracker_address=request.address[0])
+                response = replace(unpack_announce(data, is_ipv6=is_ipv6), tracker_address=source)
                 event = UdpAnnounced(request.request_id, response)
             elif isinstance(what, tuple) and action == Action.SCRAPE:
                 event = UdpScraped(request.request_id, unpack_scrape(data, what))
@@ -303,6 +331,8 @@ class UdpTrackers:
         request.has_reconnected = False
         self._transactions[request.transaction] = request
         self._endpoints.setdefault(request.address, _Endpoint())
+        if not _is_numeric(request.address[0]):
+            self._named.add(request.address)
         self._transmit(request, now)
 
     def _leave_address(self, request: _Request) -> None:
@@ -379,9 +409,19 @@ class UdpTrackers:
         for address, endpoint in list(self._endpoints.items()):
             if address not in in_use and (endpoint.connection is None or now >= endpoint.expires):
                 del self._endpoints[address]
+                self._named.discard(address)
 
 
-def _unreachable(error: OSError) -> TrackerError:
-    unreachable = TrackerUnreachable(f"send: {error.strerror or error}")
+def _is_numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _unreachable(error: OSError | TransportError) -> TrackerError:
+    said = f"send: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+    unreachable = TrackerUnreachable(said)
     unreachable.__cause__ = error
     return unreachable

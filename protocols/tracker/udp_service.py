@@ -1,21 +1,24 @@
 """`UdpTrackers` on real datagram sockets: one socket a family, opened with the first request of that family.
 
-`open_socket(family)` gives a non-blocking socket: a platform's `datagram_socket`, or one that is shared with others.
+`open_socket(family)` gives a non-blocking socket: a platform's `datagram_socket`, or one that is shared with others.  With a
+relay (`Socks5Datagrams`) there is no socket here at all: everything goes through that.
 A datagram that cannot leave because the buffer is full counts as lost; the machine sends it again in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ..engine.ports import READ, Base, DatagramSocket, Timer, Watch
+from ..errors import TransportBroken, TransportError
 from ..http.addresses import numeric_host
-from ..types import Address
+from ..types import Address, Buffer
 from .announce import AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import TrackerError
 from .udp import UdpAnnounced, UdpEvent, UdpFailed, UdpScraped, UdpTrackers
 
-__all__ = ["MAX_DATAGRAMS_PER_WAKEUP", "UdpTrackerService"]
+__all__ = ["MAX_DATAGRAMS_PER_WAKEUP", "DatagramRelay", "OpenRelay", "UdpTrackerService"]
 
 MAX_DATAGRAMS_PER_WAKEUP = 64
 """Datagrams taken before others get their turn; the rest is announced again."""
@@ -24,6 +27,19 @@ DATAGRAM_SIZE = 64 * 1024
 """Room for the largest datagram there is."""
 
 AF_INET = 2  # the same number everywhere
+
+
+class DatagramRelay(Protocol):
+    """Sends and receives for us, far away."""
+
+    def send(self, data: Buffer, address: Address) -> bool: ...
+    def close(self) -> object: ...
+
+
+OpenRelay = Callable[
+    [Callable[[Buffer, Address, float], object], Callable[[TransportError], object]], DatagramRelay
+]
+"""Makes one: gets what takes datagrams and what hears that the way broke."""
 
 OnAnswered = Callable[[AnnounceResponse | ScrapeResponse | None, TrackerError | None], object]
 
@@ -42,6 +58,19 @@ class UdpTrackerService:
         self._waiting: dict[int, OnAnswered] = {}
         self._buffer = bytearray()
         self._timer: Timer | None = None
+        self._open_relay: OpenRelay | None = None
+        self._relay: DatagramRelay | None = None
+
+    def set_relay(self, open_relay: OpenRelay | None) -> None:
+        """From now on everything goes through a relay made by this, or (None) through sockets of our own.
+
+        What was asked the other way and is not answered fails: nobody is asked twice, on two ways.
+        """
+        self._machine.receive_loss(TransportBroken("send", "the proxy was changed"), now=self._base.time())
+        self._close_sockets()
+        self._open_relay = open_relay
+        if self._waiting:
+            self._base.call_soon(self._pump)
 
     def submit(
         self,
@@ -81,15 +110,29 @@ class UdpTrackerService:
         self._waiting.clear()
         self._families.clear()
         self._arm()
-        for sock, watch in self._sockets.values():
-            watch.close()
-            sock.close()
-        self._sockets.clear()
+        self._close_sockets()
 
     @property
     def num_requests(self) -> int:
         """Requests under way."""
         return len(self._waiting)
+
+    def _close_sockets(self) -> None:
+        for sock, watch in self._sockets.values():
+            watch.close()
+            sock.close()
+        self._sockets.clear()
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.close()
+
+    def _on_relayed(self, data: Buffer, address: Address, now: float) -> None:
+        self._machine.receive_datagram(data, address, now=now)
+        self._pump()
+
+    def _on_relay_lost(self, error: TransportError) -> None:
+        self._machine.receive_loss(error, now=self._base.time())
+        self._pump()
 
     def _on_ready(self, family: int) -> None:
         if not self._buffer:
@@ -127,11 +170,19 @@ class UdpTrackerService:
         while datagrams := self._machine.datagrams_to_send(now=now):
             for data, address in datagrams:
                 try:
-                    self._socket(self._families.get(address, AF_INET)).sendto(data, address)
+                    self._send_one(data, address)
                 except BlockingIOError:
                     pass
-                except OSError as error:
+                except (OSError, TransportError) as error:
                     self._machine.receive_error(address, error, now=now)
+
+    def _send_one(self, data: bytes, address: Address) -> None:
+        if self._open_relay is None:
+            self._socket(self._families.get(address, AF_INET)).sendto(data, address)
+            return
+        if self._relay is None:
+            self._relay = self._open_relay(self._on_relayed, self._on_relay_lost)
+        self._relay.send(data, address)  # False counts as lost, too
 
     def _deliver(self, event: UdpEvent) -> None:
         on_done = self._waiting.pop(event.request_id, None)

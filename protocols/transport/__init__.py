@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .base import WOULD_BLOCK, Filter, Transport, TransportUser
-from .chain import ChainContext, build_chain, parse_chain, register_base, register_filter
+from .chain import (
+    ChainContext,
+    TransportBase,
+    TransportListener,
+    build_chain,
+    parse_chain,
+    register_base,
+    register_filter,
+)
 from .dial import dial
 from .memory import MemoryTransport, memory_pair
 from .stream import StreamTransport, wrap_accepted
@@ -15,6 +23,8 @@ __all__ = [
     "MemoryTransport",
     "StreamTransport",
     "Transport",
+    "TransportBase",
+    "TransportListener",
     "TransportUser",
     "build_chain",
     "dial",

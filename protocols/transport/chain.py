@@ -2,22 +2,28 @@
 
 A chain names one base and any number of filters, in the order in which the bytes leave the host: what stands before the base
 is how it is reached (a proxy), what stands behind it is what runs on it.  Bottom-up that is: base, proxies, filters.
+
+A name that is not in the table is looked for among the entry points of installed distributions (`plugins.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ..engine.ports import Base
-from ..errors import LocalProtocolError
+from ..errors import EvtorrentError, LocalProtocolError
 from ..types import Address
 from .base import Transport
+from .plugins import find_transport
 
 __all__ = [
     "ChainContext",
     "FilterFactory",
+    "TransportBase",
+    "TransportListener",
+    "base_of",
     "build_chain",
     "parse_chain",
     "register_base",
@@ -43,6 +49,37 @@ class ChainContext:
 
 
 FilterFactory = Callable[[Transport, ChainContext], Transport]
+"""Puts a filter on: `factory(below, context)`."""
+
+
+class TransportListener(Protocol):
+    """What listens; somebody else's."""
+
+    def close(self) -> object:
+        """Accept nothing more."""
+        ...
+
+
+@runtime_checkable
+class TransportBase(Protocol):
+    """The bottom of chains, made by somebody else: what "tcp" is, over something other than TCP."""
+
+    def dial(self, context: ChainContext) -> Transport:
+        """A transport that connects to `context.host` and `context.port`; its user is set at once.
+
+        What fails later is told by `on_closed`; a TransportError may be raised for what fails now.
+        """
+        ...
+
+    def listen(
+        self, context: ChainContext, on_accept: Callable[[Transport, Address], object]
+    ) -> TransportListener:
+        """Accept beside the TCP socket that listens at `context.host` and `context.port`.
+
+        Each accepted transport is given to `on_accept(transport, address)` before its `on_connected`.  OSError when it
+        cannot listen.
+        """
+        ...
 
 
 def _load_tls(below: Transport, context: ChainContext) -> Transport:
@@ -66,7 +103,7 @@ def _proxy(name: str) -> FilterFactory:
     return load
 
 
-_bases: set[str] = {"tcp"}
+_bases: dict[str, TransportBase | None] = {"tcp": None, "utp": None}
 _filters: dict[str, FilterFactory] = {
     "http_connect": _proxy("http_connect"),
     "mse": _load_mse,
@@ -76,9 +113,9 @@ _filters: dict[str, FilterFactory] = {
 }
 
 
-def register_base(name: str) -> None:
-    """Let chains name another kind of base.  It is up to the maker of the base to build it."""
-    _bases.add(name)
+def register_base(name: str, base: TransportBase | None = None) -> None:
+    """Let chains name another kind of base, made by `base`; None: its maker builds the chain, too."""
+    _bases[name] = base
 
 
 def register_filter(name: str, factory: FilterFactory) -> None:
@@ -86,17 +123,39 @@ def register_filter(name: str, factory: FilterFactory) -> None:
     _filters[name] = factory
 
 
+def base_of(name: str) -> TransportBase | None:
+    """What makes the base `name`; None for TCP, for uTP, whose socket is shared, and for others whose makers build the chain."""
+    return _bases[name]
+
+
 def parse_chain(chain: str) -> tuple[str, list[str]]:
-    """(base, filters bottom-up).  LocalProtocolError when a name is unknown or there is not exactly one base."""
+    """(base, filters bottom-up).  LocalProtocolError when a name is unknown, its plug-in cannot be loaded, or there is not
+    exactly one base.
+    """
     names = chain.split("+")
     for name in names:
         if name not in _bases and name not in _filters:
-            raise LocalProtocolError(f"chain {chain!r} names {name!r}, which is not registered")
+            _adopt(chain, name)
     bases = [index for index, name in enumerate(names) if name in _bases]
     if len(bases) != 1:
         raise LocalProtocolError(f"chain {chain!r} names {len(bases)} bases instead of one")
     at = bases[0]
     return names[at], [*reversed(names[:at]), *names[at + 1 :]]
+
+
+def _adopt(chain: str, name: str) -> None:
+    """Register what an installed distribution offers under `name`."""
+    found = find_transport(name) if name else None
+    if found is None:
+        raise LocalProtocolError(f"chain {chain!r} names {name!r}, which is not registered")
+    if isinstance(found, TransportBase):
+        register_base(name, found)
+    elif callable(found):
+        register_filter(name, found)
+    else:
+        raise LocalProtocolError(
+            f"transport {name!r} is neither a filter factory nor a base with dial and listen, but {found!r}"
+        )
 
 
 def where_to_dial(chain: str, target: Address, options: Mapping[str, Any]) -> Address:
@@ -114,7 +173,15 @@ def where_to_dial(chain: str, target: Address, options: Mapping[str, Any]) -> Ad
 
 
 def build_chain(below: Transport, filters: list[str], context: ChainContext) -> Transport:
-    """Put `filters` on `below`, bottom-up; gives the topmost."""
+    """Put `filters` on `below`, bottom-up; gives the topmost.  LocalProtocolError, naming it, when one cannot be put on."""
     for name in filters:
-        below = _filters[name](below, context)
+        try:
+            filtered: object = _filters[name](below, context)
+        except EvtorrentError:
+            raise
+        except Exception as exc:  # of a plug-in
+            raise LocalProtocolError(f"transport {name!r} failed: {type(exc).__name__}: {exc}") from exc
+        if not isinstance(filtered, Transport):
+            raise LocalProtocolError(f"transport {name!r} gave {filtered!r}, which is no transport")
+        below = filtered
     return below

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine.ports import Base, Platform, StreamSocket, Timer
-from ..errors import LocalProtocolError, TransportBroken
+from ..errors import EvtorrentError, LocalProtocolError, TransportBroken
 from ..types import Address
 from .base import Transport
-from .chain import ChainContext, build_chain, parse_chain, where_to_dial
+from .chain import ChainContext, base_of, build_chain, parse_chain, where_to_dial
 from .stream import AF_INET, AF_INET6, StreamTransport
 
 __all__ = ["ATTEMPT_DELAY", "CONNECT_TIMEOUT", "MAX_ADDRESSES", "dial"]
@@ -45,16 +45,17 @@ def dial(
 
     Set its user next: `on_connected` or `on_closed` follows, never inside this call.  `timeout` covers resolving and
     connecting; the filters of `chain` have their own.  `source` is the local address to connect from.  `platform` is
-    needed when `engine` has none (a Reactor).  LocalProtocolError when chain or port cannot be.
+    needed when `engine` has none (a Reactor).  A base other than TCP makes its own way; `source`, `timeout` and `platform` are
+    not for it.  LocalProtocolError when chain or port cannot be.
     """
     name, filters = parse_chain(chain)
-    if name != StreamTransport.name:
-        raise LocalProtocolError(f"{name!r} is not dialled over TCP")
     if isinstance(host, tuple):
         host, port = host
     if not 0 <= port <= 65535:
         raise LocalProtocolError(f"{port} is not a port")
     context = ChainContext(engine, host, port, False, options or {})
+    if name != StreamTransport.name:
+        return build_chain(_dial_base(name, chain, context), filters, context)
     where = where_to_dial(chain, (host, port), context.options)
     stream = StreamTransport(engine, peer_address=where)
     outside: Platform = platform if platform is not None else engine.platform  # type: ignore[attr-defined]
@@ -62,6 +63,23 @@ def dial(
     top = build_chain(stream, filters, context)
     dialler.start(*where, timeout)
     return top
+
+
+def _dial_base(name: str, chain: str, context: ChainContext) -> Transport:
+    base = base_of(name)
+    if base is None:
+        raise LocalProtocolError(f"{name!r} is not dialled over TCP")
+    if chain.split("+")[0] != name:
+        raise LocalProtocolError(f"chain {chain!r}: a proxy is reached over TCP")
+    try:
+        transport: object = base.dial(context)
+    except EvtorrentError:
+        raise
+    except Exception as exc:  # of a plug-in
+        raise LocalProtocolError(f"transport {name!r} failed: {type(exc).__name__}: {exc}") from exc
+    if not isinstance(transport, Transport):
+        raise LocalProtocolError(f"transport {name!r} gave {transport!r}, which is no transport")
+    return transport
 
 
 class _Dialler:

@@ -11,6 +11,7 @@ Left out: renegotiation (TLS 1.2) and early data.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 from ..engine.ports import Base, Timer
@@ -38,7 +39,9 @@ _READ_BY_USER = 1 << 27  # towards the transport below; its own reasons and its 
 
 
 def put_on_tls(below: Transport, context: ChainContext) -> TlsFilter:
-    """The "tls" of a chain.  Options: "tls_context" (ssl.SSLContext), "tls_server_hostname"."""
+    """The "tls" of a chain.  Options: "tls_context" (ssl.SSLContext), "tls_server_hostname", and "tls_verify", which is
+    called with the `ssl.SSLObject` after the handshake and raises `ssl.SSLError` when that is not good enough.
+    """
     tls_context = context.options.get("tls_context")
     if tls_context is None:
         if context.is_inbound:
@@ -50,7 +53,12 @@ def put_on_tls(below: Transport, context: ChainContext) -> TlsFilter:
         raise LocalProtocolError("TLS with '': there is no name to verify")
     try:
         return TlsFilter(
-            below, context.base, tls_context, server_hostname=hostname or None, is_server=context.is_inbound
+            below,
+            context.base,
+            tls_context,
+            server_hostname=hostname or None,
+            is_server=context.is_inbound,
+            verify=context.options.get("tls_verify"),
         )
     except ValueError as exc:
         raise LocalProtocolError(f"TLS with {hostname!r}: {exc}") from exc
@@ -70,8 +78,10 @@ class TlsFilter(Filter):
         *,
         server_hostname: str | None = None,
         is_server: bool = False,
+        verify: Callable[[ssl.SSLObject], object] | None = None,
     ) -> None:
         self._base = base
+        self._verify = verify
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
@@ -227,7 +237,8 @@ class TlsFilter(Filter):
         return self._is_connected and self._tls.context.verify_mode == ssl.CERT_REQUIRED
 
     def query(self, name: str) -> Any:
-        """Knows "tls_version", "tls_cipher", "tls_certificate" and "tls_truncated"."""
+        """Knows "tls_version", "tls_cipher", "tls_certificate", "tls_truncated", and "tls_context": the one in use, which SNI
+        may have chosen."""
         if name == "tls_version":
             return self._tls.version()
         if name == "tls_cipher":
@@ -236,6 +247,8 @@ class TlsFilter(Filter):
             return self._tls.getpeercert() if self._is_connected else None
         if name == "tls_truncated":
             return self._is_truncated
+        if name == "tls_context":
+            return self._tls.context
         return super().query(name)
 
     # Inside
@@ -244,6 +257,8 @@ class TlsFilter(Filter):
         try:
             try:
                 self._tls.do_handshake()
+                if self._verify is not None:
+                    self._verify(self._tls)
             except ssl.SSLWantReadError:
                 self._flush()
                 return

@@ -34,6 +34,7 @@ __all__ = [
     "TorrentErrorAlert",
     "TorrentFinishedAlert",
     "TorrentLogAlert",
+    "TorrentNeedCertAlert",
     "TorrentPausedAlert",
     "TorrentRemovedAlert",
     "TorrentResumedAlert",
@@ -134,6 +135,14 @@ class TorrentErrorAlert(TorrentAlert):
     def message(self) -> str:
         where = f" {self.filename}" if self.filename else ""
         return f"{self._torrent()} ERROR: ({self.error.value} {self.error}){where}"
+
+
+@alert(65, AlertCategory.status, AlertPriority.critical)
+class TorrentNeedCertAlert(TorrentAlert):
+    """It is an SSL torrent: peers are not reached before `TorrentHandle.set_ssl_certificate`."""
+
+    def message(self) -> str:
+        return f"{self._torrent()} needs SSL certificate"
 
 
 @alert(45, AlertCategory.status)

@@ -59,11 +59,13 @@ from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
 from .map_places import ListenPort
+from .peer_transports import PeerTransports
 from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
 from .routes import Routes
+from .ssl_peers import SslPeers
 from .torrent_queue import TorrentQueue
 from .tuning import Tuning
 from .turnover import Turnover
@@ -149,6 +151,8 @@ class Core:
         self.datagrams = Datagrams(self)
         self.dht = DhtService(self, DhtState.from_table(parts.dht_state or {}))
         self.on_external_address.append(self.dht.external_address)
+        self.ssl_peers = SslPeers(self)
+        self.transports = PeerTransports(self, parts.peer_transports, parts.transport_options)
         self.choking = Choking(self, parts.choker_policy)
         self._picker_policy = parts.picker_policy
         self.classes = Classing(self)
@@ -206,9 +210,10 @@ class Core:
         text = settings.get_str("listen_interfaces") if self.proxying.for_peers is None else ""
         for outcome in self._listeners.apply(text):
             if isinstance(outcome, ListenSuccess):
-                self.alerts.emplace(
-                    ListenSucceededAlert, outcome.address[0], outcome.address[1], _SOCKET_TYPES[outcome.kind]
-                )
+                kind = _SOCKET_TYPES[outcome.kind]
+                if kind is SocketType.utp and outcome.opened.endpoint.is_ssl:
+                    kind = SocketType.utp_ssl
+                self.alerts.emplace(ListenSucceededAlert, *outcome.address, kind)
             else:
                 self.alerts.emplace(
                     ListenFailedAlert,
@@ -221,6 +226,7 @@ class Core:
                 )
         self.datagrams.opened(self._listeners.endpoints)
         self.dht.sync(self._listeners.endpoints)
+        self.transports.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.local_discovery.update()
 
@@ -275,6 +281,7 @@ class Core:
         self.lobby.close()
         self.dht.close()
         self.datagrams.close()
+        self.transports.close()
         if self._listeners is not None:
             self._listeners.close()
         self.port_mapping.abort()
@@ -352,7 +359,7 @@ class Core:
         peers = PeerList(rng=self.rng, max_size=settings.get_int("max_peerlist_size"))
         self._configure(peers)
         for host in self.external.known:
-            peers.set_own_address((host, self.listen_port))
+            peers.set_own_address((host, self.listen_port_of(torrent)))
         return peers
 
     def _configure(self, peers: PeerList) -> None:
@@ -386,7 +393,7 @@ class Core:
             sock.close()
             self.gate.release(str(address[0]))
             return
-        self.lobby.admit(sock, address)
+        self.lobby.admit(sock, address, is_ssl=opened.endpoint.is_ssl)
 
     def link_opened(self, link: PeerLink) -> None:
         """A torrent has one more connection."""
@@ -452,7 +459,7 @@ class Core:
         self.alerts.emplace(ExternalIpAlert, own)
         for torrent in dict.fromkeys(self.torrents.values()):
             if torrent.peers is not None:
-                torrent.peers.set_own_address((own, self.listen_port))
+                torrent.peers.set_own_address((own, self.listen_port_of(torrent)))
         for callback in self.on_external_address:
             callback(own)
 
@@ -475,7 +482,7 @@ class Core:
             "v": self.settings.get_str("user_agent"),
             "reqq": self.tuning.max_allowed_in_request_queue,
         }
-        if port := self.listen_port:
+        if port := self.listen_port_of(link.torrent):
             fields["p"] = port
         packed = _packed_address(link.address[0])
         if packed is not None:
@@ -491,6 +498,12 @@ class Core:
     def listen_port(self) -> int:
         """The port to tell others, as the gateway maps it; 0 when nothing listens."""
         return self.port_mapping.external_port(self.local_port)
+
+    def listen_port_of(self, torrent: Torrent | None) -> int:
+        """The port to tell others for this torrent: of an SSL torrent, where TLS is spoken."""
+        if torrent is None or torrent.tls is None:
+            return self.listen_port
+        return self.port_mapping.external_port(self.ssl_listen_port)
 
     def listen_ports(self) -> list[ListenPort]:
         """What listens and may be told beyond the local network."""
@@ -608,6 +621,7 @@ def tracker_settings(settings: SettingsPack) -> TrackerClientSettings:
         max_concurrent_http_announces=settings.get_int("max_concurrent_http_announces"),
         udp_tracker_token_expiry=float(settings.get_int("udp_tracker_token_expiry")),
         ssrf_mitigation=settings.get_bool("ssrf_mitigation"),
+        allow_idna=settings.get_bool("allow_idna"),
         validate_https_trackers=settings.get_bool("validate_https_trackers"),
     )
 

@@ -7,6 +7,7 @@ tick; gauges are counted anew for each snapshot, so that nothing has to keep the
 from __future__ import annotations
 
 import errno
+import ssl
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -140,8 +141,7 @@ _UTP_GAUGES = {
 
 def _count_link(values: dict[str, int], link: PeerLink, *, takes_slot: bool) -> None:
     connection, requester, uploader = link.connection, link.requester, link.uploader
-    is_utp = link.socket_type is SocketType.utp
-    values["peer.num_utp_peers" if is_utp else "peer.num_tcp_peers"] += 1
+    values[_PEERS_OVER[link.socket_type]] += 1
     values["peer.num_peers_up_unchoked_all"] += not connection.am_choking
     values["peer.num_peers_up_unchoked_optimistic"] += link.optimistic
     values["peer.num_peers_down_disk"] += bool(link.transport.read_suspended & ReadBlock.DISK)
@@ -175,7 +175,7 @@ def count_end(values: dict[str, int], link: PeerLink, error: EvtorrentError) -> 
     if isinstance(error, TransportError | RemoteProtocolError):
         values["peer.error_peers"] += 1
         values["peer.error_outgoing_peers" if link.outgoing else "peer.error_incoming_peers"] += 1
-        is_utp = link.socket_type is SocketType.utp
+        is_utp = link.socket_type in (SocketType.utp, SocketType.utp_ssl)
         values["peer.error_utp_peers" if is_utp else "peer.error_tcp_peers"] += 1
 
 
@@ -184,7 +184,7 @@ def _name_of_cause(cause: BaseException | str | None, *, is_connected: bool) -> 
         return "peer.no_memory_peers"
     if isinstance(cause, EOFError):
         return "peer.eof_peers"
-    if not isinstance(cause, OSError):
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError):  # TLS has numbers of its own
         return None
     if isinstance(cause, TimeoutError):
         return "peer.transport_timeout_peers" if is_connected else "peer.connect_timeouts"
@@ -217,6 +217,13 @@ _ERRNO_OF: dict[type[BaseException], int] = {
 """Exceptions that came without a number."""
 
 
+_PEERS_OVER = {
+    SocketType.tcp: "peer.num_tcp_peers",
+    SocketType.utp: "peer.num_utp_peers",
+    SocketType.tcp_ssl: "peer.num_ssl_peers",
+    SocketType.utp_ssl: "peer.num_ssl_utp_peers",
+}
+"""What a connection runs over → what it counts as."""
 _REASONS = {
     CloseReason.timed_out_handshake: "peer.connect_timeouts",
     CloseReason.timed_out_activity: "peer.timeout_peers",

@@ -65,13 +65,13 @@ class Datagrams:
         """There is a socket."""
         return bool(self._ports)
 
-    def can_dial(self, address: Address) -> bool:
-        """There is a socket to reach a peer from."""
-        return self._port_for(address) is not None
+    def can_dial(self, address: Address, *, is_ssl: bool = False) -> bool:
+        """There is a socket to reach a peer from; `is_ssl`: of an SSL torrent."""
+        return self._port_for(address, is_ssl) is not None
 
-    def dial(self, address: Address) -> UtpTransport:
+    def dial(self, address: Address, *, is_ssl: bool = False) -> UtpTransport:
         """Begin to connect over uTP.  TransportBroken when there is no socket for it."""
-        port = self._port_for(address)
+        port = self._port_for(address, is_ssl)
         if port is None:
             raise TransportBroken("connect", "no UDP socket of that family")
         return port.connect((*address, 0, 0) if ":" in address[0] else address)
@@ -87,18 +87,16 @@ class Datagrams:
         for port in self._ports.values():
             yield from port.endpoint.connections.values()
 
-    def _port_for(self, address: Address) -> UtpPort | None:
+    def _port_for(self, address: Address, is_ssl: bool) -> UtpPort | None:
         family = AF_INET6 if ":" in address[0] else AF_INET
-        return next(
-            (
-                port
-                for opened, port in self._ports.items()
-                if port.family == family
-                and not opened.endpoint.is_ssl
-                and opened.endpoint.can_reach(address[0])
-            ),
-            None,
-        )
+        found: UtpPort | None = None
+        for opened, port in self._ports.items():
+            if port.family == family and opened.endpoint.can_reach(address[0]):
+                if opened.endpoint.is_ssl == is_ssl:
+                    return port
+                if is_ssl:  # Who calls may do so from anywhere; only who is called is told apart.
+                    found = found or port
+        return found
 
     def _open(self, opened: OpenEndpoint) -> UtpPort:
         mux = opened.datagrams
@@ -131,7 +129,8 @@ class Datagrams:
         if not self._may_come(opened, transport.address) or core.gate.admit(host) is not Verdict.ADMIT:
             transport.abort()
             return
-        core.lobby.admit_transport(transport, (host, int(transport.address[1])))
+        address = host, int(transport.address[1])
+        core.lobby.admit_transport(transport, address, base="utp", is_ssl=opened.endpoint.is_ssl)
 
 
 def utp_settings(settings: SettingsPack) -> UtpSettings:

@@ -15,9 +15,8 @@ from ...protocols.transport.base import Transport
 from ...protocols.types import Address, InfoHashes
 from ..alerts import IncomingConnectionAlert
 from ..close_reason import CloseReason
-from ..flags import SocketType
 from ..torrent.link_end import LinkEnded
-from ..torrent.peer_link import LinkOwner, PeerLink
+from ..torrent.peer_link import LinkOwner, PeerLink, socket_type_of
 from .counting import count_end
 from .eviction import make_room
 
@@ -38,19 +37,31 @@ class Lobby(LinkOwner):
         self.links: dict[PeerLink, None] = {}
         """In order of arrival."""
 
-    def admit(self, sock: Any, address: tuple[Any, ...]) -> None:
+    def admit(self, sock: Any, address: tuple[Any, ...], *, is_ssl: bool = False) -> None:
         """A TCP connection was accepted; its socket is ours."""
-        self.admit_transport(wrap_accepted(self._core.base, sock), (str(address[0]), int(address[1])))
+        transport = wrap_accepted(self._core.base, sock)
+        self.admit_transport(transport, (str(address[0]), int(address[1])), base="tcp", is_ssl=is_ssl)
 
-    def admit_transport(self, transport: Transport, address: Address) -> None:
-        """A stranger connected.  Strangers count, too; `connections_slack` more than the limit are looked at, as one of them
-        may be worth more than somebody who is connected.
+    def admit_transport(
+        self, transport: Transport, address: Address, *, base: str, is_ssl: bool = False
+    ) -> None:
+        """A stranger connected over `base`, with `is_ssl` where only TLS is spoken.  Strangers count, too; `connections_slack`
+        more than the limit are looked at, as one of them may be worth more than somebody who is connected.
         """
         core, now = self._core, self._core.base.time()
+        filtered = core.transports.put_on_accepted(transport, base, address)
+        if filtered is None:
+            core.gate.release(address[0])
+            return
+        transport = (
+            core.ssl_peers.put_on_accepted(filtered, address)
+            if is_ssl
+            else core.encryption.put_on_accepted(filtered)
+        )
         counts = core.counters.values
         counts["peer.incoming_connections"] += 1
         counts["net.has_incoming_connections"] = 1
-        kind = SocketType.tcp if transport.query("utp_connection") is None else SocketType.utp
+        kind = socket_type_of(transport)
         num_above = core.connector.num_links + len(self.links) - core.tuning.connections_slack
         if not core.classes.has_room(str(address[0]), kind, num_above):
             counts["peer.too_many_peers"] += 1
@@ -58,7 +69,6 @@ class Lobby(LinkOwner):
             transport.close()
             core.gate.release(address[0])
             return
-        transport = core.encryption.put_on_accepted(transport)
         connection = PeerConnection(buffer=core.receive_buffer)
         link = PeerLink(self, transport, connection, address=address, outgoing=False, now=now)
         self.links[link] = None
@@ -82,6 +92,9 @@ class Lobby(LinkOwner):
             )
         elif torrent.is_blocked(link.address[0]):  # Since it was accepted, the filter may have changed.
             self._refuse(link, LinkEnded(CloseReason.blocked))
+        elif not core.ssl_peers.belongs_to(link, torrent.tls):
+            why = "the torrent requires TLS" if torrent.tls is not None else "it is no SSL torrent"
+            self._refuse(link, LinkEnded(CloseReason.protocol_blocked, why))
         elif not self._has_room(torrent, link) and not make_room(
             torrent, link, self._limit_of(torrent, link)
         ):

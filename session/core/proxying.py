@@ -1,7 +1,7 @@
 """The proxy the settings name, for whom it is, and that nothing goes around it.
 
-With a proxy for peer connections no socket listens, so that nobody sees our own address; with one for trackers nothing is
-sent over UDP, which does not go through it here: such trackers fail instead.  A proxy without a host name is one that
+With a proxy for peer connections no socket listens, so that nobody sees our own address.  UDP trackers are asked through SOCKS 5,
+which has datagrams; with another kind nothing is sent over UDP, and such trackers fail instead.  A proxy without a host name is one that
 nobody can reach: connections fail.
 """
 

@@ -29,12 +29,24 @@ class Routes:
 
         Where our handshake travels with that of the chain it is taken out of `connection`.
         """
-        encryption, proxy = self._core.encryption, self._core.proxying.for_peers
-        chain, options = base, {}
+        proxy = self._core.proxying.for_peers
+        filters, options = self.on_top(name, connection, peer)
+        chain = "+".join((base, *filters))
         if proxy is not None:
-            chain = f"{proxy.kind}+{base}"
+            chain = f"{proxy.kind}+{chain}"
             options["proxy"] = proxy
-        if encryption.wants_to_encrypt(peer):
-            chain += "+mse"
-            options.update(encryption.outgoing_options(name, connection))
         return chain, options
+
+    def on_top(
+        self, name: Sha1Hash, connection: PeerConnection, peer: KnownPeer | None
+    ) -> tuple[list[str], dict[str, Any]]:
+        """(filters, options) of what runs on whichever transport leads to the peer; otherwise as `to_peer`.
+
+        Peers of an SSL torrent speak TLS and nothing else; others may be encrypted.
+        """
+        core = self._core
+        if core.ssl_peers.is_ssl(name):
+            return ["tls"], core.ssl_peers.outgoing_options(name)
+        if core.encryption.wants_to_encrypt(peer):
+            return ["mse"], core.encryption.outgoing_options(name, connection)
+        return [], {}

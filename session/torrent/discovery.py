@@ -24,8 +24,11 @@ _DISABLED_BY = {
 def may_discover(torrent: Torrent, source: PeerSource) -> bool:
     """The torrent may be announced to, and take peers from, `source`: `PeerSource.dht`, `pex` or `lsd`.
 
-    A magnet link is not known to be private until its metadata came.
+    A magnet link is not known to be private until its metadata came.  An SSL torrent is not announced on the local network:
+    one port is told there for all torrents, and its peers listen at another.
     """
+    if torrent.tls is not None and source is PeerSource.lsd:
+        return False
     return not _is_private(torrent) and not torrent.flags & _DISABLED_BY[source]
 
 

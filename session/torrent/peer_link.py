@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ..plugins.peer_hooks import PeerPlugins
     from .torrent import Torrent
 
-__all__ = ["LinkOwner", "PeerLink", "ReadBlock"]
+__all__ = ["LinkOwner", "PeerLink", "ReadBlock", "socket_type_of"]
 
 _MAX_ALLOWED_FAST = 100
 """Pieces a peer may name as allowed fast; more are ignored."""
@@ -127,6 +127,14 @@ class LinkQuota(Protocol):
     def take_up(self, link: PeerLink, wanted: int) -> int: ...
     def return_down(self, link: PeerLink, unused: int) -> None: ...
     def return_up(self, link: PeerLink, unused: int) -> None: ...
+
+
+def socket_type_of(transport: Transport) -> SocketType:
+    """What a connection runs over, in libtorrent's words."""
+    is_ssl = transport.query("tls_context") is not None
+    if transport.query("utp_connection") is not None:
+        return SocketType.utp_ssl if is_ssl else SocketType.utp
+    return SocketType.tcp_ssl if is_ssl else SocketType.tcp
 
 
 class PeerLink:
@@ -389,7 +397,7 @@ class PeerLink:
     @property
     def socket_type(self) -> SocketType:
         """What it runs over."""
-        return SocketType.utp if self.transport.query("utp_connection") is not None else SocketType.tcp
+        return socket_type_of(self.transport)
 
     @property
     def is_interested(self) -> bool:

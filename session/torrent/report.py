@@ -23,7 +23,7 @@ from ..flags import (
 )
 from ..params import AddTorrentParams
 from ..renamed_files import RenamedFiles
-from ..status import BlockInfo, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
+from ..status import BlockInfo, ErrorFile, OpenFileState, PartialPieceInfo, PeerInfo, TorrentStatus
 from .picker_modes import PickMode
 from .piece_blocks import BUSY, RECEIVED, REQUESTED
 
@@ -40,6 +40,8 @@ def status_of(torrent: Torrent, flags: StatusFlags) -> TorrentStatus:
     status.state = torrent.shown_state
     status.flags = torrent.flags
     status.errc = torrent.error
+    if torrent.error and torrent.tls is not None and torrent.tls.error is not None:
+        status.error_file = ErrorFile.ssl_ctx
     status.has_metadata = torrent.info is not None
     status.is_finished = torrent.is_finished
     status.is_seeding = torrent.is_seed
@@ -213,7 +215,8 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
         (link.is_punched, PeerFlags.holepunched),
-        (link.socket_type is SocketType.utp, PeerFlags.utp_socket),
+        (link.socket_type in (SocketType.utp, SocketType.utp_ssl), PeerFlags.utp_socket),
+        (link.socket_type in (SocketType.tcp_ssl, SocketType.utp_ssl), PeerFlags.ssl_socket),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:

@@ -104,9 +104,9 @@ class Swarm(LinkOwner):
 
     @property
     def may_dial(self) -> bool:
-        """The settings allow some kind of outgoing connection."""
-        core = self._core
-        return core.tuning.enable_outgoing_tcp or (core.tuning.enable_outgoing_utp and core.datagrams.is_open)
+        """The settings allow some kind of outgoing connection, and an SSL torrent has a certificate to show."""
+        tls = self._torrent.tls
+        return self._core.transports.may_dial and (tls is None or tls.is_ready)
 
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""

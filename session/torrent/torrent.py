@@ -49,8 +49,10 @@ from .files import TorrentFiles
 from .link_end import LinkEnded
 from .peer_link import PeerLink
 from .peer_list import PeerList
+from .peer_tls import PeerTls
 from .phase import Phase, state_of
 from .rates import TransferMeters
+from .root_certificate import take_root_certificate
 from .seed_mode import SeedMode
 from .standing import TorrentStanding
 from .startup import Startup
@@ -105,6 +107,7 @@ class Torrent(TorrentStanding):
         "startup",
         "status_changed",
         "swarm",
+        "tls",
         "tracking",
         "upload_limit",
         "user_data",
@@ -152,6 +155,8 @@ class Torrent(TorrentStanding):
         self.startup: Startup | None = None
         self.seed_mode: SeedMode | None = None
         """While pieces are believed and not verified."""
+        self.tls: PeerTls | None = None
+        """Of an SSL torrent, whose peers speak TLS and nothing else."""
         self.web: WebSeeds | None = None
         """Servers that have its files, once they are needed."""
         self.removed = False
@@ -386,6 +391,7 @@ class Torrent(TorrentStanding):
         self.post(MetadataReceivedAlert)
         self.need_save()
         discovery.forget_public_peers(self)
+        take_root_certificate(self)
         self.lsd_changed()
         if self.swarm is not None:
             self.check(from_resume=True)

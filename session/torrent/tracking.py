@@ -26,6 +26,7 @@ from ..errors import NO_ERROR, ErrorCode, Operation
 from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
 from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
+from .tracker_trust import TrustedTrackers
 from .trackers import (
     ScrapeFailed,
     ScrapeReplied,
@@ -55,7 +56,7 @@ class Tracking:
         self._core = core
         self._key = core.rng.getrandbits(32)
         self.trackers = TorrentTrackers(
-            core.tracker_client,
+            TrustedTrackers(core.tracker_client, torrent),
             torrent.params.tiers(),
             self._request,
             self._peers_found,
@@ -120,7 +121,7 @@ class Tracking:
         return AnnounceRequest(
             bytes(torrent.wire_name),
             bytes(core.peer_id),
-            core.listen_port,
+            core.listen_port_of(torrent),
             uploaded=meters.payload_up.total,
             downloaded=downloaded,
             left=torrent.bytes_left,
@@ -188,7 +189,7 @@ class Tracking:
             complete_sent=entry.complete_sent,
             triggered_manually=entry.triggered_manually,
         )
-        endpoint = AnnounceEndpoint(("", self._core.listen_port), [state])
+        endpoint = AnnounceEndpoint(("", self._core.listen_port_of(self._torrent)), [state])
         return AnnounceEntry(
             entry.url,
             entry.tier,

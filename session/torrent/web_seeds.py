@@ -145,6 +145,9 @@ class WebSeeds:
             link.close(error)
             return
         url = place.url
+        if url.is_idna and not self._core.settings.get_bool("allow_idna"):
+            link.close(HttpRefused(f"{url.host} is an internationalized name"))
+            return
         assert url.port is not None  # http and https imply one
 
         def resolved(answer: list[tuple[int, Any]] | OSError) -> None:
@@ -169,6 +172,8 @@ class WebSeeds:
             return
         settings = self._core.settings
         self._ports.verify_tls = settings.get_bool("validate_https_trackers")
+        tls = self._torrent.tls
+        self._ports.tls_context = tls.web_context if tls is not None else None
         timeout = float(settings.get_int("urlseed_timeout"))
         try:
             transport = self._ports.dial(self._core.base, url, addresses, timeout)

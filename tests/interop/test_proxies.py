@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 from evtorrent.session import EncPolicy, PeerFlags, ProxyType
-from evtorrent.session.alerts import PeerDisconnectedAlert
+from evtorrent.session.alerts import (
+    PeerDisconnectedAlert,
+    ScrapeReplyAlert,
+    TrackerErrorAlert,
+    TrackerReplyAlert,
+)
 from support.proxies import PASSWORD, USER, RealProxy
 from support.real_peers import LibtorrentPeer, one_file
 from support.sessions import Member
@@ -72,3 +77,32 @@ def test_a_wrong_password(require_peer: Any, tmp_path: Path, name: str, text: st
         handle.connect_peer(("127.0.0.1", 9))
         alert = ours.wait(PeerDisconnectedAlert)
         assert text in alert.message()
+
+
+def test_a_udp_tracker_through(require_peer: Any, tmp_path: Path) -> None:
+    """dante takes UDP ASSOCIATE; the tracker hears of us from there, twice in one association."""
+    content = one_file(65_536)
+    with (
+        RealProxy("dante", require_peer("dante"), tmp_path) as proxy,
+        LocalTracker() as tracker,
+        Member(settings_for(proxy)) as ours,
+    ):
+        url = tracker.udp_url.replace("127.0.0.1", "localhost")
+        handle = ours.add(content, tmp_path / "ours", trackers=[url])
+        ours.wait(TrackerReplyAlert)
+        assert tracker.requests == ["udp announce"]
+        handle.scrape_tracker()
+        ours.wait(ScrapeReplyAlert)
+        assert tracker.requests == ["udp announce", "udp scrape"]
+
+
+def test_a_proxy_without_datagrams(require_peer: Any, tmp_path: Path) -> None:
+    with (
+        RealProxy("microsocks", require_peer("microsocks"), tmp_path) as proxy,
+        LocalTracker() as tracker,
+        Member(settings_for(proxy)) as ours,
+    ):
+        ours.add(one_file(65_536), tmp_path / "ours", trackers=[tracker.udp_url])
+        alert = ours.wait(TrackerErrorAlert)
+        assert "the proxy does not know the command" in alert.message()
+        assert not tracker.requests

@@ -73,7 +73,7 @@ class Wrapped(EvtorrentError):
         (Wrapped(DuplicateTorrent()), ErrorCode.of(TorrentErrc.duplicate_torrent)),
         (TimeoutError(), ErrorCode.from_errno(errno.ETIMEDOUT)),
         (socket.gaierror(socket.EAI_NONAME, "no such name"), ErrorCode(1, "generic", "no such name")),
-        (ssl.SSLError(1, "bad certificate"), None),
+        (ssl.SSLError(1, "bad certificate"), ErrorCode(1, "generic", "bad certificate")),
         (MemoryError(), ErrorCode.of(TorrentErrc.no_memory)),
         (RemoteProtocolError("bad length"), ErrorCode(1, "generic", "bad length")),
         (

@@ -34,6 +34,8 @@ def test_of_the_disk(operation, expected):
         ("resolve", Operation.hostname_lookup),
         ("recv", Operation.sock_read),
         ("send", Operation.sock_write),
+        ("handshake", Operation.ssl_handshake),
+        ("mse", Operation.encryption),
         ("poll", Operation.unknown),
     ],
 )

@@ -104,6 +104,12 @@ def test_session_params_are_made_of_what_a_session_accepts():
     pack = SettingsPack({"num_want": 4})
     assert SessionParams.of(pack).settings is pack
     assert SessionParams.of(pack).disk_backend is None
+    assert SessionParams.of(pack).peer_transports == ("utp", "tcp")
+    assert SessionParams.of(pack).transport_options == {}
+    options = {"scramble_key": 7}
+    transports = SessionParams(pack, peer_transports=["tcp+scramble"], transport_options=options)
+    assert transports.peer_transports == ["tcp+scramble"]
+    assert transports.transport_options == options and transports.transport_options is not options
     given = SessionParams(pack, ip_filter=IpFilter(), extensions=("x",), disk_backend=MemoryBackend)
     assert SessionParams.of(given) is given
     assert given.extensions == ["x"]

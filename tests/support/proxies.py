@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import select
 import socket
 import socketserver
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
+from evtorrent.protocols.proxy import unwrap_datagram, wrap_datagram
 from support.waiting import wait_for
 
 USER, PASSWORD = "me", "s3cret"
@@ -23,6 +25,14 @@ class LocalProxy:
         self.password, self.names = password, names or {}
         self.asked: list[tuple[str, int]] = []
         """Hosts and ports, as they were asked for."""
+        self.asked_over_udp: list[tuple[str, int]] = []
+        """The same of datagrams."""
+        self.relay_host = "127.0.0.1"
+        """What it calls the host of its relay for datagrams."""
+        self.has_datagrams = True
+        """It takes UDP ASSOCIATE."""
+        self.associations: list[socket.socket] = []
+        """The connections that keep them."""
         self._server = _Server(("127.0.0.1", 0), _Tunnel)
         self._server.proxy = self
         self.address: tuple[str, int] = self._server.server_address[:2]
@@ -93,7 +103,7 @@ class _Tunnel(socketserver.StreamRequestHandler):
             self.wfile.write(bytes((1, not good)))
             if not good:
                 return None
-        kind = self._take(4)[3]
+        command, _, kind = self._take(4)[1:]
         host = (
             self._take(self._take(1)[0]).decode()
             if kind == 3
@@ -101,9 +111,41 @@ class _Tunnel(socketserver.StreamRequestHandler):
                 *((socket.AF_INET, self._take(4)) if kind == 1 else (socket.AF_INET6, self._take(16)))
             )
         )
-        far = self._connect(host, int.from_bytes(self._take(2), "big"))
+        port = int.from_bytes(self._take(2), "big")
+        if command == 3:
+            self._relay()
+            return None
+        far = self._connect(host, port)
         self.wfile.write(bytes((5, 0 if far else 5, 0, 1)) + bytes(6))
         return far
+
+    def _relay(self) -> None:
+        """Carry datagrams until the connection ends."""
+        proxy = self.server.proxy
+        if not proxy.has_datagrams:
+            self.wfile.write(bytes((5, 7, 0, 1)) + bytes(6))
+            return
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+        ):
+            for sock in (near, far):
+                sock.bind(("127.0.0.1", 0))
+            where = socket.inet_aton(proxy.relay_host) + near.getsockname()[1].to_bytes(2, "big")
+            proxy.associations.append(self.connection)
+            self.wfile.write(bytes((5, 0, 0, 1)) + where)
+            client = None
+            while True:
+                ready, _, _ = select.select([self.connection, near, far], [], [])
+                if self.connection in ready and not self.connection.recv(100):
+                    return
+                if near in ready:
+                    datagram, client = near.recvfrom(65_536)
+                    data, (host, port) = unwrap_datagram(datagram)
+                    proxy.asked_over_udp.append((host, port))
+                    far.sendto(data, (proxy.names.get(host, host), port))
+                if far in ready and client is not None:
+                    near.sendto(wrap_datagram(*far.recvfrom(65_536)), client)
 
     def _socks4(self) -> socket.socket | None:
         head = self._take(7)

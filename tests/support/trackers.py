@@ -57,7 +57,7 @@ class LocalTracker:
         server = self._http._server
         server.RequestHandlerClass = type("_Scripted", (_Scripted,), {"tracker": self})  # type: ignore[assignment]
         if tls is not None:
-            server.get_request = lambda: _accept_tls(server.socket, tls)  # type: ignore[method-assign]
+            server.get_request = lambda: accept_tls(server.socket, tls)  # type: ignore[method-assign]
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", 0))
         self._connections: set[bytes] = set()
@@ -247,7 +247,8 @@ class _Scripted(_Handler):
             super().do_GET()
 
 
-def _accept_tls(sock: socket.socket, context: ssl.SSLContext) -> tuple[socket.socket, Any]:
+def accept_tls(sock: socket.socket, context: ssl.SSLContext) -> tuple[socket.socket, Any]:
+    """Accept for a server that speaks TLS; OSError when the handshake fails, which it takes for nothing."""
     plain, address = sock.accept()
     plain.settimeout(PATIENCE)
     try:

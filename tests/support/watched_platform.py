@@ -17,6 +17,8 @@ class WatchedPlatform:
         self.connected: list[tuple[str, int]] = []
         """Where stream sockets were connected to."""
         self.num_datagram_sockets = 0
+        self.sent_to: set[tuple[str, int]] = set()
+        """Where datagrams were sent to."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.platform, name)
@@ -30,7 +32,7 @@ class WatchedPlatform:
 
     def datagram_socket(self, *arguments: Any, **options: Any) -> Any:
         self.num_datagram_sockets += 1
-        return self.platform.datagram_socket(*arguments, **options)
+        return _WatchedDatagrams(self, self.platform.datagram_socket(*arguments, **options))
 
     def connect_error(self, sock: Any) -> Any:
         return self.platform.connect_error(sock.sock)
@@ -47,3 +49,16 @@ class _Watched:
         self.platform.connected.append(address[:2])
         code: int = self.sock.connect_ex(address)
         return code
+
+
+class _WatchedDatagrams:
+    def __init__(self, platform: WatchedPlatform, sock: Any) -> None:
+        self.platform, self.sock = platform, sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+    def sendto(self, data: Any, address: Any) -> int:
+        self.platform.sent_to.add(address[:2])
+        count: int = self.sock.sendto(data, address)
+        return count

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import unquote
 
 from evtorrent.protocols.metainfo import TorrentInfo
+from support.trackers import accept_tls
 
 
 class WebServer:
     """Use as a context manager.  Knobs may be turned at any time."""
 
-    def __init__(self, *, protocol: str = "HTTP/1.1") -> None:
+    def __init__(self, *, protocol: str = "HTTP/1.1", tls: ssl.SSLContext | None = None) -> None:
+        """With a server's `tls` context it speaks HTTPS."""
         self.files: dict[str, bytes] = {}
         """Path → content."""
         self.moved: dict[str, str] = {}
@@ -33,12 +36,16 @@ class WebServer:
         handler = type("_Handler", (_Handler,), {"web": self, "protocol_version": protocol})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = False
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme, sock = "https", self._server.socket
+            self._server.get_request = lambda: accept_tls(sock, tls)  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="web-server")
 
     @property
     def url(self) -> str:
         """The folder at its root."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/"
 
     def offer(self, info: TorrentInfo, data: bytes, *, folder: str = "/") -> None:
         """Have every file of a torrent."""

@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from evtorrent.listener.endpoint import Endpoint as ListenEndpoint
 from evtorrent.listener.gate import Verdict
+from evtorrent.listener.group import OpenEndpoint
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.engine.ports import READ, WRITE
 from evtorrent.protocols.metainfo import TorrentInfo
@@ -399,7 +401,8 @@ class Node:
     def accept(self, sock: FakeSocket, address: tuple[str, int]) -> None:
         """What a listener does with a connection."""
         if self.core.gate.admit(address[0]) is Verdict.ADMIT:
-            self.core._on_accept(None, sock, address)  # type: ignore[arg-type]
+            listening = OpenEndpoint(ListenEndpoint(self.host, PORT), None, None)  # type: ignore[arg-type]
+            self.core._on_accept(listening, sock, address)  # type: ignore[arg-type]
         else:
             sock.close()
 

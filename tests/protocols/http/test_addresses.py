@@ -68,3 +68,11 @@ def test_filter_holds_even_where_the_rules_are_off() -> None:
         loopback_path="/announce", is_enabled=False, is_allowed=lambda host: host != "8.8.8.8"
     )
     assert guard.admit(OTHER, ALL, "1.1.1.1") == ALL[1:]
+
+
+def test_internationalized_names_may_be_left_alone() -> None:
+    url = parse_url("http://bücher.example/announce")
+    assert AddressGuard().admit(url, ALL) == ALL
+    guard = AddressGuard(allows_idna=False, is_enabled=False)
+    assert guard.admit(url, ALL) == []
+    assert guard.admit(ANNOUNCE, ALL) == ALL

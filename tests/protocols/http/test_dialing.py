@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -129,3 +130,16 @@ def test_tls_without_verification(multi: Multi) -> None:
             request = fetch(multi, tracker.https_url, verify_tls=False)
             assert request.error is None
             assert request.result.body == b"secret"
+
+
+def test_tls_under_another_context(multi: Multi) -> None:
+    plain = PlatformPorts(multi.platform)
+    trusting = plain.under(client_context())
+    careless = PlatformPorts(multi.platform, verify_tls=False).under(ssl.create_default_context())
+    with LocalTracker(tls=server_context()) as tracker:
+        tracker.http_answer = (200, b"secret")
+        for ports, is_trusted in ((plain, False), (trusting, True), (careless, True)):
+            request = HttpRequest(tracker.https_url, ports=ports)
+            multi.add_handle(request)
+            run_until(multi, lambda request=request: request.is_done)
+            assert (request.error is None) == is_trusted

@@ -143,3 +143,16 @@ def test_garbage_is_a_url_or_an_error_of_ours(text: str) -> None:
         assert url.host.isascii()
         assert not set(url.target + url.host) & set("\r\n \x00")
         assert parse_url(str(url)).origin == url.origin
+
+
+@pytest.mark.parametrize(
+    ("host", "is_idna"),
+    [
+        ("bücher.example", True),
+        ("a.XN--bcher-kva.example", True),
+        ("a.example", False),
+        ("axn--b.example", False),
+    ],
+)
+def test_internationalized_names(host: str, is_idna: bool) -> None:
+    assert parse_url(f"http://{host}/").is_idna == is_idna

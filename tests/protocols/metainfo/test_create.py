@@ -85,7 +85,7 @@ def test_what_is_said_besides() -> None:
     assert not torrent.priv
     torrent.set_priv(True)
     assert torrent.priv
-    torrent.set_root_cert(b"PEM")
+    torrent.set_root_cert("PEM")
     torrent.add_similar_torrent(Sha1Hash(b"s" * 20))
     torrent.add_collection("c")
     meta = parse_torrent(torrent.generate_buf())

@@ -339,6 +339,16 @@ class TestRefused:
         desk.announce(url)
         assert isinstance(desk.error(), TrackerRefused)
 
+    @pytest.mark.parametrize("scheme", ["http", "udp"])
+    def test_internationalized_names(self, scheme: str) -> None:
+        desk = Desk()
+        desk.announce(f"{scheme}://bücher.example:80/announce")
+        assert "xn--bcher-kva.example is an internationalized name" in str(desk.error())
+        desk.client.settings = TrackerClientSettings(allow_idna=True)
+        desk.results.clear()
+        desk.announce(f"{scheme}://bücher.example:80/announce")
+        assert "internationalized" not in str(desk.error(after=60.0))
+
     def test_arguments_that_are_ours(self) -> None:
         desk = Desk()
         desk.announce("http://t/announce?info_hash=x")
@@ -427,7 +437,7 @@ class TestEnd:
 
 def test_udp_does_not_go_around_a_proxy() -> None:
     desk = Desk()
-    desk.client.proxy = ProxyOptions("socks5", ("proxy", 1080))
+    desk.client.proxy = ProxyOptions("http_connect", ("proxy", 1080))
     assert desk.client.proxy is not None
     desk.announce(UDP_URL)
     error = desk.error()

@@ -12,7 +12,9 @@ from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse, TrackerPeer
 from evtorrent.protocols.tracker.client import TrackerClient, TrackerClientSettings
 from evtorrent.protocols.tracker.errors import TrackerError, TrackerFailure, TrackerUnreachable
-from support.certificates import server_context
+from evtorrent.protocols.transport.proxy import ProxyOptions
+from support.certificates import client_context, server_context
+from support.proxies import LocalProxy
 from support.trackers import LocalTracker, OpenTracker, run_until
 
 HASH, OTHER_HASH = b"h" * 20, b"\x00\xff& ?=%#+" + b"z" * 11
@@ -128,6 +130,51 @@ def test_https(asker: Asker) -> None:
         asker.client.settings = TrackerClientSettings(validate_https_trackers=False)
         asker.announce(tracker.https_url, SEED)
         assert tracker.swarms.scrape(HASH) == (1, 0, 0)
+
+
+def test_https_under_an_authority_of_ones_own(asker: Asker) -> None:
+    with LocalTracker(tls=server_context()) as tracker:
+        for family in (0, 2):
+            for what in (SEED, [HASH]):
+                asker.result = None
+                if isinstance(what, AnnounceRequest):
+                    asker.client.announce(
+                        tracker.https_url, what, asker._take, family=family, tls_context=client_context()
+                    )
+                else:
+                    asker.client.scrape(
+                        tracker.https_url, what, asker._take, family=family, tls_context=client_context()
+                    )
+                run_until(asker.multi, lambda: asker.result is not None)
+                assert asker.result is not None and asker.result[1] is None
+
+
+@pytest.mark.parametrize("family", [0, 2])
+def test_udp_through_socks5(asker: Asker, family: int) -> None:
+    with LocalTracker() as tracker, LocalProxy(names={"tracker.example": "127.0.0.1"}) as proxy:
+        asker.client.proxy = ProxyOptions("socks5", proxy.address)
+        url = tracker.udp_url.replace("127.0.0.1", "tracker.example")
+        for what in (SEED, LEECH):
+            asker.result = None
+            asker.client.announce(url, what, asker._take, family=family)
+            run_until(asker.multi, lambda: asker.result is not None)
+        assert asker.result is not None and asker.result[0].peers == [TrackerPeer("127.0.0.1", 1001)]
+        assert asker.result[0].tracker_address == "127.0.0.1"
+        assert {host for host, _ in proxy.asked_over_udp} == {"tracker.example"}
+        assert len(proxy.associations) == 1
+        asker.client.proxy = ProxyOptions("socks5", proxy.address)  # the same: nothing changes
+        assert asker.ask(url, [HASH])[1] is None
+        assert len(proxy.associations) == 1
+
+
+def test_a_proxy_without_datagrams(asker: Asker) -> None:
+    with LocalTracker() as tracker, LocalProxy() as proxy:
+        proxy.has_datagrams = False
+        asker.client.proxy = ProxyOptions("socks5", proxy.address)
+        _, error = asker.ask(tracker.udp_url, SEED)
+        assert isinstance(error, TrackerUnreachable)
+        assert "does not know the command" in str(error)
+        assert not tracker.requests
 
 
 def test_a_name_with_two_addresses(asker: Asker) -> None:

@@ -6,7 +6,7 @@ import struct
 from random import Random
 
 import pytest
-from evtorrent.protocols.errors import LocalProtocolError
+from evtorrent.protocols.errors import LocalProtocolError, TransportBroken
 from evtorrent.protocols.tracker.announce import AnnounceRequest, ScrapeEntry, TrackerPeer
 from evtorrent.protocols.tracker.errors import (
     InvalidTrackerResponse,
@@ -471,3 +471,72 @@ def test_any_state_any_input(steps: list[tuple[str, int]]) -> None:
     assert not talk.machine._transactions
     assert not any(endpoint.waiting for endpoint in talk.machine._endpoints.values())
     assert talk.machine.next_timeout() is None
+
+
+NAMED = ("tracker.example", 80)
+
+
+def test_a_tracker_that_a_proxy_looks_up() -> None:
+    """Its address is known only from its answers, and so is which kind of peers they hold."""
+    talk = Conversation()
+    talk.announce(NAMED)
+    ((_, transaction, _, address),) = talk.sent()
+    assert address == NAMED
+    talk.answer(0, transaction, struct.pack(">Q", 7), ("10.9.9.9", 81))  # another port
+    talk.answer(0, transaction ^ 1, struct.pack(">Q", 7), ("10.9.9.9", 80))
+    assert talk.machine.num_ignored == 2
+    talk.answer(0, transaction, struct.pack(">Q", 7), ("10.9.9.9", 80))
+    ((action, transaction, _, address),) = talk.sent()
+    assert (action, address) == (1, NAMED)
+    answer = struct.pack(">III", 1800, 2, 3) + bytes(15) + b"\1\0\x50"
+    talk.answer(1, transaction, answer, ("2001:db8::9", 81))
+    talk.answer(1, transaction ^ 1, answer, ("2001:db8::9", 80))
+    assert talk.events() == []
+    talk.answer(1, transaction, answer, ("2001:db8::9", 80))
+    (event,) = talk.events()
+    assert isinstance(event, UdpAnnounced)
+    assert event.response.peers == [TrackerPeer("::1", 80)]
+    assert event.response.tracker_address == "2001:db8::9"
+
+
+def test_a_numeric_tracker_is_not_answered_for_by_others() -> None:
+    talk = Conversation()
+    talk.announce(A)
+    talk.announce(NAMED)
+    (_, transaction, _, _), _ = talk.sent()
+    talk.answer(0, transaction, struct.pack(">Q", 7), B)
+    assert talk.machine.num_ignored == 1
+    assert talk.sent() == []
+
+
+def test_names_are_forgotten_like_addresses() -> None:
+    talk = Conversation()
+    for number in range(MAX_IDLE_ADDRESSES + 2):
+        talk.machine.cancel(talk.announce((f"t{number}.example", 80)))
+    talk.announce(A)
+    assert len(talk.machine._named) <= MAX_IDLE_ADDRESSES
+    talk.machine.close()
+    assert not talk.machine._named
+
+
+def test_the_way_to_all_of_them_breaks() -> None:
+    talk = Conversation()
+    first, second = talk.announce(A, B), talk.announce(NAMED)
+    talk.machine.receive_loss(TransportBroken("socks5", "gone"), now=talk.now)
+    events = talk.events()
+    assert [event.request_id for event in events] == [first, second]
+    for event in events:
+        assert isinstance(event, UdpFailed)
+        assert isinstance(event.error, TrackerUnreachable)
+        assert str(event.error) == "socks5: gone"
+    assert talk.machine.num_requests == 0
+
+
+def test_connection_ids_do_not_go_from_one_way_to_another() -> None:
+    talk = Conversation()
+    talk.announce()
+    talk.answer_connect()
+    talk.sent()
+    talk.machine.receive_loss(TransportBroken("send", "changed"), now=talk.now)
+    talk.announce()
+    assert talk.sent_actions() == [0]

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from evtorrent.protocols.errors import LocalProtocolError
+from evtorrent.protocols.errors import LocalProtocolError, TransportBroken
 from evtorrent.protocols.tracker.announce import AnnounceRequest, AnnounceResponse
 from evtorrent.protocols.tracker.errors import TrackerTimeout, TrackerUnreachable
 from evtorrent.protocols.tracker.udp import UdpTrackers
@@ -200,3 +200,96 @@ def test_what_cannot_be_asked() -> None:
     with pytest.raises(LocalProtocolError):
         bench.service.submit([], [V4], print, timeout=1.0)
     assert bench.service.num_requests == 0
+
+
+class Relay:
+    """A relay by hand."""
+
+    def __init__(self, on_datagram: Any, on_lost: Any) -> None:
+        self.on_datagram, self.on_lost = on_datagram, on_lost
+        self.sent: list[tuple[bytes, tuple[str, int]]] = []
+        self.is_closed = False
+        self.error: Exception | None = None
+
+    def send(self, data: Any, address: tuple[str, int]) -> bool:
+        if self.error is not None:
+            raise self.error
+        self.sent.append((bytes(data), address))
+        return True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class TestRelay:
+    NAMED = (0, ("tracker.example", 80))
+
+    def make(self) -> tuple[Bench, list[Relay]]:
+        bench, relays = Bench(), []
+
+        def open_relay(on_datagram: Any, on_lost: Any) -> Relay:
+            relays.append(Relay(on_datagram, on_lost))
+            return relays[-1]
+
+        bench.service.set_relay(open_relay)
+        return bench, relays
+
+    def test_everything_goes_through_it(self) -> None:
+        bench, relays = self.make()
+        bench.announce(self.NAMED)
+        bench.announce(V6)
+        bench.world.run()
+        (relay,) = relays
+        assert [address for _, address in relay.sent] == [self.NAMED[1], V6[1]]
+        for body in (bytes(8), struct.pack(">III", 900, 1, 2)):
+            sent, relay.sent = relay.sent, []
+            for (data, _), source in zip(sent, ("10.0.0.7", V6[1][0]), strict=True):
+                answer = data[8:16] + body  # action and transaction, as they were asked
+                relay.on_datagram(memoryview(answer), (source, 80), bench.world.multi.time())
+        bench.world.run()
+        assert [error for _, error in bench.results] == [None, None]
+        assert len(relays) == 1
+        assert not bench.world.datagrams
+        bench.service.close()
+        assert relay.is_closed
+
+    def test_it_is_lost(self) -> None:
+        bench, relays = self.make()
+        bench.announce(self.NAMED)
+        bench.world.run()
+        relays[0].on_lost(TransportBroken("socks5", "gone"))
+        ((_, error),) = bench.results
+        assert isinstance(error, TrackerUnreachable)
+
+    def test_it_takes_nothing(self) -> None:
+        bench, relays = self.make()
+        bench.announce(self.NAMED)
+        bench.world.run()
+        relays[0].error = TransportBroken("socks5", "not yet again")
+        bench.announce((0, ("other.example", 80)))
+        bench.world.run()
+        ((_, error),) = bench.results
+        assert "not yet again" in str(error)
+
+    def test_from_one_way_to_the_other(self) -> None:
+        bench = Bench()
+        bench.announce()
+        bench.world.run()
+        bench.service.set_relay(Relay)
+        assert bench.results == []  # not inside
+        bench.world.run()
+        ((_, error),) = bench.results
+        assert "the proxy was changed" in str(error)
+        assert bench.world.datagrams[AF_INET].is_closed
+        bench.results.clear()
+        bench.announce()
+        bench.world.run()
+        assert len(bench.world.datagrams[AF_INET].sent) == 1
+        bench.service.set_relay(None)
+        bench.world.run()
+        bench.results.clear()
+        bench.announce()
+        bench.world.run()
+        bench.answer_all()
+        bench.answer_all()
+        assert bench.results[0][1] is None

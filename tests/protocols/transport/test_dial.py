@@ -10,7 +10,15 @@ import pytest
 from evtorrent.protocols.engine import Handle, Multi
 from evtorrent.protocols.engine import constants as c
 from evtorrent.protocols.errors import LocalProtocolError, TransportBroken
-from evtorrent.protocols.transport import Transport, dial, register_base
+from evtorrent.protocols.transport import (
+    ChainContext,
+    Filter,
+    Transport,
+    dial,
+    memory_pair,
+    register_base,
+    register_filter,
+)
 from evtorrent.protocols.transport.dial import ATTEMPT_DELAY, CONNECT_TIMEOUT, MAX_ADDRESSES
 from support.engine_kit import FakePlatform, Host, make_engine
 from support.stream_kit import Listening, ScriptedSocket, accept, accepting, pump
@@ -290,6 +298,53 @@ def test_impossible_chains(multi: Multi) -> None:
     with pytest.raises(LocalProtocolError, match="not dialled over TCP"):
         dial(multi, "10.0.0.1", 80, chain="carrier")
     assert multi.timeout() == -1
+
+
+class Carrier:
+    """A base of somebody else's, which says what it is asked."""
+
+    def __init__(self, outcome: object) -> None:
+        self.outcome = outcome
+        self.asked: list[tuple[str, int]] = []
+
+    def dial(self, context: ChainContext) -> Transport:
+        self.asked.append((context.host, context.port))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome  # type: ignore[return-value]
+
+    def listen(self, context: ChainContext, on_accept: object) -> object:
+        raise NotImplementedError
+
+
+def test_a_base_of_somebody_else_dials_itself(multi: Multi) -> None:
+    carrier = Carrier(memory_pair(multi)[0])
+    register_base("carrier3", carrier)  # type: ignore[arg-type]
+    register_filter("thin", lambda below, context: Filter(below))
+    top = dial(multi, "somewhere", 7, chain="carrier3+thin")
+    assert isinstance(top, Filter) and top.below is carrier.outcome
+    assert carrier.asked == [("somewhere", 7)]
+    top.abort()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "text"),
+    [
+        (KeyError("gone"), LocalProtocolError, "'carrier4' failed: KeyError"),
+        (TransportBroken("connect", "no"), TransportBroken, "no"),
+        (None, LocalProtocolError, "'carrier4' gave None"),
+    ],
+)
+def test_a_base_that_fails_is_named(multi: Multi, outcome: object, kind: type[Exception], text: str) -> None:
+    register_base("carrier4", Carrier(outcome))  # type: ignore[arg-type]
+    with pytest.raises(kind, match=text):
+        dial(multi, "somewhere", 7, chain="carrier4")
+
+
+def test_a_proxy_leads_to_tcp_only(multi: Multi) -> None:
+    register_base("carrier5", Carrier(None))  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match="a proxy is reached over TCP"):
+        dial(multi, "somewhere", 7, chain="socks5+carrier5")
 
 
 def test_a_loop_without_a_platform_is_given_one(multi: Multi, platform: FakePlatform, host: Host) -> None:

@@ -112,6 +112,36 @@ def test_a_name_of_its_own_can_be_given(wire: Wire) -> None:
     assert client.heard[0] == "connected"
 
 
+def test_a_look_of_its_own_at_the_certificate(wire: Wire) -> None:
+    seen: list[ssl.SSLObject] = []
+    options = {"tls_context": client_context(), "tls_verify": seen.append}
+    client = Listening(
+        build_chain(wire.below[0], ["tls"], ChainContext(wire.multi, HOSTNAME, 1, False, options))
+    )
+    wire.server()
+    wire.run()
+    assert client.heard[0] == "connected"
+    (handshake,) = seen
+    assert handshake.getpeercert()
+    assert client.transport.query("tls_context") is handshake.context is client_context()
+
+
+def test_a_look_that_does_not_like_it(wire: Wire) -> None:
+    def dislike(_: ssl.SSLObject) -> None:
+        raise ssl.SSLCertVerificationError("not that one")
+
+    options = {"tls_context": client_context(), "tls_verify": dislike}
+    client = Listening(
+        build_chain(wire.below[0], ["tls"], ChainContext(wire.multi, HOSTNAME, 1, False, options))
+    )
+    server = wire.server()
+    wire.run()
+    assert client.heard == ["closed"]
+    assert client.error is not None and client.error.operation == "handshake"
+    assert "not that one" in str(client.error)
+    assert server.transport.is_closed
+
+
 @pytest.mark.parametrize("hostname", ["", ".bad", "x" * 300])
 def test_names_that_cannot_be_verified_are_refused_at_once(wire: Wire, hostname: str) -> None:
     with pytest.raises(LocalProtocolError, match="TLS with"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 
 import pytest
 from evtorrent.protocols.errors import RemoteProtocolError, TransportBroken
@@ -274,6 +275,7 @@ ERRORS = ["error_peers", "error_incoming_peers", "error_tcp_peers"]
         (TransportBroken("recv", OSError(errno.ECONNABORTED, "x")), ["connaborted_peers", *ERRORS]),
         (TransportBroken("recv", OSError(errno.ENOTCONN, "x")), ["notconnected_peers", *ERRORS]),
         (TransportBroken("connect", OSError(errno.EPERM, "x")), ["perm_peers", *ERRORS]),
+        (TransportBroken("handshake", ssl.SSLError(1, "x")), ERRORS),
         (TransportBroken("connect", OSError(errno.EACCES, "x")), ["no_access_peers", *ERRORS]),
         (TransportBroken("send", OSError(errno.ENOBUFS, "x")), ["buffer_peers", *ERRORS]),
         (TransportBroken("connect", OSError(errno.EHOSTUNREACH, "x")), ["unreachable_peers", *ERRORS]),

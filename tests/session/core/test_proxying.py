@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from evtorrent.protocols.engine import Multi
@@ -53,29 +54,43 @@ def test_a_whole_download_goes_through_the_proxy_and_nothing_around_it(
     ):
         seed.seed(content, tmp_path / "seed", trackers=[tracker.http_url])
         run_until(multi, lambda: bool(tracker.requests))
+        udp_port = int(urlsplit(tracker.udp_url).port or 0)
         trackers = [
             f"http://tracker.example:{tracker.http_port}/announce",
-            f"udp://tracker.example:{tracker.http_port}/announce",
+            f"udp://tracker.example:{udp_port}/announce",
         ]
         session = Session(
             {
                 **LOOPBACK,
                 **settings_for(kind, ("proxy.example", proxy.address[1])),
                 "announce_to_all_tiers": True,
+                # What else would speak on the network: none of it does while no socket of ours listens.
+                "enable_lsd": True,
+                "enable_upnp": True,
+                "enable_natpmp": True,
             },
             multi=multi,
         )
-        handle = session.add_torrent(content.params(tmp_path / "leech", trackers=trackers))
+        handle = session.add_torrent(
+            content.params(tmp_path / "leech", trackers=trackers, tracker_tiers=[0, 1])
+        )
         run_until(multi, lambda: handle.status().is_finished)
         content.assert_in(tmp_path / "leech")
         assert session.listen_port() == 0
         assert set(watched.names) == {"proxy.example"}
         assert set(watched.connected) == {proxy.address}
-        assert watched.num_datagram_sockets == 0
-        assert ("tracker.example", tracker.http_port) in proxy.asked
+        run_until(multi, lambda: ("tracker.example", tracker.http_port) in proxy.asked)
         assert seed.address in proxy.asked
-        refused = [alert for alert in session.pop_alerts() if isinstance(alert, TrackerErrorAlert)]
-        assert any("UDP does not go through the proxy" in alert.message() for alert in refused)
+        if kind in (ProxyType.socks5, ProxyType.socks5_pw):
+            run_until(multi, lambda: "udp announce" in tracker.requests)
+            assert set(proxy.asked_over_udp) == {("tracker.example", udp_port)}
+            assert watched.num_datagram_sockets == 1
+            assert {host for host, _ in watched.sent_to} == {"127.0.0.1"}
+            assert udp_port not in {port for _, port in watched.sent_to}
+        else:
+            assert watched.num_datagram_sockets == 0
+            refused = [alert for alert in session.pop_alerts() if isinstance(alert, TrackerErrorAlert)]
+            assert any("UDP does not go through the proxy" in alert.message() for alert in refused)
         session.close()
         run_until(multi, lambda: not multi.timeout() == 0)
     multi.close()

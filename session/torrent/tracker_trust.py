@@ -1,0 +1,60 @@
+"""HTTPS trackers of an SSL torrent: whom they have to be, which is said with each question.
+
+As in libtorrent the authority of the torrent vouches for them, and they see our certificate: neither who peers are nor who asks is
+told to a server that somebody else vouches for.  Of other torrents the system's authorities do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ...protocols.tracker.announce import AnnounceRequest, AnnounceResponse, ScrapeResponse
+from ...protocols.tracker.client import TrackerCall, TrackerClient, TrackerEngine
+from ...protocols.tracker.errors import TrackerError
+
+if TYPE_CHECKING:
+    from .torrent import Torrent
+
+__all__ = ["TrustedTrackers"]
+
+
+class TrustedTrackers:
+    """The session's tracker client as one torrent uses it."""
+
+    __slots__ = ("_client", "_torrent")
+
+    def __init__(self, client: TrackerClient, torrent: Torrent) -> None:
+        self._client = client
+        self._torrent = torrent
+
+    @property
+    def engine(self) -> TrackerEngine:
+        """Where everything runs."""
+        return self._client.engine
+
+    def announce(
+        self,
+        url: str,
+        request: AnnounceRequest,
+        on_done: Callable[[AnnounceResponse | None, TrackerError | None], object],
+        *,
+        timeout: float | None = None,
+    ) -> TrackerCall:
+        """As `TrackerClient.announce`."""
+        return self._client.announce(url, request, on_done, timeout=timeout, tls_context=self._context())
+
+    def scrape(
+        self,
+        url: str,
+        info_hashes: Sequence[bytes],
+        on_done: Callable[[ScrapeResponse | None, TrackerError | None], object],
+        *,
+        timeout: float | None = None,
+    ) -> TrackerCall:
+        """As `TrackerClient.scrape`."""
+        return self._client.scrape(url, info_hashes, on_done, timeout=timeout, tls_context=self._context())
+
+    def _context(self) -> object | None:
+        tls = self._torrent.tls
+        return tls.web_context if tls is not None else None
