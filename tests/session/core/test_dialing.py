@@ -179,5 +179,5 @@ def test_where_there_is_no_way_it_fails_at_once(world: SimWorld, settings: dict[
     world.run_for(0.0)
     assert user.heard == ["closed"]
     assert isinstance(user.error, TransportBroken)
-    assert "neither uTP nor TCP may be used" in str(user.error)
+    assert "no transport is allowed" in str(user.error)
     assert transport.peer_address == ("fd00::1", 6881)
