@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +10,15 @@ import click
 
 from .. import AddTorrentParams, SessionError, TorrentFlags
 from .exit_status import CommandFailed, ExitStatus
+from .folder_lock import FolderLocks
 from .interrupts import Interrupts
+from .listing import complete_metadata, listing_of, print_listing
+from .network import Network, network_options, refuse_around_proxy
 from .opening import SessionOptions, open_session
 from .options import DURATION, output_options, session_options
-from .reporters import Reporter, reporter_for
+from .reporters import Aside, JsonLines, Reporter, reporter_for
 from .resume_store import ResumeStore, UnusableResumeData
+from .seeding_goal import SeedingGoal, seeding_options
 from .selection import NothingSelected, Selection
 from .sources import load_source
 from .transfers import TransferPlan, Transfers
@@ -41,8 +44,8 @@ class Order:
     "--save-path", "-o", default=".", show_default=True, type=click.Path(file_okay=False), help="Where to."
 )
 @session_options
-@click.option("--seed", is_flag=True, help="Go on uploading when complete, until interrupted.")
-@click.option("--seed-time", type=DURATION, help="Go on uploading for so long: 90s, 30m, 1h30m.")
+@network_options
+@seeding_options
 @click.option("--sequential", is_flag=True, help="Fetch the pieces in order.")
 @click.option(
     "--files",
@@ -50,8 +53,9 @@ class Order:
     "selected",
     multiple=True,
     metavar="WHICH",
-    help="Only these files: indices, ranges and patterns, as 0-3,7,'*.mkv'.  See info --files.",
+    help="Only these files: indices, ranges and patterns, as 0-3,7,'*.mkv'.  See --list-files.",
 )
+@click.option("--list-files", is_flag=True, help="Show the files and which --files wants; download nothing.")
 @click.option("--no-resume", is_flag=True, help="Neither use nor write resume data; hash what is there.")
 @click.option("--timeout", type=DURATION, help="Give up when not complete after so long.")
 @output_options
@@ -65,14 +69,15 @@ def command(
     listen: str | None,
     peers: tuple[tuple[str, int], ...],
     dht_nodes: tuple[tuple[str, int], ...],
-    no_dht: bool,
+    has_dht: bool,
     limit_down: int,
     limit_up: int,
     lsd: bool,
-    seed: bool,
-    seed_time: float | None,
+    network: Network,
+    goal: SeedingGoal,
     sequential: bool,
     selected: tuple[str, ...],
+    list_files: bool,
     no_resume: bool,
     timeout: float | None,
     as_json: bool,
@@ -86,15 +91,43 @@ def command(
     The exit status is 0 only when every torrent is complete and verified.
     """
     order = Order(uris, save_path, peers, Selection.of(selected), sequential, not no_resume)
-    plan = TransferPlan(seed_time=math.inf if seed else seed_time or 0.0, timeout=timeout)
-    options = SessionOptions(listen, limit_down, limit_up, lsd, has_dht=not no_dht, dht_nodes=dht_nodes)
+    plan = TransferPlan(seed_time=goal.time or 0.0, seed_ratio=goal.ratio, timeout=timeout)
+    options = SessionOptions(
+        listen,
+        limit_down,
+        limit_up,
+        lsd,
+        has_dht=has_dht,
+        dht_nodes=dht_nodes,
+        settings=network.settings(listen),
+    )
     with reporter_for(as_json=as_json, quiet=quiet) as reporter:
-        status = _get(order, options, plan, reporter)
+        status = (_list if list_files else _get)(order, options, plan, reporter)
     ctx.exit(status)
 
 
+def _load(order: Order, options: SessionOptions) -> list[AddTorrentParams]:
+    for uri in order.uris:
+        refuse_around_proxy(uri, options.settings)
+    return [load_source(uri) for uri in order.uris]
+
+
+def _list(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Reporter) -> int:
+    wanted = _load(order, options)
+    aside = Aside(reporter)
+    with Interrupts() as interrupts:
+        complete_metadata(wanted, lambda: open_session(options, aside), interrupts, plan.timeout, order.peers)
+    listing = listing_of(wanted, order.selection)
+    if isinstance(reporter, JsonLines):
+        for torrent in listing:
+            reporter.event("files", "", **torrent)
+    else:
+        print_listing(listing)
+    return ExitStatus.DONE
+
+
 def _get(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Reporter) -> int:
-    wanted = [load_source(uri) for uri in order.uris]
+    wanted = _load(order, options)
     for params in wanted:
         params.save_path = os.path.abspath(order.save_path)
         if order.sequential:
@@ -107,7 +140,10 @@ def _get(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Re
             f"cannot create the folder {order.save_path}: {error.strerror}", ExitStatus.DISK
         ) from None
     store = ResumeStore() if order.resume else None
-    with Interrupts() as interrupts:
+    with FolderLocks() as locks, Interrupts() as interrupts:
+        for params in wanted:
+            hashes = params.ti.info_hashes if params.ti is not None else params.info_hashes
+            locks.lock(params.save_path, hashes, params.best_name())
         transfers = Transfers(open_session(options, reporter), reporter, interrupts, plan, store=store)
         try:
             for params in wanted:
@@ -169,9 +205,11 @@ def _report_end(transfers: Transfers, status: int, reporter: Reporter, plan: Tra
         )
     elif status > 128:
         reporter.complain("interrupted", f"interrupted with {len(unfinished)} not complete")
+    failed = sum(transfer.failure is not None for transfer in unfinished)
     reporter.event(
         "end",
-        f"{len(transfers.transfers) - len(unfinished)} of {len(transfers.transfers)} complete and verified",
+        f"{len(transfers.transfers) - len(unfinished)} of {len(transfers.transfers)} complete and verified"
+        + (f", {failed} failed" if failed else ""),
         status=int(status),
         complete=len(transfers.transfers) - len(unfinished),
         total=len(transfers.transfers),

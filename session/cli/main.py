@@ -24,6 +24,7 @@ __all__ = ["command", "main"]
 COMMANDS = {
     "get": "Download torrents, and verify them.",
     "seed": "Upload what is on disk.",
+    "top": "Run a session on the whole screen.",
     "create": "Make a .torrent file.",
     "info": "Show what is in a .torrent file or magnet link.",
     "magnet": "Print the magnet link of a .torrent file.",

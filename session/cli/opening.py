@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .. import (
     AlertCategory,
@@ -35,6 +36,13 @@ class SessionOptions:
     """Take part in the DHT."""
     dht_nodes: tuple[tuple[str, int], ...] = ()
     """Nodes of the DHT to begin with, instead of the routers of the settings."""
+    settings: Mapping[str, int | bool | str] = field(default_factory=dict)
+    """Whatever else; with `listen_interfaces` one of them must be had."""
+
+    @property
+    def must_listen(self) -> bool:
+        """Somebody said where."""
+        return self.listen is not None or "listen_interfaces" in self.settings
 
 
 def open_session(options: SessionOptions, reporter: Reporter) -> Session:
@@ -52,6 +60,7 @@ def open_session(options: SessionOptions, reporter: Reporter) -> Session:
         settings["listen_interfaces"] = options.listen
         settings["max_retry_port_bind"] = 0  # this port and no other
         settings["listen_system_port_fallback"] = False
+    settings |= options.settings
     try:
         session = Session(settings)
         session.set_peer_class_filter(global_peer_class_filter())  # What is typed holds for local peers, too.
@@ -81,12 +90,13 @@ def _report_listening(session: Session, options: SessionOptions, reporter: Repor
                 address=alert.address,
                 port=alert.port,
             )
-    if options.listen is not None and not succeeded:
+    if options.must_listen and not succeeded:
+        where = options.settings.get("listen_interfaces", options.listen)
         raise CommandFailed(
-            failures[0] if failures else f"nothing to listen on in {options.listen!r}",
+            failures[0] if failures else f"nothing to listen on in {where!r}",
             ExitStatus.CANNOT_LISTEN,
         )
-    if options.listen is not None or not session.is_listening():
+    if options.must_listen or not session.is_listening():
         for failure in failures:
             reporter.complain("warning", failure)
 

@@ -121,7 +121,7 @@ LISTEN = ListenType()
 
 
 def session_options(command: F) -> F:
-    """--listen, --peer, --dht-node, --no-dht, --limit-down, --limit-up, --lsd."""
+    """--listen, --peer, --dht-node, --dht, --limit-down, --limit-up, --lsd."""
     rows = (
         click.option(
             "--listen",
@@ -139,7 +139,7 @@ def session_options(command: F) -> F:
             multiple=True,
             help="A DHT node to begin with, instead of the usual routers; may be repeated.",
         ),
-        click.option("--no-dht", is_flag=True, help="Take no part in the DHT."),
+        click.option("--dht/--no-dht", "has_dht", default=True, help="Take part in the DHT; on by default."),
         click.option(
             "--limit-down", type=RATE, default=0, help="Download at most so much a second: 500k, 2MiB."
         ),

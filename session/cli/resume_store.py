@@ -24,7 +24,7 @@ from .. import (
     write_resume_data,
 )
 
-__all__ = ["ResumeStore", "UnusableResumeData"]
+__all__ = ["ResumeStore", "UnusableResumeData", "replace_file"]
 
 _STAMPS: Final = b"evtorrent-files"
 _PART_FILE: Final = "."
@@ -77,21 +77,18 @@ class ResumeStore:
             ]
         path = self.path(params.save_path, plain.info_hashes)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, encode(table))
+        replace_file(path, encode(table))
 
     def take_up(self, params: AddTorrentParams) -> bool:
         """Add to `params` what an earlier run achieved; False when there was none.  UnusableResumeData."""
         path = self.path(params.save_path, _hashes(params))
         try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_RESUME_DATA + 1)
-            saved = read_resume_data(data)
-            table = decode(data, max_items=_MAX_ITEMS, strict=False)
-        except FileNotFoundError:
-            return False
-        except (OSError, ResumeDataError, BencodeError, MetainfoError) as error:
-            raise UnusableResumeData(f"{path}: {error}") from error
-        if _hashes(saved).best() != _hashes(params).best() or not isinstance(table, dict):
+            saved, table = _read(path)
+        except UnusableResumeData as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        if _hashes(saved).best() != _hashes(params).best():
             raise UnusableResumeData(f"{path}: it is of another torrent")
         params.ti = params.ti or saved.ti
         for name in _EARNED:
@@ -103,17 +100,45 @@ class ResumeStore:
             _believe(params, saved, params.ti, table)
         return True
 
+    def read(self, path: Path) -> AddTorrentParams:
+        """All that was saved in a file, what was wanted included; pieces only as far as `take_up` believes them.
+
+        UnusableResumeData.
+        """
+        saved, table = _read(path)
+        if saved.ti is not None:
+            saved.fit_to(saved.ti)
+            believed = AddTorrentParams(save_path=saved.save_path)
+            _believe(believed, saved, saved.ti, table)
+            saved.have_pieces = believed.have_pieces
+        # Nothing says whether single blocks are still as they were.
+        saved.unfinished_pieces = {}
+        return saved
+
     def remove(self, save_path: str, hashes: InfoHashes) -> None:
         """There is nothing left to resume.  OSError."""
         self.path(save_path, hashes).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[AddTorrentParams, Mapping[bytes, BencodeValue]]:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_RESUME_DATA + 1)
+        saved = read_resume_data(data)
+        table = decode(data, max_items=_MAX_ITEMS, strict=False)
+    except (OSError, ResumeDataError, BencodeError, MetainfoError) as error:
+        raise UnusableResumeData(f"{path}: {error}") from error
+    if not isinstance(table, dict):
+        raise UnusableResumeData(f"{path}: it is no dictionary")
+    return saved, table
 
 
 def _hashes(params: AddTorrentParams) -> InfoHashes:
     return params.info_hashes if params.ti is None else params.ti.info_hashes
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """All of it or nothing, also when the power fails in between."""
+def replace_file(path: Path, data: bytes) -> None:
+    """Write it all or nothing, also when the power fails in between.  OSError."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         with open(temporary, "wb") as file:

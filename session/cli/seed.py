@@ -14,9 +14,11 @@ from .exit_status import CommandFailed, ExitStatus
 from .hashing_bar import HashingBar
 from .interrupts import Interrupts
 from .making import Recipe, make_torrent, write_new_file
+from .network import Network, network_options
 from .opening import SessionOptions, open_session
 from .options import DURATION, output_options, session_options
 from .reporters import Reporter, reporter_for
+from .seeding_goal import RATIO
 from .sources import load_torrent
 from .transfers import TransferPlan, Transfers
 
@@ -47,7 +49,9 @@ class Offer:
     "--tracker", "-t", "trackers", multiple=True, metavar="URL[,URL...]", help="Announce there as well."
 )
 @session_options
+@network_options
 @click.option("--seed-time", type=DURATION, help="End after so long; default: when interrupted.")
+@click.option("--seed-ratio", type=RATIO, help="End when so much of its size is uploaded: 1.5, 150%.")
 @output_options
 @click.pass_context
 def command(
@@ -62,11 +66,13 @@ def command(
     listen: str | None,
     peers: tuple[tuple[str, int], ...],
     dht_nodes: tuple[tuple[str, int], ...],
-    no_dht: bool,
+    has_dht: bool,
     limit_down: int,
     limit_up: int,
     lsd: bool,
+    network: Network,
     seed_time: float | None,
+    seed_ratio: float | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -90,8 +96,20 @@ def command(
         params.save_path = _folder_of(
             params, None if not create and torrent_file is None else path, save_path
         )
-        plan = TransferPlan(seed_time=math.inf if seed_time is None else seed_time, must_be_complete=True)
-        options = SessionOptions(listen, limit_down, limit_up, lsd, has_dht=not no_dht, dht_nodes=dht_nodes)
+        plan = TransferPlan(
+            seed_time=math.inf if seed_time is None else seed_time,
+            seed_ratio=seed_ratio,
+            must_be_complete=True,
+        )
+        options = SessionOptions(
+            listen,
+            limit_down,
+            limit_up,
+            lsd,
+            has_dht=has_dht,
+            dht_nodes=dht_nodes,
+            settings=network.settings(listen),
+        )
         status = _seed(Offer(params, peers), options, plan, reporter)
     ctx.exit(status)
 
@@ -101,7 +119,7 @@ def _seed(offer: Offer, options: SessionOptions, plan: TransferPlan, reporter: R
     params.flags |= TorrentFlags.upload_mode
     with Interrupts() as interrupts:
         session = open_session(options, reporter)
-        if not session.is_listening():
+        if not session.is_listening() and not options.settings.get("proxy_type"):
             session.close()
             raise CommandFailed("cannot listen: nobody could connect", ExitStatus.CANNOT_LISTEN)
         transfers = Transfers(session, reporter, interrupts, plan)

@@ -74,6 +74,8 @@ class TransferPlan:
 
     seed_time: float = 0.0
     """Seconds to go on uploading once everything is complete; `math.inf` until interrupted."""
+    seed_ratio: float | None = None
+    """Bytes uploaded by bytes wanted at which a torrent stops uploading before that; earlier runs count."""
     timeout: float | None = None
     """Seconds everything may take to be complete."""
     must_be_complete: bool = False
@@ -92,6 +94,8 @@ class Transfer:
     started: float = 0.0
     status: TorrentStatus = field(default_factory=TorrentStatus)
     is_done: bool = False
+    has_given: bool = False
+    """It uploaded as much as the plan asks, and stopped."""
     failure: ExitStatus | None = None
     note: str = ""
     down: RateMeter = field(default_factory=RateMeter)
@@ -233,7 +237,7 @@ class Transfers:
             return ExitStatus.TIMEOUT if timeout is not None and now - self._started >= timeout else None
         if self._complete_since is None:
             self._complete_since = now
-        has_more_to_do = any(transfer.is_done for transfer in transfers)
+        has_more_to_do = any(transfer.is_done and not transfer.has_given for transfer in transfers)
         if has_more_to_do and now - self._complete_since < self._plan.seed_time:
             return None
         return failure or ExitStatus.DONE
@@ -254,6 +258,8 @@ class Transfers:
             self._maybe_select(transfer)
             if not transfer.is_settled:
                 self._judge(transfer)
+            elif transfer.is_done:
+                self._maybe_stop(transfer)
         return [t for t in self._transfers.values() if t.is_done and t not in settled]
 
     def _judge(self, transfer: Transfer) -> None:
@@ -275,6 +281,16 @@ class Transfers:
                 f"only {status.num_pieces} of {total} pieces are in {transfer.save_path}",
                 ExitStatus.DISK,
             )
+
+    def _maybe_stop(self, transfer: Transfer) -> None:
+        status, ratio = transfer.status, self._plan.seed_ratio
+        if (
+            ratio is not None
+            and not transfer.has_given
+            and status.all_time_upload >= ratio * status.total_wanted
+        ):
+            transfer.has_given = True
+            transfer.handle.pause()
 
     def _maybe_select(self, transfer: Transfer) -> None:
         info, selection = transfer.status.torrent_file, transfer.selection
@@ -369,7 +385,7 @@ class Transfers:
         if transfer.failure is not None:
             state = "failed"
         elif transfer.is_done:
-            state = "seeding" if self._plan.seed_time > 0 else "complete"
+            state = "seeding" if self._plan.seed_time > 0 and not transfer.has_given else "complete"
         return view_of(
             transfer.status,
             down_rate=0.0 if transfer.is_settled else transfer.down.rate,

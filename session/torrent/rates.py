@@ -25,6 +25,11 @@ class RateMeter:
         self.total += count
         self._since += count
 
+    @property
+    def is_moving(self) -> bool:
+        """The rate is not 0, or will not be."""
+        return self.rate > 0 or self._since > 0
+
     def rest(self) -> None:
         """Nothing moves any more."""
         self.rate = 0.0
@@ -57,6 +62,11 @@ class TransferMeters:
         """Piece data received."""
         self.payload_up = RateMeter()
         """Piece data sent."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Something came or went lately: rates will be others after the next tick."""
+        return bool(self.down.is_moving or self.up.is_moving)
 
     def tick(self, elapsed: float, into: TransferMeters | None = None) -> None:
         """`elapsed` seconds passed since the last tick; what came meanwhile is also counted by `into`."""

@@ -229,6 +229,7 @@ class Torrent(TorrentStanding):
             self.web.stop()
         if self.download is not None:
             self.download.stop()
+        self.meters.drain(self._core.meters)
         self._core.torrent_stopped(self)
         self._let_files_go()
         self._take_leave(on_told)
@@ -786,6 +787,8 @@ class Torrent(TorrentStanding):
             self.post(TorrentPausedAlert)
         if self.deadlines is not None:
             self.deadlines.tick(now)
+        if self.meters.is_moving:
+            self.touch()
         self.meters.tick(elapsed, self._core.meters)
         if self.clocks is not None:
             self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)

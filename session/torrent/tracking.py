@@ -178,8 +178,8 @@ class Tracking:
         state = AnnounceInfohash(
             message=entry.message,
             last_error=_code(entry.last_error) if entry.last_error is not None else NO_ERROR,
-            next_announce=entry.next_announce or None,
-            min_announce=entry.min_announce or None,
+            next_announce=_seconds_until(entry.next_announce, self._torrent.now()),
+            min_announce=_seconds_until(entry.min_announce, self._torrent.now()),
             scrape_incomplete=entry.scrape_incomplete,
             scrape_complete=entry.scrape_complete,
             scrape_downloaded=entry.scrape_downloaded,
@@ -241,6 +241,10 @@ def tracker_list_settings(core: Core) -> TrackerListSettings:
         tracker_backoff=settings.get_int("tracker_backoff"),
         min_announce_interval=settings.get_int("min_announce_interval"),
     )
+
+
+def _seconds_until(when: float, now: float) -> float | None:
+    return max(when - now, 0.0) if when else None
 
 
 def _code(error: TrackerError) -> ErrorCode:

@@ -188,6 +188,28 @@ def test_updates_name_what_changed(member: Member, tmp_path: Path) -> None:
     assert handle in changed(member)
 
 
+def test_rates_that_fall_are_told(member: Member, other: Member, tmp_path: Path) -> None:
+    """What is subscribed shows no rate for ever: not of the uploader, and not of a torrent that was paused."""
+    shown: dict[object, int] = {}
+
+    def follow(side: Member) -> int:
+        side.forget()
+        side.session.post_torrent_updates()
+        for status in side.wait(StateUpdateAlert).status:
+            shown[status.handle] = status.upload_rate + status.download_rate
+        return sum(shown.values())
+
+    download(member, other, tmp_path)
+    (seed,), (leech,) = member.session.get_torrents(), other.session.get_torrents()
+    wait_for(lambda: follow(member) > 0)
+    seed.pause()
+    wait_for(lambda: follow(member) == 0)
+    assert seed.status().upload_rate == 0
+    before = wait_for(lambda: follow(other))
+    wait_for(lambda: follow(other) < before)
+    assert shown[leech] < before
+
+
 def changed(member: Member) -> list[object]:
     member.forget()
     member.session.post_torrent_updates()

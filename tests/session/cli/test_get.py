@@ -18,6 +18,7 @@ from support.command_line import (
     seeding,
     wait_until,
 )
+from support.proxies import LocalProxy
 
 SLOW_RATE = 400_000
 """Bytes per second: so slow that there is time to interrupt."""
@@ -236,3 +237,50 @@ def test_a_magnet_link_gets_its_metadata_and_then_the_selection(sample, tmp_path
         assert event(result.stdout, "complete")["downloaded"] < 100_000
         wrong = get(f"{link}&x.pe={peer}", "-o", tmp_path / "other", "--files", "*.nope")
     assert (wrong.exit_code, "no file of sample" in wrong.stderr) == (2, True)
+
+
+def test_two_of_one_torrent_in_one_folder(sample, tmp_path):
+    from evtorrent.session import load_torrent_file
+    from evtorrent.session.cli.folder_lock import FolderLocks
+
+    hashes = load_torrent_file(sample.torrent).info_hashes
+    (tmp_path / "dl").mkdir()
+    with FolderLocks() as other:
+        other.lock(str(tmp_path / "dl"), hashes, "sample")
+        result = get(sample.torrent, "-o", tmp_path / "dl")
+        assert result.exit_code == 4
+        assert result.stderr.startswith(f"evtorrent: sample is in use in {tmp_path / 'dl'} by process ")
+        with seeding(sample) as peer:
+            assert get(sample.torrent, "-o", tmp_path / "elsewhere", "--peer", peer).exit_code == 0
+    with seeding(sample) as peer:
+        assert get(sample.torrent, "-o", tmp_path / "dl", "--peer", peer).exit_code == 0
+
+
+def test_it_uploads_up_to_a_ratio(sample, tmp_path):
+    with seeding(sample) as peer:
+        result = get(sample.torrent, "-o", tmp_path / "dl", "--peer", peer, "--stop-at", "0", "--json")
+    assert result.exit_code == 0
+    assert event(result.stdout, "end")["complete"] == 1
+
+
+@pytest.mark.parametrize("policy", ["require", "refuse"])
+def test_encryption_and_limits(sample, tmp_path, policy):
+    with seeding(sample) as peer:
+        result = get(
+            sample.torrent, "-o", tmp_path / "dl", "--peer", peer, "--encryption", policy, "--max-connections", "5"
+        )  # fmt: skip
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_through_a_proxy(sample, tmp_path, kind):
+    with seeding(sample) as peer, LocalProxy(password="secret") as proxy:
+        url = f"{kind}://me:secret@127.0.0.1:{proxy.address[1]}"
+        result = run(
+            "get", sample.torrent, "-o", tmp_path / "dl", "--peer", peer, "--proxy", url, "--timeout", "60"
+        )
+        assert result.exit_code == 0, result.output
+        assert peer in [f"{host}:{port}" for host, port in proxy.asked]
+    assert same_files(sample.root, tmp_path / "dl" / "sample")
+    around = run("get", "http://127.0.0.1:1/x.torrent", "--proxy", url)
+    assert (around.exit_code, "not fetched through a proxy" in around.stderr) == (2, True)

@@ -66,3 +66,13 @@ def test_a_setting_out_of_range_is_wrong_usage():
 def test_local_discovery_is_as_asked_for(lsd):
     with open_session(SessionOptions("127.0.0.1:0", lsd=lsd), JsonLines()) as session:
         assert session.get_settings()["enable_lsd"] is lsd
+
+
+def test_other_settings_and_an_interface_that_is_not_there(capsys):
+    options = SessionOptions(settings={"listen_interfaces": "127.0.0.1:0", "connections_limit": 7})
+    with open_session(options, JsonLines()) as session:
+        assert session.get_settings()["connections_limit"] == 7
+        assert event(capsys.readouterr().out, "listening")["address"] == "127.0.0.1"
+    with pytest.raises(CommandFailed) as failure:
+        open_session(SessionOptions(settings={"listen_interfaces": "nosuchdevice0:0"}), JsonLines())
+    assert failure.value.status == ExitStatus.CANNOT_LISTEN

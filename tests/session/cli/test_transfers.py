@@ -164,3 +164,19 @@ def test_what_is_unfinished_is_saved_and_what_is_finished_is_not(sample, tmp_pat
         transfers.step()
     transfers.close()
     assert [path.parent.name for path in tmp_path.rglob(".*.evtorrent")] == ["elsewhere"]
+
+
+def test_a_torrent_that_gave_enough_stops_and_the_rest_goes_on(begin, sample, tmp_path, monkeypatch):
+    other = make_sample(tmp_path, "other", size=50_000)
+    transfers = begin(TransferPlan(seed_time=math.inf, seed_ratio=0.5))
+    generous = params_of(sample, sample.folder)
+    generous.total_uploaded = 60_000  # half of it, in an earlier run
+    transfers.add(generous)
+    transfers.add(params_of(other, other.folder))
+    while not transfers.transfers[0].has_given or not transfers.transfers[1].is_done:
+        assert transfers.step() is None
+    assert [view.state for view in transfers.views()] == ["complete", "seeding"]
+    while not transfers.transfers[0].handle.status().is_paused:
+        assert transfers.step() is None
+    monkeypatch.setattr(transfers, "_plan", TransferPlan(seed_time=math.inf, seed_ratio=0.0))
+    assert transfers.run() == ExitStatus.DONE

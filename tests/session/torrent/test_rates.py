@@ -79,3 +79,16 @@ def test_a_side_that_ends_hands_over_and_rests():
     assert torrent.down.total == 1007
     assert peer.down.rate == 0
     assert peer.down.total == 1007
+
+
+def test_it_moves_until_the_rate_is_nothing():
+    meters = TransferMeters()
+    assert not meters.is_moving
+    meters.up.add(1)
+    assert meters.is_moving
+    for _ in range(40):
+        assert meters.is_moving
+        meters.tick(1.0)
+        if not meters.up.rate:
+            break
+    assert not meters.is_moving

@@ -150,6 +150,9 @@ def test_what_a_tracker_says_beside_peers(world):
     assert status.current_tracker == URL
     assert status.announcing_to_trackers
     assert status.next_announce > 0
+    (entry,) = torrent.handle.trackers()
+    assert entry.next_announce is not None and 0 < entry.next_announce <= 1800, "seconds, not a time"
+    assert entry.min_announce is not None and 0 <= entry.min_announce <= 1800
     params = torrent.handle.get_resume_params()
     assert (params.num_complete, params.num_incomplete) == (5, 7)
     assert params.trackers == [URL]
