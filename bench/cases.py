@@ -19,7 +19,8 @@ from .listener_accept import CPU, RATE, TITLES, prepare_accept
 from .multi_events import CONTENDERS as ENGINES
 from .multi_events import prepare_multi
 from .options import Options, format_size
-from .payload import PIECES_OF_ADDED, make_payload
+from .payload import PIECES_OF_ADDED, PIECES_OF_RESUMED, make_payload
+from .resuming import prepare_resume
 from .timers import CONTENDERS as TIMER_LOOPS
 from .timers import NUM_TIMERS, prepare_timers
 from .transfer import OVER_UTP, Transfer
@@ -95,6 +96,10 @@ def _title_of_add(options: Options) -> str:
     return f"adding {options.torrents:,} paused torrents of {PIECES_OF_ADDED:,} pieces"
 
 
+def _title_of_resume(options: Options) -> str:
+    return f"{2 * options.torrents:,} torrents of {PIECES_OF_RESUMED} pieces started from resume data"
+
+
 def _title_of_accept(options: Options) -> str:
     return TITLES["queued"].format(f"{options.connections // 5:,}")
 
@@ -141,6 +146,14 @@ _DOWNLOADS: Final = (
         prepare_leechers,
     ),
     Case("check", _sized("full check", 2), CHECKERS, "lt", ("MiB/s", "CPU s/GiB"), prepare_check),
+    Case(
+        "resume",
+        _title_of_resume,
+        ("ours", "lt"),
+        "lt",
+        ("seconds", "CPU s", "KiB each", "10 changed, ms"),
+        prepare_resume,
+    ),
     Case("add", _title_of_add, ("ours", "lt"), "lt", ("seconds", "CPU s", "KiB each"), prepare_add),
     Case(
         "memory",

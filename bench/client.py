@@ -35,6 +35,18 @@ class Client(Protocol):
     def add(self, torrent: bytes, folder: Path, *, is_seed: bool = False, is_paused: bool = False) -> None:
         """Add a torrent from the bytes of its .torrent file; waits until it is added."""
 
+    def add_resumed(self, data: bytes) -> None:
+        """Add a torrent from resume data, to run at once."""
+
+    def num_seeding(self) -> int:
+        """Torrents that have everything."""
+
+    def change(self, count: int) -> None:
+        """Change something about the first so many torrents that were added from resume data."""
+
+    def num_updated(self) -> int:
+        """`post_torrent_updates`, and how many the alert that follows is about."""
+
     def is_ready(self) -> bool:
         """The torrent is past checking."""
 

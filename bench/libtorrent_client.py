@@ -28,6 +28,7 @@ class Libtorrent:
         table: Any = {**SETTINGS, **settings}
         self._session: Any = lt.session(table)
         self._handle: Any = None
+        self._handles: list[Any] = []
 
     def port(self) -> int:
         return int(self._session.listen_port())
@@ -41,6 +42,26 @@ class Libtorrent:
         if is_paused:
             params.flags |= lt.torrent_flags.paused
         self._handle = self._session.add_torrent(params)
+
+    def add_resumed(self, data: bytes) -> None:
+        self._handle = self._session.add_torrent(lt.read_resume_data(data))
+        self._handles.append(self._handle)
+
+    def num_seeding(self) -> int:
+        statuses = self._session.get_torrent_status(lambda status: True, 0)
+        return sum(status.is_seeding for status in statuses)
+
+    def change(self, count: int) -> None:
+        for handle in self._handles[:count]:
+            handle.set_upload_limit(max(handle.upload_limit(), 0) + 1_000_000)
+
+    def num_updated(self) -> int:
+        self._session.post_torrent_updates(0)
+        while True:
+            self._session.wait_for_alert(60_000)
+            for alert in self._session.pop_alerts():
+                if isinstance(alert, lt.state_update_alert):
+                    return len(alert.status)
 
     def is_ready(self) -> bool:
         return self._handle.status(0).state not in CHECKING
@@ -56,6 +77,7 @@ class Libtorrent:
 
     def close(self) -> None:
         # The last reference's end waits for the session's, which waits for the disk.
+        self._handles.clear()
         self._handle = self._session = None
 
     def start_profile(self) -> None:

@@ -36,7 +36,7 @@ class Options:
     piece: int
     """Bytes of a piece."""
     torrents: int
-    """Added in `add`."""
+    """Added in `add`; `resume` has twice as many."""
     connections: int
     """Idle ones in `idle`."""
     seconds: float

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evtorrent.session import Session, TorrentHandle, load_torrent_buffer
+from evtorrent.session import Session, TorrentHandle, load_torrent_buffer, read_resume_data
+from evtorrent.session.alerts import StateUpdateAlert
 from evtorrent.session.flags import StatusFlags, TorrentFlags
 from evtorrent.session.status import TorrentState, TorrentStatus
 
@@ -24,6 +25,7 @@ class Ours:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._session = Session({**SETTINGS, **settings})
         self._handle = TorrentHandle()
+        self._handles: list[TorrentHandle] = []
         self._profile = cProfile.Profile()
 
     def port(self) -> int:
@@ -38,6 +40,26 @@ class Ours:
         if is_paused:
             params.flags |= TorrentFlags.paused
         self._handle = self._session.add_torrent(params)
+
+    def add_resumed(self, data: bytes) -> None:
+        self._handle = self._session.add_torrent(read_resume_data(data))
+        self._handles.append(self._handle)
+
+    def num_seeding(self) -> int:
+        statuses = self._session.get_torrent_status(flags=StatusFlags(0))
+        return sum(status.is_seeding for status in statuses)
+
+    def change(self, count: int) -> None:
+        for handle in self._handles[:count]:
+            handle.set_upload_limit(handle.upload_limit() + 1_000_000)
+
+    def num_updated(self) -> int:
+        self._session.post_torrent_updates(StatusFlags(0))
+        while True:
+            self._session.wait_for_alert(60_000)
+            for alert in self._session.pop_alerts():
+                if isinstance(alert, StateUpdateAlert):
+                    return len(alert.status)
 
     def _status(self) -> TorrentStatus:
         return self._handle.status(StatusFlags(0))

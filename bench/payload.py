@@ -12,12 +12,16 @@ from random import Random
 from typing import IO, Final
 
 from evtorrent.protocols.bencode import encode
+from evtorrent.protocols.bits import Bitfield
+from evtorrent.session import TorrentFlags, load_torrent_buffer, write_resume_data_buf
 
 from .options import MIB
 
 DATA_NAME: Final = "data.bin"
 PIECES_OF_ADDED: Final = 1000
+PIECES_OF_RESUMED: Final = 100
 CHUNK: Final = MIB
+BLOCK: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,24 @@ def make_torrents(work: Path, count: int) -> tuple[Path, int]:
     return path, len(record)
 
 
+def make_resume_data(work: Path, count: int) -> tuple[Path, int]:
+    """Resume data of `count` complete torrents of 100 pieces one after the other in a file, and the length of each.
+
+    Their files are there, and are holes: neither program reads them.
+    """
+    path, folder = work / f"resumed-{count}", work / f"resumed-{count}.files"
+    rng, size = Random(count), PIECES_OF_RESUMED * BLOCK
+    record = _resumed(0, folder, rng)
+    if not path.exists() or path.stat().st_size != count * len(record):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _whole_file(path) as file:
+            for number in range(count):
+                file.write(_resumed(number, folder, rng))
+                with (folder / _name(number)).open("wb") as content:
+                    content.truncate(size)
+    return path, len(record)
+
+
 def is_equal(one: Path, other: Path) -> bool:
     """Byte for byte, through small buffers."""
     mine, yours = bytearray(CHUNK), bytearray(CHUNK)
@@ -84,6 +106,20 @@ def is_equal(one: Path, other: Path) -> bool:
 def _added(number: int, rng: Random) -> bytes:
     hashes = rng.randbytes(20 * PIECES_OF_ADDED)
     return _torrent(f"torrent {number:08d}", PIECES_OF_ADDED * MIB, MIB, hashes)
+
+
+def _name(number: int) -> str:
+    return f"torrent {number:08d}"
+
+
+def _resumed(number: int, folder: Path, rng: Random) -> bytes:
+    hashes = rng.randbytes(20 * PIECES_OF_RESUMED)
+    params = load_torrent_buffer(_torrent(_name(number), PIECES_OF_RESUMED * BLOCK, BLOCK, hashes))
+    params.save_path = str(folder)
+    params.flags &= ~(TorrentFlags.auto_managed | TorrentFlags.paused)
+    params.have_pieces = Bitfield(PIECES_OF_RESUMED, (1 << PIECES_OF_RESUMED) - 1)
+    params.added_time = params.completed_time = 1_600_000_000
+    return write_resume_data_buf(params)
 
 
 def _torrent(name: str, size: int, piece: int, hashes: bytes) -> bytes:

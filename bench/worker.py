@@ -112,6 +112,35 @@ def add(order: Order, parent: Parent) -> None:
     parent.say(seconds=seconds, cpu=used, grown=grown, count=client.num_torrents(), memory=peak_memory())
 
 
+def resume(order: Order, parent: Parent) -> None:
+    """Add many torrents from resume data, until all seed; then ask what changed, and end."""
+    client, length, count = _open(order), order["length"], order["count"]
+    data = Path(order["records"]).read_bytes()
+    records = [data[start : start + length] for start in range(0, len(data), length)]
+    del data
+    memory, before, start = resident_memory(), cpu_seconds(), time.perf_counter()
+    for record in records:
+        client.add_resumed(record)
+    _until(client.is_seeding)  # The last one: asking all at each look would be most of the work.
+    _until(lambda: client.num_seeding() == count)
+    seconds, used = time.perf_counter() - start, cpu_seconds() - before
+    _until_idle()
+    grown = resident_memory() - memory
+    client.num_updated()
+    updates = {}
+    for changed in (0, 10, count):
+        client.change(changed)
+        begun = time.perf_counter()
+        found = client.num_updated()
+        updates[str(changed)] = time.perf_counter() - begun
+        if found != changed:
+            raise SystemExit(f"{found} torrents changed, not {changed}")
+    begun = time.perf_counter()
+    client.close()
+    closing = time.perf_counter() - begun
+    parent.say(seconds=seconds, cpu=used, grown=grown, closing=closing, memory=peak_memory(), updates=updates)
+
+
 def touch(order: Order, parent: Parent) -> None:
     """Write to so much memory, and free it by ending."""
     try:
@@ -131,6 +160,7 @@ ROLES: Final[dict[str, Role]] = {
     "leech": leech,
     "check": check,
     "add": add,
+    "resume": resume,
     "touch": touch,
     **bare.ROLES,
     **echo.ROLES,

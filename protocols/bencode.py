@@ -231,7 +231,13 @@ def _scan(
                     if pos > len(data):
                         raise IndexError
                 elif byte == _INTEGER:
-                    value, pos = _integer(data, start + 1, strict)
+                    # Counts, flags and priorities are small, and most integers there are.
+                    pos = find(_END, start + 1, start + 5) + 1
+                    small = small_length(data[start + 1 : pos - 1]) if pos else None
+                    if small is None:
+                        value, pos = _integer(data, start + 1, strict)
+                    else:
+                        value = small
                 elif byte in _OPENING:
                     if len(stack) >= max_depth:
                         raise BencodeError(f"nested deeper than {max_depth}", pos)

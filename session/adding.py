@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "add_reporting", "as_params", "pause_all", "remove", "resume_all"]
 
-_REFUSED = TorrentFlags.share_mode | TorrentFlags.super_seeding | TorrentFlags.i2p_torrent
+_REFUSED = TorrentFlags.i2p_torrent
 
 
 def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:

@@ -6,6 +6,7 @@ What libtorrent has deprecated is left out, except where a bit is found in resum
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import cast
 
 __all__ = [
     "AddPieceFlags",
@@ -50,9 +51,9 @@ class TorrentFlags(IntFlag):
     seed_mode = 1 << 0
     """Everything is believed to be on disk; a piece is checked when it is first asked for."""
     upload_mode = 1 << 1
-    """Download nothing; also entered by itself after a disk error while writing."""
+    """Download nothing.  Unlike in libtorrent a disk error does not lead here: it stops the torrent."""
     share_mode = 1 << 2
-    """Download only what raises the share ratio (not in this version)."""
+    """Want only the pieces that can be given away several times: `share_mode_target`."""
     apply_ip_filter = 1 << 3
     """The session's IP filter holds for this torrent."""
     paused = 1 << 4
@@ -64,7 +65,7 @@ class TorrentFlags(IntFlag):
     update_subscribe = 1 << 7
     """It is part of `state_update_alert`s."""
     super_seeding = 1 << 8
-    """Reveal pieces one by one (BEP 16; not in this version)."""
+    """A seed shows each peer two pieces at a time (BEP 16); of a torrent that is none when checked it is taken away."""
     sequential_download = 1 << 9
     """Pick pieces in order."""
     stop_when_ready = 1 << 10
@@ -92,6 +93,12 @@ class TorrentFlags(IntFlag):
 
     default_flags = update_subscribe | auto_managed | paused | apply_ip_filter | need_save_resume
     """What `AddTorrentParams` starts with."""
+
+    def __and__(self, other: int) -> TorrentFlags:
+        # `IntFlag`'s own costs a microsecond, and thousands of torrents are asked for their flags while they start.
+        value = int.__and__(self, other)
+        known = TorrentFlags._value2member_map_.get(value)
+        return TorrentFlags(value) if known is None else cast("TorrentFlags", known)
 
 
 class StatusFlags(IntFlag):

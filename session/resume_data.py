@@ -100,6 +100,7 @@ _FLAGS: Final = (
     (TorrentFlags.disable_v1_hashes, b"disable_v1_hashes"),
 )
 
+_SAVED: Final = ~int(TorrentFlags.need_save_resume)
 _FLAG_BITS: Final = tuple((int(flag), key) for flag, key in _FLAGS)
 """Arithmetic of enum members costs a microsecond each."""
 
@@ -264,10 +265,17 @@ def _read_table(table: Table, info_section: bytes | None, limits: LoadLimits) ->
         params.info_hashes = params.ti.info_hashes
     if params.info_hashes.v1 is None and params.info_hashes.v2 is None:
         raise _refused(TorrentErrc.missing_info_hash, "of all zeros")
+    get = table.get
     for attribute, key, default in _COUNTS:
-        setattr(params, attribute, _count(table, key, default))
+        value = get(key)
+        if type(value) is int and value != default:
+            setattr(params, attribute, value if default <= value < 2**63 else default)
     for attribute, key in _TEXTS:
-        setattr(params, attribute, _text(find_bytes(table, key) or b""))
+        value = get(key)
+        if type(value) is bytes and value:
+            setattr(params, attribute, _text(value))
+    if params.part_file_dir and not is_safe_path(params.part_file_dir):
+        raise _refused(TorrentErrc.invalid_save_path, f"part file in {params.part_file_dir!r}")
     if find_bytes(table, b"allocation") in (b"allocate", b"full"):
         params.storage_mode = StorageMode.storage_mode_allocate
     _read_flags(table, params)
@@ -277,7 +285,7 @@ def _read_table(table: Table, info_section: bytes | None, limits: LoadLimits) ->
     _read_pieces(table, params, version)
     if params.ti is not None:
         params.fit_to(params.ti)
-    params.flags &= ~TorrentFlags.need_save_resume
+    params.flags = TorrentFlags(int(params.flags) & _SAVED)
     return params
 
 
@@ -303,11 +311,6 @@ def _read_info(section: bytes, named: InfoHashes, limits: LoadLimits) -> Torrent
         raise ResumeDataError(str(error), ErrorCode.from_exception(error)) from error
 
 
-def _count(table: Table, key: bytes, default: int) -> int:
-    value = find_int(table, key)
-    return default if value is None or not default <= value < 2**63 else value
-
-
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
@@ -325,10 +328,10 @@ def _texts(values: Iterable[BencodeValue]) -> list[str]:
 
 
 def _read_flags(table: Table, params: AddTorrentParams) -> None:
-    flags = int(params.flags)
+    flags, get = int(params.flags), table.get
     for bit, key in _FLAG_BITS:
-        value = find_int(table, key)
-        if value is not None:
+        value = get(key)
+        if type(value) is int:
             flags = flags | bit if value else flags & ~bit
     params.flags = TorrentFlags(flags)
 
@@ -354,7 +357,9 @@ def _read_sources(table: Table, params: AddTorrentParams) -> None:
 def _read_peers(table: Table, key: bytes) -> list[Address]:
     peers = []
     for suffix, family, size in ((b"", socket.AF_INET, 4), (b"6", socket.AF_INET6, 16)):
-        data = find_bytes(table, key + suffix) or b""
+        data = find_bytes(table, key + suffix)
+        if not data:
+            continue
         for at in range(0, len(data) - size - 1, size + 2):
             port = int.from_bytes(data[at + size : at + size + 2], "big")
             if port:

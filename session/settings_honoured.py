@@ -305,6 +305,10 @@ HONOURED: dict[str, Honoured] = {
     "send_buffer_watermark": Honoured(
         500 * 1024, "bytes", "Upload bytes buffered per peer before reading from disk pauses.", 1
     ),
+    "support_share_mode": Honoured(True, "", "Tell peers about share mode, and hear of theirs."),
+    "share_mode_target": Honoured(
+        3, "times", "A torrent in share mode fetches what it can give away so often.", 1, 1000
+    ),
     # Disk
     "max_queued_disk_bytes": Honoured(
         100 * 1024 * 1024, "bytes", "Bytes waiting to be written before receiving pauses.", 1
@@ -357,6 +361,13 @@ HONOURED: dict[str, Honoured] = {
     ),
     "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
     "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
+    "auto_scrape_interval": Honoured(
+        1800,
+        "s",
+        "How often each torrent that waits in the queue asks its tracker for the size of its swarm.",
+        1,
+    ),
+    "auto_scrape_min_interval": Honoured(300, "s", "No two of these questions come closer together.", 1),
     "validate_https_trackers": Honoured(
         True, "", "Verify the certificates of HTTPS trackers and web seeds; also those of SSL torrents."
     ),

@@ -107,14 +107,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "local discovery is not limited to some torrents in this version": {
         "active_lsd_limit": 60,
     },
-    "trackers are not scraped by themselves in this version": {
-        "auto_scrape_interval": 1800,
-        "auto_scrape_min_interval": 300,
-    },
-    "there is no share mode in this version": {
-        "share_mode_target": 3,
-        "support_share_mode": False,
-    },
     "uTP and TCP share the link by their own congestion control in this version": {
         "mixed_mode_algorithm": 1,
     },

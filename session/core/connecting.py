@@ -31,7 +31,9 @@ class Connector:
         """Dial as many as the time that passed allows."""
         speed = self._core.connection_speed
         self._allowance = min(float(speed), self._allowance + speed * elapsed) if speed >= 0 else inf
-        torrents = [torrent for torrent in self._core.active if torrent.wants_peers]
+        if not self.has_room():
+            return
+        torrents = [torrent for torrent in self._core.active if torrent.peers and torrent.wants_peers]
         if not torrents:
             return
         idle = 0

@@ -21,6 +21,7 @@ from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
+from ...protocols.tracker.tiers import TrackerListSettings
 from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
@@ -44,6 +45,7 @@ from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
+from .auto_scrape import AutoScrape
 from .blocking import Blocking
 from .checks import CheckQueue
 from .choking import Choking
@@ -114,6 +116,8 @@ class Core:
         """By every name a peer may use."""
         self.active: dict[Torrent, None] = {}
         """Those that are online."""
+        self.lively: dict[Torrent, None] = {}
+        """Of these, those with peers or something else that passes with time: the others are not ticked."""
         self.meters = TransferMeters()
         self.counters = Counters()
         self.is_paused = False
@@ -122,6 +126,10 @@ class Core:
         self.on_external_address: list[Callable[[str], object]] = []
         """Called with an address of ours when it is another one than before."""
         self.closing = False
+        self._held: dict[Transport, None] = {}
+        """Connections that are not read while the disk is behind,"""
+        self._held_torrents: dict[Torrent, None] = {}
+        """and torrents that ask for nothing."""
         self._num_leaving = 0
         """Torrents whose trackers are being told that they stopped."""
         self._on_all_left: Callable[[], object] | None = None
@@ -139,6 +147,8 @@ class Core:
         self.extensions = ExtensionHost(self)
         self.plugins = SessionPlugins(self)
         add_standard(self, parts.default_plugins)
+        self.tracker_lists = tracker_list_settings(settings)
+        """How torrents ask their trackers; one object for all of them."""
         self.tracker_client = self._new_tracker_client()
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
@@ -148,6 +158,7 @@ class Core:
         self.lobby = Lobby(self)
         self.connector = Connector(self)
         self.turnover = Turnover(self)
+        self.auto_scrape = AutoScrape(self)
         self.datagrams = Datagrams(self)
         self.dht = DhtService(self, DhtState.from_table(parts.dht_state or {}))
         self.on_external_address.append(self.dht.external_address)
@@ -251,6 +262,8 @@ class Core:
             self.classes.settings_changed()
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        if changed & {"auto_scrape_interval", "auto_scrape_min_interval"}:
+            self.auto_scrape.settings_changed()
         self.port_mapping.settings_changed(changed)
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
@@ -259,6 +272,7 @@ class Core:
             self.dht.sync(self._listeners.endpoints)
         self.dht.settings_changed(changed)
         self.tracker_client.settings = tracker_settings(self.settings)
+        self.tracker_lists = tracker_list_settings(self.settings)
         self.tracker_client.user_agent = self.settings.get_str("user_agent")
         for torrent in self.active:
             if torrent.tracking is not None:
@@ -290,7 +304,7 @@ class Core:
         self.quotas.close()
         for torrent in dict.fromkeys(self.torrents.values()):
             if torrent.tracking is not None:  # Nobody can be told any more.
-                torrent.tracking.trackers.abort()
+                torrent.tracking.abort()
             torrent.close()
         self.tracker_client.close()
         self.torrents.clear()
@@ -333,16 +347,27 @@ class Core:
 
     def torrent_started(self, torrent: Torrent) -> None:
         """It is online."""
-        self.active[torrent] = None
+        self.active[torrent] = self.lively[torrent] = None
+        self.queue.watch(torrent)
         self.local_discovery.torrent_changed(torrent)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
         """It is offline."""
         self.active.pop(torrent, None)
+        self.lively.pop(torrent, None)
+        self.queue.unwatch(torrent)
+        if torrent.clocks is not None:
+            torrent.clocks.end(self.base.time())
         self.local_discovery.torrent_changed(torrent)
         self.dht.announcer.forget(torrent)
         self.quotas.torrent_stopped(torrent)
         torrent.meters.drain(self.meters)
+
+    def wake(self, torrent: Torrent) -> None:
+        """Something may happen there again, if it is online."""
+        if torrent in self.active and torrent not in self.lively:
+            self.lively[torrent] = None
+            self.queue.watch(torrent)
 
     def download_ended(self, download: Download) -> None:
         """A torrent is gone, or is checked again: its bad and needless bytes count on."""
@@ -398,6 +423,8 @@ class Core:
     def link_opened(self, link: PeerLink) -> None:
         """A torrent has one more connection."""
         self.connector.num_links += 1
+        if link.torrent is not None:
+            self.wake(link.torrent)
 
     def link_closed(self, link: PeerLink) -> None:
         """A torrent has one connection less."""
@@ -550,11 +577,13 @@ class Core:
         self.counters.values["net.on_tick_counter"] += 1
         elapsed, self._last_tick = now - self._last_tick, now
         self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
-        for torrent in list(self.active):
-            torrent.tick(now, elapsed)
+        for torrent in list(self.lively):
+            if not torrent.tick(now, elapsed):
+                self.lively.pop(torrent, None)
         self.meters.tick(elapsed)
         self.lobby.tick(now)
         self.turnover.tick(now)
+        self.auto_scrape.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
         self.dht.tick(now)
@@ -591,15 +620,25 @@ class Core:
             on_ready()
 
     def disk_congested(self) -> None:
-        """More is queued for the disk than allowed: stop reading blocks until it drained."""
-        for torrent in self.active:
+        """More is queued for the disk than allowed: until it drained no block is asked for, and none that was is read.
+
+        Peers that owe us nothing are served as ever.
+        """
+        for torrent in self.lively:
+            self._held_torrents[torrent] = None
+            torrent.hold(True)
             for transport in torrent.reading():
-                transport.suspend_reading(ReadBlock.DISK)
+                if not transport.read_suspended & ReadBlock.DISK:
+                    self._held[transport] = None
+                    transport.suspend_reading(ReadBlock.DISK)
 
     def _disk_drained(self) -> None:
-        for torrent in self.active:
-            for transport in torrent.reading():
-                transport.resume_reading(ReadBlock.DISK)
+        held, self._held = self._held, {}
+        for transport in held:
+            transport.resume_reading(ReadBlock.DISK)
+        torrents, self._held_torrents = self._held_torrents, {}
+        for torrent in torrents:
+            torrent.hold(False)
 
 
 def disk_settings(settings: SettingsPack) -> DiskSettings:
@@ -623,6 +662,17 @@ def tracker_settings(settings: SettingsPack) -> TrackerClientSettings:
         ssrf_mitigation=settings.get_bool("ssrf_mitigation"),
         allow_idna=settings.get_bool("allow_idna"),
         validate_https_trackers=settings.get_bool("validate_https_trackers"),
+    )
+
+
+def tracker_list_settings(settings: SettingsPack) -> TrackerListSettings:
+    """The tracker lists' part of the settings."""
+    return TrackerListSettings(
+        announce_to_all_trackers=settings.get_bool("announce_to_all_trackers"),
+        announce_to_all_tiers=settings.get_bool("announce_to_all_tiers"),
+        prefer_udp_trackers=settings.get_bool("prefer_udp_trackers"),
+        tracker_backoff=settings.get_int("tracker_backoff"),
+        min_announce_interval=settings.get_int("min_announce_interval"),
     )
 
 

@@ -16,11 +16,12 @@ from ...protocols.bits import Bitfield, iter_bits
 from ...protocols.types import BLOCK_SIZE
 from ..flags import MoveFlags, RemoveFlags
 from .backend import Backend, Writable
+from .batch import JobBatch
 from .checking import Check, CheckSlice, cut_slices
 from .counts import DiskCounts
 from .descriptors import FilePool
 from .errors import StorageError
-from .jobs import PieceJob, PieceResult, store_pieces
+from .jobs import PieceJob, PieceResult, store_pieces, write_runs
 from .params import DiskSettings, MoveResult, StorageParams
 from .posix import PosixBackend
 from .storage import Storage
@@ -74,6 +75,7 @@ class DiskIo:
         self._base = base
         self._platform_submit = platform_submit
         self._make_backend = backend
+        self._small_jobs = JobBatch(base, platform_submit)
 
     def open(self, params: StorageParams) -> Storage:
         """A storage for one torrent.  Touches no file.  StorageError for a renamed file that leaves the save path."""
@@ -130,6 +132,23 @@ class DiskIo:
 
         self._submit(storage, storage.backend.read, list(buffers), offset, on_done=finished)
 
+    def submit_blocks(self, storage: Storage, runs: Sequence[tuple[int, bytes]], on_done: OnError) -> None:
+        """Write (torrent offset, data) pairs as they are: blocks of pieces that are not complete.
+
+        Alone: a piece that is completed meanwhile is written after it, never before.
+        """
+        counts, size = self.counts, sum(len(data) for _, data in runs)
+        self._add_queued(size)
+
+        def finished(error: StorageError | None) -> None:
+            self._remove_queued(size)
+            if error is None:
+                counts.blocks_written += sum(-(-len(data) // BLOCK_SIZE) for _, data in runs)
+                counts.write_ops += len(runs)
+            on_done(error)
+
+        self._submit_exclusive(storage, write_runs, storage.backend, runs, on_done=finished)
+
     def submit_check(
         self,
         storage: Storage,
@@ -156,7 +175,9 @@ class DiskIo:
 
     def submit_verify(self, storage: Storage, have: Bitfield, on_done: OnError) -> None:
         """Can the pieces of resume data be there?  Looks at names and sizes only; an error says which file is not."""
-        self._submit(storage, storage.backend.verify, have.bits, on_done=partial(_only_error, on_done))
+        self._submit(
+            storage, storage.backend.verify, have.bits, on_done=partial(_only_error, on_done), is_small=True
+        )
 
     def submit_prepare(self, storage: Storage, on_done: OnError) -> None:
         """Create what has no bytes: empty files, links.  The first write and the end of a check do it, too."""
@@ -206,6 +227,7 @@ class DiskIo:
         *args: Any,
         on_done: Callable[[Any, StorageError | None], object],
         exclusive: bool = False,
+        is_small: bool = False,
     ) -> None:
         self.num_jobs += 1
 
@@ -219,6 +241,9 @@ class DiskIo:
 
         def start() -> None:
             self.counts.jobs_started += 1
+            if is_small:
+                self._small_jobs.add(partial(function, *args), finished)
+                return
             try:
                 self._platform_submit(self._base, function, *args, on_done=finished)
             except Exception as error:  # the pool is closed: the callback still has to come, and later

@@ -10,7 +10,7 @@ from .backend import Backend
 from .errors import StorageError
 from .hashing import matches
 
-__all__ = ["JobFence", "PieceJob", "PieceResult", "store_pieces"]
+__all__ = ["JobFence", "PieceJob", "PieceResult", "store_pieces", "write_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,12 @@ def store_pieces(backend: Backend, piece_length: int, batch: Sequence[PieceJob])
     if run:
         _write_run(backend, piece_length, batch, run, results)
     return results
+
+
+def write_runs(backend: Backend, runs: Sequence[tuple[int, bytes]]) -> None:
+    """Write data at its offsets.  On a worker.  StorageError."""
+    for offset, data in runs:
+        backend.write([data], offset)
 
 
 def _follows(before: PieceJob, job: PieceJob, piece_length: int) -> bool:

@@ -104,7 +104,10 @@ class MemoryBackend(Backend):
 
 
 class SyntheticBackend(MemoryBackend):
-    """A torrent whose content is `content(offset, length)`; knows which pieces it was given and keeps no bytes."""
+    """A torrent whose content is `content(offset, length)`; knows which pieces it was given and keeps no bytes.
+
+    Less than a piece is compared with the content and not remembered.
+    """
 
     def __init__(
         self,
@@ -123,8 +126,9 @@ class SyntheticBackend(MemoryBackend):
         data = b"".join(buffers)
         if data != self._content(offset, len(data)):
             raise StorageError("write", self.save_path, OSError(errno.EIO, f"wrong content at {offset}"))
-        for piece, *_ in self._split(offset, len(data)):
-            self._pieces[piece] = bytearray()
+        for piece, _, _, size in self._split(offset, len(data)):
+            if size == min(self._piece_length, self._total_size - piece * self._piece_length):
+                self._pieces[piece] = bytearray()
 
     def read_nowait(self, buffers: Sequence[Writable], offset: int) -> bool:
         if not all(piece in self._pieces for piece, *_ in self._split(offset, total_length(buffers))):

@@ -15,6 +15,7 @@ from ..torrent.dont_have import DontHave
 from ..torrent.holepunch import Holepunch
 from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.pex import PeerExchange
+from ..torrent.share_mode import ShareMode
 from ..torrent.smart_banning import SmartBanning
 from ..torrent.upload_only import UploadOnly
 
@@ -36,7 +37,7 @@ def add_standard(core: Core, names: Iterable[str]) -> None:
     """Give a new session the built-in plug-ins named, and what is part of the wire in any case.  PluginError."""
     for name in dict.fromkeys(names):
         add_built_in(core, name)
-    for extension in (DontHave(), UploadOnly(core), Holepunch(core)):
+    for extension in (DontHave(), UploadOnly(core), ShareMode(core), Holepunch(core)):
         core.extensions.add(extension)
 
 

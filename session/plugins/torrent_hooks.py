@@ -211,3 +211,4 @@ def extend_torrent(torrent: Torrent, factory: TorrentPluginFactory, userdata: An
     if made is FAILED:
         raise PluginError(f"{name_of(factory)} raised: see the PluginErrorAlert")
     plugins.extend(torrent, made)
+    torrent.wake()

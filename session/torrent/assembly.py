@@ -31,7 +31,14 @@ class Assembly:
 
     def open(self, piece: int, size: int) -> memoryview:
         """A buffer for a piece of `size` bytes."""
-        buffer = self._pool.get(size)
+        return self.adopt(piece, self._pool.get(size), size)
+
+    def new_buffer(self, size: int) -> bytearray:
+        """A buffer of no piece yet: for `adopt`, or `give_back`."""
+        return self._pool.get(size)
+
+    def adopt(self, piece: int, buffer: bytearray, size: int) -> memoryview:
+        """A buffer in which blocks of the piece may be already."""
         self._buffers[piece] = buffer
         view = self.views[piece] = memoryview(buffer)[:size]
         return view

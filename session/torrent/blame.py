@@ -21,7 +21,7 @@ def piece_passed(contributors: Sequence[Hashable | None]) -> None:
     links = _links(contributors)
     for link in links:
         if link.peer is not None:
-            link.peer.trust.piece_passed(alone=len(links) == 1)
+            link.peer.trust.piece_passed(alone=_is_alone(links, contributors))
             if not link.peer.trust.on_parole:
                 link.pick_mode &= ~PickMode.ON_PAROLE
 
@@ -33,11 +33,16 @@ def piece_failed(
     links = _links(contributors)
     guilty: list[Address | WebAddress] = []
     for link in links:
-        if link.peer is not None and link.peer.trust.piece_failed(alone=len(links) == 1):
+        if link.peer is not None and link.peer.trust.piece_failed(alone=_is_alone(links, contributors)):
             guilty.append(link.address)
         elif use_parole_mode:
             link.pick_mode |= PickMode.ON_PAROLE
     return guilty
+
+
+def _is_alone(links: list[PeerLink | WebLink], contributors: Sequence[Hashable | None]) -> bool:
+    """Nobody else sent anything, and nothing was read back from disk unverified."""
+    return len(links) == 1 and None not in contributors
 
 
 def _links(contributors: Sequence[Hashable | None]) -> list[PeerLink | WebLink]:

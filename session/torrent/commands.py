@@ -36,11 +36,13 @@ from ..flags import (
 from ..operations import operation_of
 from ..status import AnnounceEntry
 from .report import resume_params
+from .share_mode import tell_share_mode
 from .torrent import Torrent
+from .unfinished import unfinished_pieces, write_down
 
 __all__: list[str] = []
 
-_REFUSED_FLAGS = TorrentFlags.share_mode | TorrentFlags.super_seeding | TorrentFlags.i2p_torrent
+_REFUSED_FLAGS = TorrentFlags.i2p_torrent
 
 
 def pause(torrent: Torrent, flags: PauseFlags) -> None:
@@ -62,6 +64,10 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
     torrent.flags ^= changed & ~paused
     if changed & TorrentFlags.sequential_download and torrent.download is not None:
         torrent.download.picker.sequential = bool(torrent.flags & TorrentFlags.sequential_download)
+    if changed & TorrentFlags.super_seeding:
+        torrent.super_seeding_changed()
+    if changed & TorrentFlags.share_mode:
+        _share_mode_changed(torrent)
     if changed & TorrentFlags.disable_lsd:
         torrent.lsd_changed()
     if changed & TorrentFlags.upload_mode:
@@ -81,6 +87,15 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
         torrent.need_save()
     if changed & TorrentFlags.auto_managed:
         torrent.managed_changed()
+
+
+def _share_mode_changed(torrent: Torrent) -> None:
+    tell_share_mode(torrent, torrent.now())
+    if torrent.flags & TorrentFlags.share_mode and torrent.info is not None:
+        # From here on what is wanted is decided piece by piece; leaving share mode leaves priorities as they are.
+        torrent.need_files().set_priorities([0] * torrent.info.files.num_files)
+    else:
+        torrent.priorities_changed()
 
 
 def force_recheck(torrent: Torrent) -> None:
@@ -215,17 +230,24 @@ def save_resume_data(torrent: Torrent, flags: ResumeDataFlags) -> None:
         if error is not None:
             torrent.post(SaveResumeDataFailedAlert, ErrorCode.from_exception(error))
             return
-        params = resume_params(torrent)
+        params = resume_params(torrent, pieces)
         if not flags & ResumeDataFlags.save_info_dict:
             params.ti = None
         torrent.flags &= ~TorrentFlags.need_save_resume
         torrent.post(SaveResumeDataAlert, params)
 
-    source = torrent.block_source
-    if source is not None and flags & ResumeDataFlags.flush_disk_cache:
-        source.disk.submit_flush(source.storage, done, sync=True)
+    source, pieces = torrent.block_source, unfinished_pieces(torrent)
+
+    def written(error: StorageError | None) -> None:
+        if error is not None or source is None or not flags & ResumeDataFlags.flush_disk_cache:
+            done(error)
+        else:
+            source.disk.submit_flush(source.storage, done, sync=True)
+
+    if source is not None and pieces:
+        write_down(torrent, written)
     else:
-        done(None)
+        written(None)
 
 
 def set_piece_deadline(torrent: Torrent, piece: int, delay_ms: int, flags: DeadlineFlags) -> None:
@@ -279,7 +301,7 @@ def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -
             if result.error is not None:
                 torrent.on_disk_error(result.error)
             elif not result.ok:
-                torrent.on_piece_failed(piece, [])
+                torrent.news.on_piece_failed(piece, [])
             elif not torrent.has_piece(piece):
                 download.had_elsewhere(piece)
                 torrent.on_piece_finished(piece)

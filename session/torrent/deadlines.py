@@ -118,7 +118,7 @@ class Deadlines:
         """Ask these peers for what is due."""
         torrent = self._torrent
         download = torrent.download
-        if download is None or download.is_draining or not torrent.wants_data:
+        if download is None or download.is_draining or download.is_held or not torrent.wants_data:
             return
         askers = [_LinkAsker(link, self._rate_of(link)) for link in links if _may_be_asked(link)]
         self.pieces.ask(askers, download.picker, now)

@@ -76,11 +76,13 @@ class Download:
         "counts",
         "has_odd_blocks",
         "is_draining",
+        "is_held",
         "num_failed_bytes",
         "num_pieces",
         "num_waste_bytes",
         "on_room",
         "picker",
+        "piece_length",
         "smart_ban",
     )
 
@@ -93,7 +95,7 @@ class Download:
         owner: DownloadOwner,
     ) -> None:
         self.picker = picker
-        self.num_pieces = info.num_pieces
+        self.num_pieces, self.piece_length = info.num_pieces, info.piece_length
         self.blocks_per_piece = (info.piece_length + BLOCK_SIZE - 1) // BLOCK_SIZE
         self.has_odd_blocks = info.piece_length % BLOCK_SIZE != 0
         """Every piece ends in a block that is not full."""
@@ -104,6 +106,8 @@ class Download:
         self.closed = False
         self.is_draining = False
         """Nothing more is to be asked for; what is on order may come."""
+        self.is_held = False
+        """Nothing is asked for until the disk has done what it was given."""
         self.counts: dict[str, int] = defaultdict(int)
         """The session's counters, when somebody keeps them; else its own."""
         self.on_room: Callable[[PeerLink, float], object] | None = None
@@ -123,7 +127,7 @@ class Download:
 
     def pick(self, bits: int, room: int, link: PeerLink) -> list[BlockRun]:
         """Up to `room` blocks for `link`, which has the pieces in `bits`."""
-        if self.is_draining:
+        if self.is_draining or self.is_held:
             return []
         mode = link.pick_mode
         runs = self.picker.pick(bits, room, link, mode=mode)
@@ -253,6 +257,28 @@ class Download:
                 for culprit in self.smart_ban.piece_failed(piece, data, senders):
                     self._owner.on_culprit(culprit)
             self._owner.on_piece_failed(piece, contributors)
+
+    def new_buffer(self, piece: int) -> bytearray:
+        """A buffer for blocks of a piece that are read back; for `take_restored` or `put_buffer`."""
+        return self._assembly.new_buffer(self.piece_size(piece))
+
+    def put_buffer(self, buffer: bytearray) -> None:
+        """It is not needed after all."""
+        self._assembly.give_back(buffer)
+
+    def take_restored(self, piece: int, blocks: int, buffer: bytearray) -> bool:
+        """Blocks of an earlier run, by bit, are in `buffer`.  False when the piece is begun or had meanwhile."""
+        if self.picker.have[piece] or piece in self.picker.begun or piece in self._assembly.views:
+            return False
+        self._assembly.adopt(piece, buffer, self.piece_size(piece))
+        if self.picker.restore_blocks(piece, blocks):
+            self._complete.append(piece)
+            self.submit_complete()
+        return True
+
+    def bytes_of(self, piece: int, begin: int, end: int) -> bytes:
+        """A copy of what came of a piece that is being put together."""
+        return bytes(self._assembly.views[piece][begin:end])
 
     def had_elsewhere(self, piece: int) -> None:
         """A verified piece came in another way; what came of it from peers is dropped."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...protocols.metainfo import TorrentInfo
 from ...protocols.metainfo.files import FileStorage
 from ...protocols.types import BLOCK_SIZE, FileIndex
 from ..alerts import FileCompletedAlert
@@ -40,10 +41,13 @@ class TorrentFiles:
         """File index → the name it has instead."""
         default = 0 if params.flags & TorrentFlags.default_dont_download else DEFAULT_PRIORITY
         given = list(params.file_priorities[: self.storage.num_files])
+        overrides = params.piece_priorities
+        if torrent.flags & TorrentFlags.share_mode:
+            default, given, overrides = 0, [], []  # What is wanted of it is decided piece by piece.
         self.priorities: list[int] = given + [default] * (self.storage.num_files - len(given))
         """By file, 0 (not wanted) to 7."""
         self._leave_pads_out()
-        self.piece_overrides: dict[int, int] = dict(enumerate(params.piece_priorities))
+        self.piece_overrides: dict[int, int] = dict(enumerate(overrides))
         self._missing: list[int] | None = None
 
     @property
@@ -62,7 +66,7 @@ class TorrentFiles:
             StorageMode(int(torrent.params.storage_mode)),
             tuple(self.priorities),
             dict(self.renamed),
-            torrent.params.part_file_dir,
+            part_file_name=_part_file_name(torrent.params.part_file_dir, torrent.info),
         )
 
     # ------------------------------------------------------------------------------------------------- priorities
@@ -131,6 +135,12 @@ class TorrentFiles:
 
     def apply_priorities(self, picker: PiecePicker) -> None:
         """Tell the picker what each piece is worth."""
+        if (
+            picker.is_default
+            and not self.piece_overrides
+            and all(each == DEFAULT_PRIORITY for each in self.priorities)
+        ):
+            return
         picker.set_priorities(self.piece_priorities())
 
     def piece_priorities(self) -> list[int]:
@@ -209,6 +219,11 @@ class TorrentFiles:
     def reset_progress(self) -> None:
         """Pieces changed in another way than one by one."""
         self._missing = None
+
+
+def _part_file_name(folder: str, info: TorrentInfo) -> str:
+    """libtorrent's name in a folder of the save path; "" is that name there."""
+    return f"{folder}/.{info.info_hashes.best().hex()}.parts" if folder else ""
 
 
 def _check_priority(priority: int) -> None:

@@ -155,6 +155,10 @@ class PiecePicker(PieceTable):
         """A peer lost a piece.  ValueError when none had it."""
         self._availability.remove(1 << piece)
 
+    def rarest(self, bits: int) -> int:
+        """Those of `bits` that the fewest peers have."""
+        return self._availability.rarest(bits)
+
     def availability(self, piece: int) -> int:
         """Peers that have the piece."""
         return self._availability.count(piece)

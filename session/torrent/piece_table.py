@@ -29,6 +29,11 @@ RESERVED = 2
 ABANDONED = 3
 """Begun, blocks free, none on order: whoever worked on it is gone."""
 
+_DIGITS = tuple(
+    bytes(0x31 if value == level else 0x30 for value in range(256)) for level in range(TOP_PRIORITY + 1)
+)
+"""By level, what makes binary digits of priorities."""
+
 
 class PieceTable:
     """The state of every piece.  The picker derives from it; nobody else writes."""
@@ -143,10 +148,14 @@ class PieceTable:
         self.priorities = bytearray(priorities)
         backwards = bytes(reversed(self.priorities))
         for level in range(TOP_PRIORITY + 1):
-            digits = bytes(0x31 if value == level else 0x30 for value in range(256))
-            self.levels[level] = int(backwards.translate(digits), 2)
+            self.levels[level] = int(backwards.translate(_DIGITS[level]), 2)
         self.masks = tuple(mask for mask in self.levels[:0:-1] if mask)
         self._rebuild()
+
+    @property
+    def is_default(self) -> bool:
+        """Every piece has the priority it began with."""
+        return self.levels[DEFAULT_PRIORITY] == (1 << self.num_pieces) - 1
 
     @property
     def is_finished(self) -> bool:

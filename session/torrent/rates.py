@@ -27,8 +27,8 @@ class RateMeter:
 
     @property
     def is_moving(self) -> bool:
-        """The rate is not 0, or will not be."""
-        return self.rate > 0 or self._since > 0
+        """Something came since the last tick."""
+        return self._since > 0
 
     def rest(self) -> None:
         """Nothing moves any more."""
@@ -63,11 +63,6 @@ class TransferMeters:
         self.payload_up = RateMeter()
         """Piece data sent."""
 
-    @property
-    def is_moving(self) -> bool:
-        """Something came or went lately: rates will be others after the next tick."""
-        return bool(self.down.is_moving or self.up.is_moving)
-
     def tick(self, elapsed: float, into: TransferMeters | None = None) -> None:
         """`elapsed` seconds passed since the last tick; what came meanwhile is also counted by `into`."""
         if into is None:
@@ -78,6 +73,14 @@ class TransferMeters:
         self.up.tick(elapsed, into.up)
         self.payload_down.tick(elapsed, into.payload_down)
         self.payload_up.tick(elapsed, into.payload_up)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing moves and every rate is 0: a tick would change nothing."""
+        return not any(
+            meter.rate or meter.is_moving
+            for meter in (self.down, self.up, self.payload_down, self.payload_up)
+        )
 
     def drain(self, into: TransferMeters) -> None:
         """Hand what came since the last tick over: this side ends."""

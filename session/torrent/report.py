@@ -5,6 +5,7 @@ Everything here reads and nothing changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...protocols.bits import Bitfield
@@ -148,6 +149,7 @@ def _fill_peers(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) -> 
 
 
 def _fill_times(torrent: Torrent, status: TorrentStatus) -> None:
+    torrent.settle_clocks()
     clocks = torrent.clocks
     if clocks is None:
         status.added_time = torrent.params.added_time
@@ -258,8 +260,11 @@ def renamed_files(torrent: Torrent) -> RenamedFiles:
     return RenamedFiles(torrent.files.renamed if torrent.files is not None else torrent.params.renamed_files)
 
 
-def resume_params(torrent: Torrent) -> AddTorrentParams:
-    """What would add the torrent again as it is now; every piece it claims is on disk."""
+def resume_params(torrent: Torrent, written: Mapping[int, Bitfield] | None = None) -> AddTorrentParams:
+    """What would add the torrent again as it is now; every piece it claims is on disk.
+
+    `written`: blocks of unfinished pieces that are, too; by default those that were when it started, or stopped.
+    """
     params = torrent.params.copy()
     params.ti = torrent.info
     params.info_hashes = torrent.info_hashes
@@ -270,6 +275,10 @@ def resume_params(torrent: Torrent) -> AddTorrentParams:
     params.max_connections, params.max_uploads = torrent.max_connections, torrent.max_uploads
     if torrent.info is not None and torrent.is_checked:
         params.have_pieces = torrent.have.copy()
+        known = torrent.params.unfinished_pieces if written is None else written
+        params.unfinished_pieces = {
+            piece: blocks for piece, blocks in known.items() if not torrent.has_piece(piece)
+        }
         if torrent.seed_mode is not None:
             params.verified_pieces = torrent.seed_mode.verified.copy()
     if torrent.files is not None:
@@ -290,6 +299,7 @@ def resume_params(torrent: Torrent) -> AddTorrentParams:
 
 
 def _resume_times(torrent: Torrent, params: AddTorrentParams) -> None:
+    torrent.settle_clocks()
     clocks = torrent.clocks
     if clocks is None:
         return

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TorrentStanding"]
 
+_TELLS_NOTHING = TorrentFlags.share_mode | TorrentFlags.super_seeding
+
 
 class TorrentStanding:
     """The part of a `Torrent` that only looks."""
@@ -63,8 +65,18 @@ class TorrentStanding:
 
     @property
     def is_upload_only(self) -> bool:
-        """It wants nothing (BEP 21), which peers are told: it is finished, or must not download."""
+        """It wants nothing (BEP 21), which peers are told: it is finished, or must not download.
+
+        In share mode it will want more; and peers of a super seed would leave after the first piece.
+        """
+        if self.flags & _TELLS_NOTHING:
+            return False
         return self.is_finished or bool(self.flags & TorrentFlags.upload_mode)
+
+    @property
+    def leaves_seeds(self) -> bool:
+        """Peers that have everything are of no use any more; in share mode they will be."""
+        return self.is_finished and not self.flags & TorrentFlags.share_mode
 
     @property
     def pick_mode(self) -> PickMode:

@@ -103,6 +103,7 @@ class Startup:
         torrent = self._torrent
         # Resume data saved before the check ends must not repeat it.
         torrent.params.have_pieces = torrent.params.verified_pieces = None
+        torrent.params.unfinished_pieces = {}
         torrent.post(FastresumeRejectedAlert, error, Operation.check_resume, path)
 
     def _start_check(self, wanted: Bitfield | None) -> None:

@@ -204,7 +204,11 @@ class Swarm(LinkOwner):
 
     def _tell_found(self, link: PeerLink) -> None:
         """A peer connected before there was metadata was told that we have nothing; now it hears what was on disk."""
-        if link.peer_id is not None:
+        if link.peer_id is None:
+            return
+        if self._torrent.super_seeding is not None:
+            self._torrent.super_seeding.show_first(link)
+        else:
             for piece in self._torrent.have.indices():
                 link.connection.send_have(PieceIndex(piece))
 
@@ -236,7 +240,10 @@ class Swarm(LinkOwner):
             return
         core.apply_buffer_sizes(link.transport)
         connection = link.connection
-        connection.send_pieces(torrent.have)
+        if torrent.super_seeding is not None:
+            torrent.super_seeding.introduce(link)
+        else:
+            connection.send_pieces(torrent.have)
         if link.plugins is not None and connection.handshake is not None:
             link.plugins.handshake(connection.handshake.reserved)
         self.send_extension_handshake(link)
@@ -279,7 +286,7 @@ class Swarm(LinkOwner):
     def _offer_fast(self, link: PeerLink) -> None:
         torrent = self._torrent
         size = self._core.tuning.allowed_fast_set_size
-        if not size or not torrent.have.any() or torrent.info is None:
+        if not size or not torrent.have.any() or torrent.info is None or torrent.super_seeding is not None:
             return
         for piece in allowed_fast_set(link.address[0], torrent.wire_name, torrent.info.num_pieces, size):
             if torrent.has_piece(piece):
@@ -295,6 +302,8 @@ class Swarm(LinkOwner):
         handshaken = link.peer_id is not None
         if link.outgoing and not handshaken:
             self.num_half_open -= 1
+        if torrent.super_seeding is not None:
+            torrent.super_seeding.forget(link)
         if torrent.download is not None:
             torrent.download.picker.peer_gone(link)
             if link.pieces:
@@ -330,7 +339,7 @@ class Swarm(LinkOwner):
                 download.picker.remove_peer(link.pieces)
             download.picker.add_peer(bits)
         link.pieces = bits
-        self._update_seed(link)
+        self._pieces_changed(link)
         self.update_interest(link)
 
     def on_have(self, link: PeerLink, piece: int) -> None:
@@ -339,7 +348,7 @@ class Swarm(LinkOwner):
         if download is None:
             return
         download.picker.add_have(piece)
-        self._update_seed(link)
+        self._pieces_changed(link)
         if not link.connection.am_interested:
             self.update_interest(link)
         elif link.requester is not None and not link.requester.on_order:
@@ -353,14 +362,16 @@ class Swarm(LinkOwner):
         link.pieces &= ~bit
         if download is not None:
             download.picker.remove_have(piece)
-        self._update_seed(link)
+        self._pieces_changed(link)
         self.update_interest(link)
 
-    def _update_seed(self, link: PeerLink) -> None:
+    def _pieces_changed(self, link: PeerLink) -> None:
+        if self._torrent.super_seeding is not None:
+            self._torrent.super_seeding.peer_has(link)
         info = self._torrent.info
         link.is_seed = info is not None and link.pieces == (1 << info.num_pieces) - 1
         self.peers.set_seed(link.address, link.is_seed)
-        if link.is_seed and self._torrent.is_finished and self._core.tuning.close_redundant_connections:
+        if link.is_seed and self._torrent.leaves_seeds and self._core.tuning.close_redundant_connections:
             link.close(LinkEnded(CloseReason.upload_to_upload))
 
     def update_interest(self, link: PeerLink, cause: str = "picker.interesting_piece_picks") -> None:
@@ -401,14 +412,16 @@ class Swarm(LinkOwner):
         queue = uploader.queue
         limit = self._core.tuning.max_allowed_in_request_queue
         fast = link.user_data.get("allowed_fast", ())
-        known, seed_mode = -1, torrent.seed_mode
+        known, seed_mode, super_seeding = -1, torrent.seed_mode, torrent.super_seeding
         for request in requests:
             piece = request[0]
             if connection.am_choking and piece not in fast:
                 why = "peer.choked_piece_requests"
             elif len(queue) >= limit:
                 why = "peer.max_piece_requests"
-            elif piece != known and not torrent.has_piece(piece):
+            elif piece != known and not (
+                torrent.has_piece(piece) and (super_seeding is None or super_seeding.shows(link, piece))
+            ):
                 why = "peer.invalid_piece_requests"
             else:
                 if seed_mode is None or not seed_mode.hold(link, request):
@@ -496,12 +509,14 @@ class Swarm(LinkOwner):
             if link.requester is not None:
                 link.requester.drop_all()
             link.connection.send_interested(False)
-            if link.is_seed and self._core.tuning.close_redundant_connections:
+            if link.is_seed and self._torrent.leaves_seeds and self._core.tuning.close_redundant_connections:
                 link.close(LinkEnded(CloseReason.upload_to_upload))
 
     def tick(self, now: float, elapsed: float) -> None:
         """Once a tick: rates, late peers, dead peers."""
         tuning = self._core.tuning
+        if self._torrent.super_seeding is not None:
+            self._torrent.super_seeding.tick(now)
         for link in list(self.links):
             link.excuse(now, elapsed)
             if link.peer_id is None:

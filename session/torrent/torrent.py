@@ -7,20 +7,18 @@ never started has none of them: thousands of paused torrents cost little more th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 from ...protocols.bits import Bitfield
 from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.transport.base import Transport
-from ...protocols.types import BLOCK_SIZE, Address, InfoHashes, Sha1Hash
+from ...protocols.types import Address, InfoHashes, Sha1Hash
 from ..alerts import (
     Alert,
-    BlockFinishedAlert,
     FileErrorAlert,
-    HashFailedAlert,
     MetadataReceivedAlert,
     PieceFinishedAlert,
     StateChangedAlert,
@@ -39,11 +37,12 @@ from ..operations import operation_of
 from ..params import AddTorrentParams
 from ..plugins.torrent_hooks import NO_PLUGINS, NoPlugins
 from ..status import TorrentState
-from . import blame, discovery, upload_only
+from . import discovery, ticking, unfinished, upload_only
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
 from .deadlines import Deadlines
 from .download import Download
+from .download_news import DownloadNews
 from .drain import Drain
 from .files import TorrentFiles
 from .link_end import LinkEnded
@@ -56,9 +55,9 @@ from .root_certificate import take_root_certificate
 from .seed_mode import SeedMode
 from .standing import TorrentStanding
 from .startup import Startup
+from .super_seeding import SuperSeeding, update_super_seeding
 from .swarm import Swarm
 from .tracking import Tracking
-from .web_seed import WebAddress
 from .web_seeds import WebSeeds
 
 if TYPE_CHECKING:
@@ -94,6 +93,7 @@ class Torrent(TorrentStanding):
         "max_uploads",
         "meters",
         "name",
+        "news",
         "params",
         "peers",
         "phase",
@@ -106,6 +106,7 @@ class Torrent(TorrentStanding):
         "shown_state",
         "startup",
         "status_changed",
+        "super_seeding",
         "swarm",
         "tls",
         "tracking",
@@ -157,6 +158,10 @@ class Torrent(TorrentStanding):
         """While pieces are believed and not verified."""
         self.tls: PeerTls | None = None
         """Of an SSL torrent, whose peers speak TLS and nothing else."""
+        self.news = DownloadNews(self, core)
+        """Hears what comes of the download."""
+        self.super_seeding: SuperSeeding | None = None
+        """While peers are shown its pieces one by one."""
         self.web: WebSeeds | None = None
         """Servers that have its files, once they are needed."""
         self.removed = False
@@ -228,6 +233,8 @@ class Torrent(TorrentStanding):
         if self.web is not None:
             self.web.stop()
         if self.download is not None:
+            if not self.error and not self.removed:
+                unfinished.keep(self)
             self.download.stop()
         self.meters.drain(self._core.meters)
         self._core.torrent_stopped(self)
@@ -252,8 +259,11 @@ class Torrent(TorrentStanding):
             )
         self._was_finished = self.is_finished
         if self.peers is not None:
-            self.peers.set_finished(self._was_finished)
+            self.peers.set_finished(self.leaves_seeds)
         self._enter(Phase.ACTIVE)
+        if not self.is_seed:
+            self.flags &= ~TorrentFlags.super_seeding
+        update_super_seeding(self, self._core)
         if self.deadlines is not None:
             self.deadlines.checked()
         self._core.queue.progressed(self)
@@ -305,7 +315,8 @@ class Torrent(TorrentStanding):
         self.have = Bitfield(self.info.num_pieces)
         self.phase = Phase.NEW
         self.params.have_pieces = self.params.verified_pieces = None
-        self.seed_mode = None
+        self.params.unfinished_pieces = {}
+        self.seed_mode = self.super_seeding = None
         self.error, self.error_path = NO_ERROR, ""
         self.flags &= ~TorrentFlags.seed_mode
         if self.block_source is not None:
@@ -417,7 +428,7 @@ class Torrent(TorrentStanding):
     def _take_leave(self, on_told: Callable[[], object] | None) -> None:
         """Tell the trackers, unless they were told.  A leave under way goes on: a second stop would cut it off."""
         tracking = self.tracking
-        if tracking is not None and tracking.trackers.list.is_announcing:
+        if tracking is not None and tracking.is_announcing:
             tracking.stop(self._core.leave_begun(on_told))
         elif on_told is not None:
             on_told()
@@ -442,6 +453,7 @@ class Torrent(TorrentStanding):
 
     def show_state(self) -> None:
         """Tell when the state shown outside changed."""
+        self.settle_clocks()
         state = state_of(self.phase, is_seed=self.is_seed, is_finished=self.is_finished)
         if state is not self.shown_state:
             previous, self.shown_state = self.shown_state, state
@@ -462,9 +474,10 @@ class Torrent(TorrentStanding):
         picker = self._core.new_picker(info)
         picker.set_have(self.have.bits)
         self.have = picker.have
-        self.download = Download(info, picker, source, self._core.buffers, self)
+        self.download = Download(info, picker, source, self._core.buffers, self.news)
         self.download.counts = self._core.counters.values
         self._core.extensions.on_download(self, self.download)
+        self.download.is_held = self._core.disk.is_congested
         picker.sequential = bool(self.flags & TorrentFlags.sequential_download)
         self.files.apply_priorities(picker)
 
@@ -473,9 +486,12 @@ class Torrent(TorrentStanding):
         if self._core.closing:
             return
         self._core.torrent_started(self)
+        if self.clocks is not None:
+            self.clocks.begin(self.now(), is_seed=self.is_seed, is_finished=self.is_finished)
         if self.scope.trackers:
             self.tracking.start()
         if self.info is not None:
+            unfinished.restore(self)
             self.swarm.metadata_arrived(self._core.base.time())
             if self.params.url_seeds or self.web is not None:
                 self.need_web().connect(self._core.base.time())
@@ -498,6 +514,8 @@ class Torrent(TorrentStanding):
         if not self.flags & TorrentFlags.auto_managed:
             self.set_scope(EVERYWHERE)
             self.rest()
+        elif self in self._core.active:
+            self._core.queue.watch(self)
         self._core.queue.changed()
 
     @property
@@ -517,24 +535,7 @@ class Torrent(TorrentStanding):
         """It is verified and on disk."""
         return self.have[piece]
 
-    # --------------------------------------------------------------------------------------------- DownloadOwner
-
-    @property
-    def wants_block_news(self) -> bool:
-        """Somebody wants alerts about single blocks."""
-        return self._core.alerts.should_post(BlockFinishedAlert)
-
-    def on_blocks_finished(self, blocks: Sequence[tuple[int, int, memoryview]], link: PeerLink) -> None:
-        """Blocks came."""
-        for piece, begin, _ in blocks:
-            self.post(BlockFinishedAlert, link.address, link.peer_id, begin // BLOCK_SIZE, piece)
-
-    def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
-        """A piece from peers is verified and on disk; those who sent it are the more trusted."""
-        self._core.counters.values["ses.num_piece_passed"] += 1
-        blame.piece_passed(contributors)
-        self.on_piece_finished(piece)
-        self.plugins.piece_judged(piece, contributors, passed=True)
+    # -------------------------------------------------------------------------------------------------- download
 
     def on_piece_finished(self, piece: int) -> None:
         """A piece is verified and on disk."""
@@ -559,43 +560,15 @@ class Torrent(TorrentStanding):
         self.post(TorrentFinishedAlert)
         self._core.queue.progressed(self)
         if self.peers is not None:
-            self.peers.set_finished(True)
+            self.peers.set_finished(self.leaves_seeds)
         if self.swarm is not None:
             self.swarm.finished()
             upload_only.tell_upload_only(self, now)
+        update_super_seeding(self, self._core)
         if self.is_seed:
             self.announce_in_dht()  # As a seed, from now on.
             if self.tracking is not None:
                 self.tracking.completed()
-
-    def on_piece_failed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
-        """The hash was wrong.  One sender is guilty; of several, all are watched until the good copy tells."""
-        self.post(HashFailedAlert, piece)
-        self._core.counters.values["ses.num_piece_failed"] += 1
-        self.plugins.piece_judged(piece, contributors, passed=False)
-        swarm = self.swarm
-        if swarm is None:
-            return
-        for address in blame.piece_failed(contributors, use_parole_mode=self._core.tuning.use_parole_mode):
-            self.on_culprit(address)
-        swarm.update_all_interest(self._core.base.time(), "picker.hash_fail_piece_picks")
-
-    def on_culprit(self, address: Hashable) -> None:
-        """The good copy differs from what this peer sent."""
-        if isinstance(address, WebAddress):
-            self.need_web().ban(address)
-        elif self.swarm is not None:
-            self.swarm.ban(cast("Address", address))
-
-    def on_redundant(self, link: PeerLink, key: int) -> None:
-        """End game: a block on order from `link` came from somebody else."""
-        if link.requester is not None and not link.closed:
-            link.requester.cancel(key)
-            link.flush(self.now())
-
-    def on_congested(self) -> None:
-        """The disk cannot keep up."""
-        self._core.disk_congested()
 
     def on_disk_error(self, error: StorageError) -> None:
         """Writing failed: stop, with everything verified kept."""
@@ -618,6 +591,8 @@ class Torrent(TorrentStanding):
             fields["metadata_size"] = len(self.info.info_section)
         if self.is_upload_only:
             fields["upload_only"] = 1
+        if self.flags & TorrentFlags.share_mode and self._core.settings.get_bool("support_share_mode"):
+            fields["share_mode"] = 1
         return fields
 
     def extension_handshake(self, link: PeerLink) -> None:
@@ -695,6 +670,7 @@ class Torrent(TorrentStanding):
             if self.peers is not None:
                 self.peers.set_finished(False)
         self.show_state()
+        self.wake()
         if self.swarm is not None:
             self.swarm.update_all_interest(self.now())
         upload_only.tell_upload_only(self, self.now())
@@ -713,6 +689,11 @@ class Torrent(TorrentStanding):
     def is_announced_locally(self) -> bool:
         """It is announced on the local network."""
         return self._core.local_discovery.is_announced(self)
+
+    def super_seeding_changed(self) -> None:
+        """The flag is another one now."""
+        update_super_seeding(self, self._core)
+        upload_only.tell_upload_only(self, self.now())
 
     def limits_changed(self) -> None:
         """Rate limits are others now."""
@@ -756,10 +737,19 @@ class Torrent(TorrentStanding):
             self.web = WebSeeds(self, self._core)
         return self.web
 
+    def hold(self, held: bool) -> None:
+        """The disk cannot keep up, or can again: nothing more is asked for meanwhile."""
+        if self.download is not None:
+            self.download.is_held = held
+        if not held and self.swarm is not None:
+            self.swarm.update_all_interest(self.now())
+
     def reading(self) -> list[Transport]:
-        """The connections blocks may come over."""
-        links = list(self.swarm.links) if self.swarm is not None else []
-        transports = [link.transport for link in links]
+        """The connections that blocks are on order from; the others go on whatever the disk does."""
+        links = self.swarm.links if self.swarm is not None else ()
+        transports = [
+            link.transport for link in links if link.requester is not None and link.requester.on_order
+        ]
         if self.web is not None:
             transports += [link.transport for link in self.web.links if link.transport is not None]
         return transports
@@ -775,24 +765,18 @@ class Torrent(TorrentStanding):
             self.status_changed = True
             self._core.status_dirty(self)
 
-    def tick(self, now: float, elapsed: float) -> None:
-        """Once a tick, while it is started."""
-        if self.swarm is not None:
-            self.swarm.tick(now, elapsed)
-            self._core.extensions.on_tick(self, now)
-        if self.web is not None:
-            self.web.tick(now, elapsed)
-        if self.drain is not None and self.drain.tick(now):
-            self.stop()
-            self.post(TorrentPausedAlert)
-        if self.deadlines is not None:
-            self.deadlines.tick(now)
-        if self.meters.is_moving:
-            self.touch()
-        self.meters.tick(elapsed, self._core.meters)
+    def tick(self, now: float, elapsed: float) -> bool:
+        """Once a tick, while something happens; False when nothing does: it is not called again before `wake`."""
+        return ticking.tick(self, self._core, now, elapsed)
+
+    def wake(self) -> None:
+        """Something may happen again."""
+        self._core.wake(self)
+
+    def settle_clocks(self) -> None:
+        """Bring the durations of its clocks up to date."""
         if self.clocks is not None:
-            self.clocks.tick(elapsed, is_seed=self.is_seed, is_finished=self.is_finished)
-        self.plugins.tick()
+            self.clocks.settle(self.now(), is_seed=self.is_seed, is_finished=self.is_finished)
 
 
 _NOTHING = Bitfield(0)

@@ -1,17 +1,19 @@
 """A torrent's trackers as the session sees them: requests filled in, peers handed on, outcomes posted as alerts.
 
-Schedule and tiers are `TorrentTrackers`'; this is where it meets the torrent.
+Schedule and tiers are `TorrentTrackers`'; this is where it meets the torrent.  A hybrid torrent is announced by both of its
+names, each with a schedule of its own, as libtorrent does: who knows it by one of them finds us, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...protocols.tracker.announce import AnnounceEvent, AnnounceRequest, TrackerPeer
 from ...protocols.tracker.errors import TrackerError, TrackerFailure, TrackerHttpStatus
-from ...protocols.tracker.tiers import TrackerEntry, TrackerListSettings
+from ...protocols.tracker.tiers import TrackerEntry
 from ..alerts import (
     ScrapeFailedAlert,
     ScrapeReplyAlert,
@@ -43,25 +45,33 @@ if TYPE_CHECKING:
     from ..core.core import Core
     from .torrent import Torrent
 
-__all__ = ["Tracking", "tracker_list_settings"]
+__all__ = ["Tracking"]
 
 
 class Tracking:
     """The trackers of one torrent."""
 
-    __slots__ = ("_core", "_key", "_torrent", "trackers")
+    __slots__ = ("_core", "_key", "_torrent", "second", "trackers")
 
     def __init__(self, torrent: Torrent, core: Core) -> None:
         self._torrent = torrent
         self._core = core
         self._key = core.rng.getrandbits(32)
-        self.trackers = TorrentTrackers(
+        self.trackers = self._make_list(torrent.params.tiers(), self._request)
+        self.second: TorrentTrackers | None = None
+        """The same by the v2 name of a hybrid torrent, once it is online."""
+
+    def _make_list(
+        self, tiers: Sequence[Sequence[str]], make_request: Callable[[AnnounceEvent], AnnounceRequest]
+    ) -> TorrentTrackers:
+        torrent, core = self._torrent, self._core
+        return TorrentTrackers(
             TrustedTrackers(core.tracker_client, torrent),
-            torrent.params.tiers(),
-            self._request,
+            tiers,
+            make_request,
             self._peers_found,
             self._heard,
-            settings=tracker_list_settings(core),
+            settings=core.tracker_lists,
             # The order of resume data, in which working trackers lead their tiers, is kept.
             shuffle=not torrent.flags & TorrentFlags.override_trackers,
             stop_timeout=float(core.settings.get_int("stop_tracker_timeout")),
@@ -72,37 +82,74 @@ class Tracking:
 
     def start(self) -> None:
         """The torrent is online."""
+        names = self._torrent.info_hashes.wire_names()
+        if len(names) > 1 and self.second is None:
+            other = next(bytes(name) for name in names if name != self._torrent.wire_name)
+            self.second = self._make_list((), lambda event: replace(self._request(event), info_hash=other))
+            self.second.replace((entry.url, entry.tier) for entry in self.trackers.entries())
         self.settings_changed()
-        self.trackers.start(is_seed=self._torrent.is_seed)
+        for each in self._lists():
+            each.start(is_seed=self._torrent.is_seed)
 
     def stop(self, on_told: Callable[[], object] | None) -> None:
         """The torrent goes offline; `on_told` is called when the trackers know, or had their time."""
-        self.trackers.stop(on_told)
+        lists = self._lists()
+        num_left = len(lists)
+
+        def told() -> None:
+            nonlocal num_left
+            num_left -= 1
+            if not num_left and on_told is not None:
+                on_told()
+
+        for each in lists:
+            each.stop(told)
+
+    def abort(self) -> None:
+        """End everything at once; nobody is told."""
+        for each in self._lists():
+            each.abort()
+
+    @property
+    def is_announcing(self) -> bool:
+        """The torrent is online here."""
+        return self.trackers.list.is_announcing
+
+    def _lists(self) -> list[TorrentTrackers]:
+        return [self.trackers] if self.second is None else [self.trackers, self.second]
 
     def completed(self) -> None:
         """The last piece came."""
-        self.trackers.completed()
+        for each in self._lists():
+            each.completed()
 
     def settings_changed(self) -> None:
         """Take the session's settings over."""
-        self.trackers.stop_timeout = float(self._core.settings.get_int("stop_tracker_timeout"))
-        self.trackers.set_settings(tracker_list_settings(self._core))
+        for each in self._lists():
+            each.stop_timeout = float(self._core.settings.get_int("stop_tracker_timeout"))
+            each.set_settings(self._core.tracker_lists)
 
     def reannounce(self, seconds: int, index: int, *, ignore_min_interval: bool) -> None:
         """Announce in so many seconds; to one tracker by its index, or (-1) to those whose turn it is."""
-        self.trackers.force_reannounce(seconds, self._url_at(index), ignore_min_interval=ignore_min_interval)
+        url = self._url_at(index)
+        for each in self._lists():
+            each.force_reannounce(seconds, url, ignore_min_interval=ignore_min_interval)
 
     def scrape(self, index: int) -> None:
         """Ask one tracker for its counts; -1 is the one that answered last."""
-        self.trackers.scrape(self._url_at(index))
+        url = self._url_at(index)
+        for each in self._lists():
+            each.scrape(url)
 
     def add(self, url: str, tier: int) -> None:
         """One more tracker."""
-        self.trackers.add(url, tier)
+        for each in self._lists():
+            each.add(url, tier)
 
     def replace(self, wanted: Sequence[tuple[str, int]]) -> None:
         """Other trackers."""
-        self.trackers.replace(wanted)
+        for each in self._lists():
+            each.replace(wanted)
 
     def _url_at(self, index: int) -> str | None:
         if index < 0:
@@ -175,7 +222,23 @@ class Tracking:
         return [self._entry(entry) for entry in self.trackers.entries()]
 
     def _entry(self, entry: TrackerEntry) -> AnnounceEntry:
-        state = AnnounceInfohash(
+        states = [each.list.find(entry.url) for each in self._lists()]
+        endpoint = AnnounceEndpoint(
+            ("", self._core.listen_port_of(self._torrent)),
+            [self._state(state) for state in states if state is not None],
+        )
+        return AnnounceEntry(
+            entry.url,
+            entry.tier,
+            entry.fail_limit,
+            TrackerSource(int(entry.source)),
+            entry.trackerid,
+            entry.verified,
+            [endpoint],
+        )
+
+    def _state(self, entry: TrackerEntry) -> AnnounceInfohash:
+        return AnnounceInfohash(
             message=entry.message,
             last_error=_code(entry.last_error) if entry.last_error is not None else NO_ERROR,
             next_announce=_seconds_until(entry.next_announce, self._torrent.now()),
@@ -189,16 +252,9 @@ class Tracking:
             complete_sent=entry.complete_sent,
             triggered_manually=entry.triggered_manually,
         )
-        endpoint = AnnounceEndpoint(("", self._core.listen_port_of(self._torrent)), [state])
-        return AnnounceEntry(
-            entry.url,
-            entry.tier,
-            entry.fail_limit,
-            TrackerSource(int(entry.source)),
-            entry.trackerid,
-            entry.verified,
-            [endpoint],
-        )
+
+    def _all_entries(self) -> list[TrackerEntry]:
+        return [entry for each in self._lists() for entry in each.entries()]
 
     def fill_status(self, status: TorrentStatus) -> None:
         """The trackers' part of a torrent's status."""
@@ -206,13 +262,13 @@ class Tracking:
         status.current_tracker = trackers.current_tracker
         status.next_announce = trackers.next_announce_in() or 0.0
         status.announcing_to_trackers = trackers.list.is_announcing and bool(trackers.entries())
-        for entry in trackers.entries():
+        for entry in self._all_entries():
             status.num_complete = max(status.num_complete, entry.scrape_complete)
             status.num_incomplete = max(status.num_incomplete, entry.scrape_incomplete)
 
     def swarm_size(self) -> tuple[int, int]:
         """Seeds and downloaders as trackers said; -1 when none did."""
-        entries = self.trackers.entries()
+        entries = self._all_entries()
         seeds = max((entry.scrape_complete for entry in entries), default=-1)
         return seeds, max((entry.scrape_incomplete for entry in entries), default=-1)
 
@@ -221,7 +277,7 @@ class Tracking:
         entries = self.trackers.entries()
         params.trackers = [entry.url for entry in entries]
         params.tracker_tiers = [entry.tier for entry in entries]
-        for entry in entries:
+        for entry in self._all_entries():
             params.num_complete = max(params.num_complete, entry.scrape_complete)
             params.num_incomplete = max(params.num_incomplete, entry.scrape_incomplete)
             params.num_downloaded = max(params.num_downloaded, entry.scrape_downloaded)
@@ -229,18 +285,6 @@ class Tracking:
 
 def _host_of(url: str) -> str:
     return urlsplit(url).hostname or url
-
-
-def tracker_list_settings(core: Core) -> TrackerListSettings:
-    """The tracker lists' part of the settings."""
-    settings = core.settings
-    return TrackerListSettings(
-        announce_to_all_trackers=settings.get_bool("announce_to_all_trackers"),
-        announce_to_all_tiers=settings.get_bool("announce_to_all_tiers"),
-        prefer_udp_trackers=settings.get_bool("prefer_udp_trackers"),
-        tracker_backoff=settings.get_int("tracker_backoff"),
-        min_announce_interval=settings.get_int("min_announce_interval"),
-    )
 
 
 def _seconds_until(when: float, now: float) -> float | None:

@@ -47,7 +47,7 @@ class UploadOnly:
         tuning = self._core.tuning
         if (
             link.connection.extensions.upload_only
-            and torrent.is_finished
+            and torrent.leaves_seeds
             and tuning.close_redundant_connections
         ):
             link.close(LinkEnded(CloseReason.upload_to_upload))

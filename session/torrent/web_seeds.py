@@ -118,6 +118,7 @@ class WebSeeds:
         self.meters.drain(self._torrent.meters)
 
     def _open(self, seed: WebSeed, now: float) -> None:
+        self._torrent.wake()
         core, download = self._core, self._torrent.download
         assert download is not None
         link = WebLink(

@@ -70,8 +70,7 @@ def test_an_info_hash_that_agrees_is_fine():
 @pytest.mark.parametrize(
     "fields",
     [
-        {"flags": TorrentFlags.share_mode},
-        {"flags": TorrentFlags.super_seeding},
+        {"flags": TorrentFlags.i2p_torrent},
         {"ti": None, "info_hashes": InfoHashes(None, Sha256Hash(bytes(32)))},
     ],
 )

@@ -190,6 +190,7 @@ def refused(data: bytes) -> int:
         (resume(mapped_files=["../../etc/passwd"]), TorrentErrc.invalid_save_path),
         (resume(mapped_files=["", "/etc/passwd"]), TorrentErrc.invalid_save_path),
         (resume(mapped_files=["C:\\x"]), TorrentErrc.invalid_save_path),
+        (resume(part_file_dir="../x"), TorrentErrc.invalid_save_path),
     ],
 )
 def test_what_is_no_resume_data_is_refused(data, value):

@@ -172,6 +172,18 @@ def test_slow(member: Member, seed: Member, greeting: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_the_end_of_many_torrents_with_a_tracker_that_died(tracker: LocalTracker, tmp_path: Path) -> None:
+    """It answered once, so they want to say goodbye; `close` says that everything ended within its time."""
+    contents = [Content(40_000, 16_384, name=f"t{number}", seed=number) for number in range(20)]
+    with Member({"stop_tracker_timeout": 1}) as member:
+        handles = [member.add(content, tmp_path, trackers=[tracker.udp_url]) for content in contents]
+        for handle in handles:
+            member.wait(TrackerReplyAlert, lambda alert, handle=handle: alert.handle == handle)
+        tracker.is_udp_silent = True
+        assert member.session.close()
+
+
+@pytest.mark.slow
 def test_udp_tracker_that_never_answers(member: Member, tracker: LocalTracker, tmp_path: Path) -> None:
     tracker.is_udp_silent = True
     member.add(CONTENT, tmp_path, trackers=[tracker.udp_url, tracker.http_url], tracker_tiers=[0, 1])

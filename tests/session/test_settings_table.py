@@ -12,7 +12,6 @@ OURS = {
     "peer_dscp",
     "peer_fingerprint",
     "rate_limit_ip_overhead",
-    "support_share_mode",
     "user_agent",
     "webtorrent_stun_server",
 }

@@ -14,6 +14,8 @@ from support.sim_swarm import SimPeer
 MB = 1_000_000
 PIECE = 1 << 20
 SECONDS = 20
+TCP = {"enable_outgoing_utp": False}
+"""Limits are above the transport, and uTP's packets would be most of the work."""
 PIECE_DATA = bytes(range(256)) * (PIECE // 256)
 
 
@@ -56,10 +58,10 @@ def transferred(of: str, direction: str, rate: int, *, num_seeds: int = 1) -> fl
     with SimWorld(1) as world:
         line = Link(bandwidth=1e9, delay=0.0002)
         seeds = [
-            SimPeer(world.host(f"seed{number}", link=line), content, is_seed=True)  # type: ignore[arg-type]
+            SimPeer(world.host(f"seed{number}", link=line), content, is_seed=True, **TCP)  # type: ignore[arg-type]
             for number in range(num_seeds)
         ]
-        leech = SimPeer(world.host("leech", link=line), content)  # type: ignore[arg-type]
+        leech = SimPeer(world.host("leech", link=line), content, **TCP)  # type: ignore[arg-type]
         for peer in (*seeds, leech):
             peer.start()
         limit(leech if direction == "download" else seeds[0], of, direction, rate)

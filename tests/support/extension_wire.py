@@ -11,7 +11,14 @@ from evtorrent.session.torrent.torrent import Torrent
 
 from .world import Node, Wire, World
 
-NUMBERS = {"ut_metadata": 1, "ut_pex": 2, "lt_donthave": 3, "upload_only": 4, "ut_holepunch": 5}
+NUMBERS = {
+    "ut_metadata": 1,
+    "ut_pex": 2,
+    "lt_donthave": 3,
+    "upload_only": 4,
+    "ut_holepunch": 5,
+    "share_mode": 6,
+}
 """The numbers this peer gives the extensions."""
 
 

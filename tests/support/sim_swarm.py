@@ -7,6 +7,7 @@ compares what it is given with what it has to be.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha1
 from typing import Any
@@ -26,7 +27,7 @@ from evtorrent.session import (
     global_peer_class_filter,
 )
 from evtorrent.session.alerts import Alert
-from evtorrent.session.disk import SyntheticBackend
+from evtorrent.session.disk import Backend, SyntheticBackend
 
 PORT = 6881
 MBIT = 125_000.0
@@ -68,17 +69,21 @@ class SimPeer:
         *,
         is_seed: bool = False,
         params: SessionParams | None = None,
+        backend: Callable[..., Backend] | None = None,
         **settings: Any,
     ) -> None:
-        """`params` is everything to start with, instead of `settings`."""
+        """`params` is everything to start with, instead of `settings`; `backend` makes the storage of each torrent, where it is
+        not all of the one content.
+        """
         self.host = host
         self.content = content
         self.is_seed = is_seed
         self.multi = Multi(host.platform)
         self.driver = drive(self.multi, host.loop)
-        backend = partial(SyntheticBackend, content=content.stretch, is_complete=is_seed)
         params = params or SessionParams({**SETTINGS, **settings})
-        params.disk_backend = backend
+        params.disk_backend = backend or partial(
+            SyntheticBackend, content=content.stretch, is_complete=is_seed
+        )
         self.session = Session(params, multi=self.multi)
         # Limits and slots hold for everybody: these hosts' addresses would count as local.
         self.session.set_peer_class_filter(global_peer_class_filter())

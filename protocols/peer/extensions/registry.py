@@ -65,7 +65,16 @@ class ExtensionRegistry:
 class PeerExtensions:
     """What the peer announced; empty until its handshake arrives, updated by later ones (BEP 10)."""
 
-    __slots__ = ("_ids", "client", "listen_port", "metadata_size", "request_queue", "upload_only", "your_ip")
+    __slots__ = (
+        "_ids",
+        "client",
+        "listen_port",
+        "metadata_size",
+        "request_queue",
+        "share_mode",
+        "upload_only",
+        "your_ip",
+    )
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -79,6 +88,8 @@ class PeerExtensions:
         """Bytes of the info section, BEP 9."""
         self.upload_only = False
         """It wants nothing (BEP 21)."""
+        self.share_mode = False
+        """It takes only what it can give away often (libtorrent's share mode)."""
         self.your_ip: bytes | None = None
         """Our address as it sees it: 4 or 16 bytes."""
 
@@ -105,6 +116,8 @@ class PeerExtensions:
             self.metadata_size = size
         if (only := _int_of(message, b"upload_only")) is not None:
             self.upload_only = only != 0
+        if (share := _int_of(message, b"share_mode")) is not None:
+            self.share_mode = share != 0
         if isinstance(address := message.get(b"yourip"), bytes) and len(address) in (4, 16):
             self.your_ip = address
 

@@ -19,7 +19,7 @@ from evtorrent.session.flags import SocketType
 from evtorrent.session.settings import SettingsPack
 from evtorrent.session.torrent.peer_link import ReadBlock
 from support.extension_wire import ExtensionWire
-from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, torrent_of
+from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, block, torrent_of
 
 
 @pytest.fixture
@@ -313,12 +313,23 @@ def test_a_congested_disk_stops_reading_and_takes_up_again(world):
     node.platform.holds_disk = True
     wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
     other_wire = Wire(world, other.info_hashes.best(), host="10.9.9.2").call(node)
-    answer(wire, content, info.piece_length)
-    links = [*torrent.swarm.links, *other.swarm.links]
-    assert all(link.transport.read_suspended & ReadBlock.DISK for link in links)
+    *first, last = wire.heard("request")
+    for _, piece, begin, length in first:
+        start = piece * info.piece_length + begin
+        wire.send(block(piece, begin, content[start : start + length]))
+    world.pump()
+    (link,) = torrent.swarm.links
+    assert link.transport.read_suspended & ReadBlock.DISK
+    assert not any(link.transport.read_suspended for link in other.swarm.links)  # It owes nothing.
     assert node.core.disk.is_congested
+    assert wire.heard("request") == []
     node.platform.holds_disk = False
     world.pump()
+    _, piece, begin, length = last
+    start = piece * info.piece_length + begin
+    wire.say(block(piece, begin, content[start : start + length]))
+    while answer(wire, content, info.piece_length):
+        pass
     assert not any(link.transport.read_suspended for link in [*torrent.swarm.links, *other.swarm.links])
     assert torrent.is_seed
     assert not other_wire.is_closed
@@ -332,9 +343,8 @@ def test_a_torrent_stopped_while_the_disk_is_congested(world):
     node.platform.holds_disk = True
     wire = Wire(world, info.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
     answer(wire, content, info.piece_length)
-    node.core.active[torrent] = None
     torrent.pause()
-    node.core.active[torrent] = None
+    node.core.lively[torrent] = None
     node.core.disk_congested()
     node.platform.holds_disk = False
     world.pump()

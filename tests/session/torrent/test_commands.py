@@ -96,12 +96,11 @@ def test_flags_of_a_torrent_that_never_started(world):
     assert not torrent.handle.need_save_resume_data()
 
 
-@pytest.mark.parametrize("flag", [TorrentFlags.share_mode, TorrentFlags.super_seeding])
-def test_flags_this_version_has_not(world, flag):
+def test_flags_this_version_has_not(world):
     _node, torrent, _info, _content = leech(world)
     with pytest.raises(UnsupportedFeature):
-        torrent.handle.set_flags(flag)
-    assert not torrent.handle.flags() & flag
+        torrent.handle.set_flags(TorrentFlags.i2p_torrent)
+    assert not torrent.handle.flags() & TorrentFlags.i2p_torrent
 
 
 def test_limits(world):

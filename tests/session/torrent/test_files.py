@@ -165,6 +165,7 @@ def test_what_the_disk_is_told(world):
     assert params.renamed_files == {0: "other"}
     assert tuple(params.file_priorities) == (4, 0, 4, 4, 4)
     assert params.save_path == "/disk"
+    assert params.part_file_name == f"parts/.{torrent.info_hashes.best().hex()}.parts"
 
 
 def test_finished_means_what_is_wanted_and_more_may_be_wanted_later(world):

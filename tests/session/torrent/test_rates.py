@@ -83,12 +83,12 @@ def test_a_side_that_ends_hands_over_and_rests():
 
 def test_it_moves_until_the_rate_is_nothing():
     meters = TransferMeters()
-    assert not meters.is_moving
+    assert meters.is_quiet
     meters.up.add(1)
-    assert meters.is_moving
+    assert not meters.is_quiet
     for _ in range(40):
-        assert meters.is_moving
+        assert not meters.is_quiet
         meters.tick(1.0)
         if not meters.up.rate:
             break
-    assert not meters.is_moving
+    assert meters.is_quiet

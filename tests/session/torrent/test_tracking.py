@@ -4,7 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from evtorrent.protocols.bencode import encode
-from evtorrent.session import PeerSource, ReannounceFlags, TorrentFlags
+from evtorrent.protocols.metainfo import parse_torrent
+from evtorrent.protocols.types import InfoHashes
+from evtorrent.session import AddTorrentParams, PeerSource, ReannounceFlags, TorrentFlags
 from evtorrent.session.alerts import (
     ExternalIpAlert,
     ScrapeFailedAlert,
@@ -15,7 +17,8 @@ from evtorrent.session.alerts import (
     TrackerReplyAlert,
     TrackerWarningAlert,
 )
-from evtorrent.session.torrent.tracking import tracker_list_settings
+from evtorrent.session.core.core import tracker_list_settings
+from support.torrents import PIECE_LENGTH, hybrid_torrent
 from support.world import FakeSocket, World, torrent_of
 
 URL = "http://10.1.1.1:80/announce"
@@ -233,7 +236,7 @@ def test_settings_reach_the_list(world):
     _tracker, node, torrent = tracked(world)
     world.pump()
     node.session.apply_settings({"tracker_backoff": 1, "stop_tracker_timeout": 2})
-    assert torrent.tracking.trackers.list.settings == tracker_list_settings(node.core)
+    assert torrent.tracking.trackers.list.settings == tracker_list_settings(node.core.settings)
     assert torrent.tracking.trackers.list.settings.tracker_backoff == 1
     assert torrent.tracking.trackers.stop_timeout == 2.0
     torrent.pause()
@@ -242,12 +245,59 @@ def test_settings_reach_the_list(world):
     assert torrent.tracking.trackers.list.settings.tracker_backoff == 7
 
 
+def test_a_hybrid_torrent_is_announced_by_both_names(world):
+    tracker = Tracker(world)
+    node = world.node(ssrf_mitigation=False)
+    info = parse_torrent(hybrid_torrent(PIECE_LENGTH * 3)).info
+    torrent = node.add(info, trackers=[URL])
+    names = {bytes(name).decode("latin-1") for name in info.info_hashes.wire_names()}
+    assert len(names) == 2
+    tracker.reply = {"interval": 1800, "complete": 3, "incomplete": 1, "peers": b""}
+    tracker.serve()
+    assert {request["info_hash"][0] for request in tracker.requests} == names
+    assert tracker.events() == ["started", "started"]
+    (entry,) = torrent.handle.trackers()
+    assert [state.start_sent for state in entry.endpoints[0].info_hashes] == [True, True]
+    assert torrent.handle.status().num_complete == 3
+    by_name = {bytes(name): {"complete": 7, "incomplete": 2} for name in info.info_hashes.wire_names()}
+    tracker.scrape = {"files": by_name}
+    torrent.handle.scrape_tracker()
+    tracker.serve()
+    assert [alert.complete for alert in node.alerts(ScrapeReplyAlert)] == [7, 7]
+    torrent.handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
+    tracker.serve()
+    torrent.handle.add_tracker("http://10.1.1.1:80/other/announce", 1)
+    assert len(torrent.handle.trackers()) == 2
+    torrent.handle.replace_trackers([URL])
+    told = []
+    torrent.stop(on_told=lambda: told.append(world.now))
+    assert not told
+    tracker.serve()
+    assert told
+    assert tracker.events().count("stopped") == 2
+    assert {request["info_hash"][0] for request in tracker.requests[-2:]} == names
+    world.check()
+
+
+def test_one_name_more_comes_with_the_metadata(world):
+    tracker = Tracker(world)
+    node = world.node(ssrf_mitigation=False)
+    info = parse_torrent(hybrid_torrent(PIECE_LENGTH * 3)).info
+    params = AddTorrentParams(save_path="/disk", info_hashes=InfoHashes(info.info_hashes.v1), trackers=[URL])
+    params.flags &= ~(TorrentFlags.paused | TorrentFlags.auto_managed)
+    handle = node.session.add_torrent(params)
+    tracker.serve()
+    assert len(tracker.requests) == 1
+    handle.set_metadata(info.info_section)
+    tracker.serve()
+    names = {bytes(name).decode("latin-1") for name in info.info_hashes.wire_names()}
+    assert {request["info_hash"][0] for request in tracker.requests} == names
+
+
 def test_a_magnet_link_does_not_know_what_is_left(world):
     tracker = Tracker(world)
     node = world.node(ssrf_mitigation=False)
     info, _ = torrent_of(4)
-    from evtorrent.session import AddTorrentParams
-
     params = AddTorrentParams(save_path="/disk", info_hashes=info.info_hashes, trackers=[URL])
     params.flags &= ~(TorrentFlags.paused | TorrentFlags.auto_managed)
     node.session.add_torrent(params)
