@@ -150,6 +150,18 @@ class Core:
         self.tracker_lists = tracker_list_settings(settings)
         """How torrents ask their trackers; one object for all of them."""
         self.tracker_client = self._new_tracker_client()
+        self._add_services(parts)
+        self.ip_filter: IpFilter | None = None
+        self.dirty: dict[Torrent, None] = {}
+        """Torrents whose status changed since it was last posted."""
+        self._listeners: ListenerGroup | None = None
+        self._presence = SessionPresence(self.close)
+        self._tick_timer: Any = None
+        self._last_tick = self.base.time()
+        self._outgoing_port = 0
+
+    def _add_services(self, parts: SessionParams) -> None:
+        """Whom the parts of the session ask; some look at others when they are made."""
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
@@ -168,16 +180,8 @@ class Core:
         self._picker_policy = parts.picker_policy
         self.classes = Classing(self)
         self.quotas = Quotas(self)
-        self.ip_filter: IpFilter | None = None
-        self.dirty: dict[Torrent, None] = {}
-        """Torrents whose status changed since it was last posted."""
         self.port_mapping = PortMapping(self)
         self.local_discovery = LocalDiscoveryService(self)
-        self._listeners: ListenerGroup | None = None
-        self._presence = SessionPresence(self.close)
-        self._tick_timer: Any = None
-        self._last_tick = self.base.time()
-        self._outgoing_port = 0
 
     def _new_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
         disk = DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)

@@ -7,7 +7,7 @@ from evtorrent.session.plugins.built_in import BUILT_IN, add_built_in
 from support.plugins import Stage
 from support.world import World
 
-WIRE = {b"lt_donthave", b"upload_only", b"ut_holepunch"}
+WIRE = {b"lt_donthave", b"share_mode", b"upload_only", b"ut_holepunch"}
 
 
 def offered(*plugins: str) -> set[bytes]:
