@@ -40,12 +40,13 @@ from ..plugins.session_hooks import SessionPlugins
 from ..settings import SettingsPack
 from ..stats import Counters
 from ..torrent.link_end import LinkEnded
-from ..torrent.peer_link import PeerLink, ReadBlock
+from ..torrent.peer_link import PeerLink
 from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
 from .auto_scrape import AutoScrape
+from .back_pressure import BackPressure
 from .blocking import Blocking
 from .checks import CheckQueue
 from .choking import Choking
@@ -126,10 +127,6 @@ class Core:
         self.on_external_address: list[Callable[[str], object]] = []
         """Called with an address of ours when it is another one than before."""
         self.closing = False
-        self._held: dict[Transport, None] = {}
-        """Connections that are not read while the disk is behind,"""
-        self._held_torrents: dict[Torrent, None] = {}
-        """and torrents that ask for nothing."""
         self._num_leaving = 0
         """Torrents whose trackers are being told that they stopped."""
         self._on_all_left: Callable[[], object] | None = None
@@ -141,6 +138,8 @@ class Core:
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
         self.disk = self._new_disk(parts.disk_backend or PosixBackend)
+        self.back_pressure = BackPressure(self)
+        self.disk.on_low_watermark = self.back_pressure.let_go
         self.checks = CheckQueue(settings.get_int("active_checking"))
         self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
@@ -184,9 +183,7 @@ class Core:
         self.local_discovery = LocalDiscoveryService(self)
 
     def _new_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
-        disk = DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
-        disk.on_low_watermark = self._disk_drained
-        return disk
+        return DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
 
     def _new_tracker_client(self) -> TrackerClient:
         return TrackerClient(
@@ -624,25 +621,8 @@ class Core:
             on_ready()
 
     def disk_congested(self) -> None:
-        """More is queued for the disk than allowed: until it drained no block is asked for, and none that was is read.
-
-        Peers that owe us nothing are served as ever.
-        """
-        for torrent in self.lively:
-            self._held_torrents[torrent] = None
-            torrent.hold(True)
-            for transport in torrent.reading():
-                if not transport.read_suspended & ReadBlock.DISK:
-                    self._held[transport] = None
-                    transport.suspend_reading(ReadBlock.DISK)
-
-    def _disk_drained(self) -> None:
-        held, self._held = self._held, {}
-        for transport in held:
-            transport.resume_reading(ReadBlock.DISK)
-        torrents, self._held_torrents = self._held_torrents, {}
-        for torrent in torrents:
-            torrent.hold(False)
+        """More is queued for the disk than allowed."""
+        self.back_pressure.hold()
 
 
 def disk_settings(settings: SettingsPack) -> DiskSettings:

@@ -9,9 +9,10 @@ from ..plugins.torrent_hooks import NO_PLUGINS
 
 if TYPE_CHECKING:
     from ..core.core import Core
+    from .peer_link import PeerLink
     from .torrent import Torrent
 
-__all__ = ["tick"]
+__all__ = ["note_seed", "tick"]
 
 
 def tick(torrent: Torrent, core: Core, now: float, elapsed: float) -> bool:
@@ -50,7 +51,11 @@ def _note_moments(torrent: Torrent, wall_time: int) -> None:
         clocks.last_upload = wall_time
     if meters.payload_down.is_moving:
         clocks.last_download = wall_time
-        if torrent.swarm is not None and any(
-            link.is_seed and link.meters.payload_down.total for link in torrent.swarm.links
-        ):
-            clocks.last_seen_complete = wall_time
+        for link in torrent.swarm.links if torrent.swarm is not None else ():
+            note_seed(torrent, link, wall_time)
+
+
+def note_seed(torrent: Torrent, link: PeerLink, wall_time: int) -> None:
+    """A peer that has everything, and proved it by sending, was seen now."""
+    if torrent.clocks is not None and link.is_seed and link.meters.payload_down.total:
+        torrent.clocks.last_seen_complete = wall_time

@@ -617,6 +617,7 @@ class Torrent(TorrentStanding):
 
     def link_ended(self, link: PeerLink) -> None:
         """Its transfers count on in the torrent's totals."""
+        ticking.note_seed(self, link, self._core.wall_time())
         link.meters.drain(self.meters)
         self.touch()
 

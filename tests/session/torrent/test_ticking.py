@@ -1,89 +1,86 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from evtorrent.session.alerts import TorrentPausedAlert
 from evtorrent.session.plugins import TorrentPlugin
-from evtorrent.session.torrent import ticking
-from support.world import HAVE_ALL, UNCHOKE, Wire, World, answer, block, torrent_of
+from support.world import HAVE_ALL, UNCHOKE, Node, Wire, World, answer, bitfield, torrent_of
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
-def tick(node, torrent):
-    return ticking.tick(torrent, node.core, node.core.base.time(), 1.0)
-
-
-def leech(world):
+def leech(world: World) -> tuple[Node, Any, bytes]:
     node = world.node()
     info, content = torrent_of(4)
     torrent = node.add(info)
     world.pump()
+    world.advance(2)
     return node, torrent, content
 
 
-def call(world, node, torrent):
-    return Wire(world, torrent.info.info_hashes.best(), host="10.9.9.1").call(node)
-
-
-def test_without_peers_nothing_happens_until_it_is_woken(world):
-    node, torrent, _content = leech(world)
-    assert tick(node, torrent) is False
-    world.advance(3)
+def test_a_torrent_at_rest_is_not_ticked_until_a_peer_comes(world: World) -> None:
+    node, torrent, _ = leech(world)
+    assert torrent in node.core.active
     assert torrent not in node.core.lively
-    torrent.wake()
+    wire = Wire(world, torrent.info_hashes.best()).call(node)
     assert torrent in node.core.lively
-
-
-def test_a_peer_keeps_it_going_and_so_do_rates_until_they_are_nothing(world):
-    node, torrent, content = leech(world)
-    wire = call(world, node, torrent)
-    assert tick(node, torrent) is True
-    answer(wire.say(HAVE_ALL, UNCHOKE), content, torrent.info.piece_length)
+    world.advance(2)
+    assert torrent in node.core.lively
     wire.hang_up()
-    world.pump()
-    assert not torrent.swarm.links
-    assert tick(node, torrent) is True
-    assert torrent.meters.payload_down.rate > 0
-    ticks = 1
-    while tick(node, torrent):
-        ticks += 1
-    assert torrent.meters.is_quiet
-    assert ticks > 5
+    world.advance(30)
+    assert torrent not in node.core.lively
 
 
-def test_moments_of_payload(world):
+def test_rates_come_to_nothing_before_it_rests(world: World) -> None:
     node, torrent, content = leech(world)
-    clocks = torrent.clocks
-    assert tick(node, torrent) is False
-    assert (clocks.last_download, clocks.last_upload, clocks.last_seen_complete) == (0, 0, 0)
-    wire = call(world, node, torrent).say(HAVE_ALL, UNCHOKE)
-    tick(node, torrent)
-    assert clocks.last_seen_complete == 0  # Anybody can say so; one who sends has something.
-    _, piece, begin, length = next(each for each in wire.heard("request"))
-    at = piece * torrent.info.piece_length + begin
-    wire.say(block(piece, begin, content[at : at + length]))
-    tick(node, torrent)
+    wire = Wire(world, torrent.info_hashes.best()).call(node).say(bitfield(0b1111, 4), UNCHOKE)
+    answer(wire, content, torrent.info.piece_length)
+    world.advance(1)
+    assert torrent.handle.status().download_payload_rate > 0
+    wire.hang_up()
+    world.advance(60)
+    assert torrent not in node.core.lively
+    assert torrent.handle.status().download_payload_rate == 0
+
+
+def test_its_run_time_goes_on_all_the_same(world: World) -> None:
+    _, torrent, _ = leech(world)
+    before = torrent.handle.status().active_duration
+    world.advance(100)
+    assert torrent.handle.status().active_duration - before == pytest.approx(100, abs=1)
+
+
+def test_when_payload_last_moved_is_noted(world: World) -> None:
+    node, torrent, content = leech(world)
+    assert torrent.handle.status().last_download == 0
+    wire = Wire(world, torrent.info_hashes.best()).call(node).say(bitfield(0b1111, 4), UNCHOKE)
+    answer(wire, content, torrent.info.piece_length)
+    world.advance(1)
+    status = torrent.handle.status()
     now = node.core.wall_time()
-    assert clocks.last_download == clocks.last_seen_complete == now
-    assert clocks.last_upload == 0
+    assert status.last_download == pytest.approx(now, abs=1)
+    assert status.last_seen_complete == pytest.approx(now, abs=1)
+    assert status.last_upload == 0
+    assert torrent.handle.get_resume_params().last_download == status.last_download
 
 
-def test_rates_that_change_are_worth_posting(world):
+def test_rates_that_change_are_worth_posting(world: World) -> None:
     node, torrent, content = leech(world)
-    wire = call(world, node, torrent)
+    wire = Wire(world, torrent.info_hashes.best()).call(node)
     answer(wire.say(HAVE_ALL, UNCHOKE), content, torrent.info.piece_length)
     torrent.status_changed = False
     node.core.dirty.clear()
-    tick(node, torrent)
+    world.advance(1)
     assert torrent in node.core.dirty
 
 
-def test_a_graceful_pause_ends_here(world):
+def test_a_graceful_pause_ends_here(world: World) -> None:
     node, torrent, content = leech(world)
-    wire = call(world, node, torrent).say(HAVE_ALL, UNCHOKE)
+    wire = Wire(world, torrent.info_hashes.best()).call(node).say(HAVE_ALL, UNCHOKE)
     torrent.pause(graceful=True)
     assert torrent.drain is not None
     assert not node.alerts(TorrentPausedAlert)
@@ -93,7 +90,7 @@ def test_a_graceful_pause_ends_here(world):
     assert torrent.drain is None
 
 
-def test_plug_ins_hear_of_every_tick_also_at_rest(world):
+def test_plug_ins_hear_of_every_tick_also_at_rest(world: World) -> None:
     node, torrent, _content = leech(world)
     heard = []
 
