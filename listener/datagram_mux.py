@@ -115,6 +115,7 @@ class DatagramMux:
         self._pause_timer: Timer | None = None
         self._num_unrouted = 0
         self._num_unsent = 0
+        self._num_wakeups = 0
         self._watch: Watch | None = base.watch(sock.fileno(), READ, self._on_ready)
 
     @classmethod
@@ -241,6 +242,11 @@ class DatagramMux:
         """Datagrams given back because the kernel's buffer was full."""
         return self._num_unsent
 
+    @property
+    def num_wakeups(self) -> int:
+        """Times there was something to receive."""
+        return self._num_wakeups
+
     def __repr__(self) -> str:
         state = "closed" if self._watch is None else "open"
         return f"<DatagramMux {self._address[0]}:{self._address[1]} {state}>"
@@ -256,6 +262,7 @@ class DatagramMux:
             self._receive()
 
     def _receive(self) -> None:
+        self._num_wakeups += 1
         now = self._base.time()
         try:
             self._receive_all(now)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..protocols.dht import DhtState as DhtState
     from ..protocols.metainfo import CreateFile as CreateFile
     from ..protocols.metainfo import CreateFlags as CreateFlags
     from ..protocols.metainfo import CreateTorrent as CreateTorrent
@@ -48,9 +49,14 @@ if TYPE_CHECKING:
     from .alerts import DhtGetPeersReplyAlert as DhtGetPeersReplyAlert
     from .alerts import DhtImmutableItemAlert as DhtImmutableItemAlert
     from .alerts import DhtLiveNodesAlert as DhtLiveNodesAlert
+    from .alerts import DhtLogAlert as DhtLogAlert
     from .alerts import DhtLookup as DhtLookup
+    from .alerts import DhtModule as DhtModule
     from .alerts import DhtMutableItemAlert as DhtMutableItemAlert
     from .alerts import DhtNode as DhtNode
+    from .alerts import DhtOutgoingGetPeersAlert as DhtOutgoingGetPeersAlert
+    from .alerts import DhtPktAlert as DhtPktAlert
+    from .alerts import DhtPktDirection as DhtPktDirection
     from .alerts import DhtPutAlert as DhtPutAlert
     from .alerts import DhtReplyAlert as DhtReplyAlert
     from .alerts import DhtSampleInfohashesAlert as DhtSampleInfohashesAlert
@@ -379,6 +385,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "IpFilter",
         "PortFilter",
     ),
+    "..protocols.dht": ("DhtState",),
     "..protocols.portmap": ("PortmapProtocol",),
     ".core.peer_class_filter": (
         "PeerClassSocket",
@@ -430,6 +437,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "DhtPutAlert",
         "DhtReplyAlert",
         "DhtSampleInfohashesAlert",
+        "DhtLogAlert",
+        "DhtOutgoingGetPeersAlert",
+        "DhtPktAlert",
+        "DhtPktDirection",
+        "DhtModule",
         "DhtStatsAlert",
         "ExternalIpAlert",
         "FastresumeRejectedAlert",

@@ -19,6 +19,7 @@ from .flags import SessionFlags, StorageMode, TorrentFlags
 from .settings import SettingsPack, SettingValue
 
 if TYPE_CHECKING:
+    from ..protocols.dht import DhtState
     from ..protocols.metainfo import TorrentInfo
     from .core.choker_policy import ChokerPolicy
     from .core.ip_filter import IpFilter
@@ -265,8 +266,8 @@ class SessionParams:
         """For filters and bases, by name (Any: each names and checks its own).  Not saved."""
         self.ext_state: dict[str, bytes] = {}
         """What plug-ins want to find again, by their name."""
-        self.dht_state: dict[bytes, Any] | None = None
-        """What the DHT wants to find again, in libtorrent's form (`DhtState.from_table` reads it)."""
+        self.dht_state: DhtState | None = None
+        """What the DHT wants to find again."""
         self.unsupported_settings: dict[str, SettingValue] = {}
         """Settings found in saved state that this version does not act on; kept and written back as they were."""
 

@@ -272,7 +272,7 @@ class Session(DhtCalls):
         if flags & SaveStateFlags.save_ip_filter:
             state.ip_filter = self.get_ip_filter()
         if flags & SaveStateFlags.save_dht_state:
-            state.dht_state = self._call(lambda: self._core.dht.save_state().to_table())
+            state.dht_state = self._call(lambda: self._core.dht.save_state())
         state.ext_state = dict(self._params.ext_state)
         if flags & SaveStateFlags.save_extension_state:
             state.ext_state |= self._call(self._core.plugins.save_state)

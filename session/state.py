@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..protocols.bencode import BencodeError, BencodeValue, decode, encode, find_dict, find_list
+from ..protocols.dht import DhtState
 from ..protocols.types import Buffer
 from .errors import ErrorCode, SettingsError, StateDataError, TorrentErrc, UnsupportedSetting
 from .flags import SaveStateFlags
@@ -52,7 +53,7 @@ def write_session_params(
         settings = params.unsupported_settings | params.settings.explicit()
         table[b"settings"] = {name.encode(): _written(value) for name, value in settings.items()}
     if flags & SaveStateFlags.save_dht_state and params.dht_state is not None:
-        table[b"dht state"] = params.dht_state
+        table[b"dht state"] = params.dht_state.to_table()
     if flags & SaveStateFlags.save_extension_state:
         table[b"extensions"] = {name.encode(): value for name, value in params.ext_state.items()}
     if flags & SaveStateFlags.save_ip_filter and params.ip_filter is not None:
@@ -80,7 +81,8 @@ def read_session_params(
     if flags & SaveStateFlags.save_settings:
         _read_settings(find_dict(table, b"settings") or {}, params)
     if flags & SaveStateFlags.save_dht_state:
-        params.dht_state = find_dict(table, b"dht state")
+        dht_state = find_dict(table, b"dht state")
+        params.dht_state = None if dht_state is None else DhtState.from_table(dht_state)
     if flags & SaveStateFlags.save_extension_state:
         for name, value in (find_dict(table, b"extensions") or {}).items():
             if isinstance(value, bytes):

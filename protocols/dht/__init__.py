@@ -9,6 +9,7 @@ from .events import (
     DirectResponse,
     Event,
     ExternalAddressChanged,
+    GetPeersSent,
     ItemFound,
     ItemPut,
     NodesFound,
@@ -19,6 +20,7 @@ from .events import (
     SampleReceived,
 )
 from .items import ImmutableItem, MutableItem, immutable_target, mutable_target
+from .log import DhtLog, DhtModule
 from .mutable_torrent import MutableTorrentLink, mutable_torrent_value, torrent_of
 from .node import Node
 from .node_id import NodeId, generate_node_id, verify_node_id
@@ -43,12 +45,15 @@ __all__ = [
     "DatagramPort",
     "Dht",
     "DhtCounters",
+    "DhtLog",
+    "DhtModule",
     "DhtSettings",
     "DhtState",
     "DhtStorage",
     "DirectResponse",
     "Event",
     "ExternalAddressChanged",
+    "GetPeersSent",
     "ImmutableItem",
     "InfohashSample",
     "ItemError",

@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "ExternalAddressChanged",
     "FinalEvent",
+    "GetPeersSent",
     "ItemFound",
     "ItemPut",
     "NodesFound",
@@ -160,9 +161,21 @@ class PeerAnnounced:
     peer: Address
 
 
+@dataclass(frozen=True, slots=True)
+class GetPeersSent:
+    """A lookup of ours asked a node for peers; only with `reports_traffic`."""
+
+    info_hash: NodeId
+    told: NodeId
+    """What the node was asked for: not all of the info-hash, when that is veiled (`privacy_lookups`)."""
+    address: Address
+
+
 FinalEvent: TypeAlias = (
     Bootstrapped | NodesFound | PeersDone | Announced | ItemFound | ItemPut | SampleReceived | DirectResponse
 )
 """What can end a lookup."""
 
-Event: TypeAlias = FinalEvent | PeersFound | ExternalAddressChanged | PeersAsked | PeerAnnounced
+Event: TypeAlias = (
+    FinalEvent | PeersFound | ExternalAddressChanged | PeersAsked | PeerAnnounced | GetPeersSent
+)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ..types import Address
-from .compact import host_prefix, is_usable, pack_host
+from .compact import host_prefix, is_usable, pack_host, unpack_host
+from .log import DhtLog, DhtModule
 from .settings import DhtSettings
 
 __all__ = ["MAX_BLOCKED", "MAX_COUNTED", "WINDOW", "Guard"]
@@ -32,9 +33,16 @@ _DARK: Final = frozenset({3, 6, 7, 9, 11, 19, 21, 22, 25, 26, 28, 29, 30, 33, 34
 class Guard:
     """Admits or drops datagrams by their source.  One for all nodes of a process."""
 
-    def __init__(self, settings: DhtSettings, *, is_allowed: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        settings: DhtSettings,
+        *,
+        is_allowed: Callable[[str], bool] | None = None,
+        log: DhtLog | None = None,
+    ) -> None:
         """`is_allowed` is the IP filter."""
         self.settings = settings
+        self._log = log or DhtLog()
         self._is_allowed = is_allowed
         self._counts: dict[bytes, list[float]] = {}
         self._blocked: dict[bytes, float] = {}
@@ -85,6 +93,9 @@ class Guard:
         if len(self._blocked) >= MAX_BLOCKED:
             del self._blocked[next(iter(self._blocked))]
         self._blocked[key] = now + self.settings.block_timeout
+        if self._log.on_line is not None:
+            line = f"{unpack_host(host)} is ignored for {self.settings.block_timeout} s: {entry[0]:.0f} datagrams at once"
+            self._log.say(DhtModule.tracker, line)
         return False
 
     def _forget_old(self, now: float) -> None:

@@ -8,7 +8,7 @@ from ..bencode import BencodeValue, encode, find_bytes, find_int, find_list
 from ..types import Address
 from .compact import pack_host, unpack_address
 from .errors import KrpcError
-from .events import Bootstrapped, ItemFound, NodesFound, PeersDone, PeersFound
+from .events import Bootstrapped, GetPeersSent, ItemFound, NodesFound, PeersDone, PeersFound
 from .items import MAX_VALUE, ImmutableItem, MutableItem, immutable_target, mutable_target
 from .krpc import Fields, Response, raw_strings
 from .node_id import ID_BITS, NodeId, shared_bits
@@ -82,6 +82,11 @@ class GetPeersLookup(Traversal):
         if self._scrape:
             arguments[b"scrape"] = 1
         return arguments
+
+    def _asked(self, candidate: Candidate, arguments: Fields) -> None:
+        told = arguments[b"info_hash"]
+        if self.parts.reports_traffic and isinstance(told, bytes):
+            self.parts.emit(GetPeersSent(self.target, NodeId(told), candidate.address))
 
     def _absorb(self, candidate: Candidate, response: Response, now: float) -> None:
         if self._is_veiled:

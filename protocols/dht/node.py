@@ -19,12 +19,13 @@ from ..errors import LocalProtocolError
 from ..types import Address, Buffer
 from .compact import is_usable, pack_address, pack_host
 from .contact import Contact
-from .errors import KrpcError
-from .events import Event, ExternalAddressChanged, FinalEvent, PeerAnnounced, PeersAsked
+from .errors import KrpcCode, KrpcError
+from .events import Event, ExternalAddressChanged, FinalEvent, GetPeersSent, PeerAnnounced, PeersAsked
 from .external_address import AddressVotes
 from .guard import Guard
 from .items import ImmutableItem
 from .krpc import Failure, Fields, Query, Response, encode_failure, encode_response, parse_message
+from .log import DhtLog, DhtModule, where
 from .lookups import BootstrapLookup, FindNodeLookup, GetItemLookup, GetPeersLookup
 from .neighbours import NeighbourSearch
 from .node_id import NodeId, generate_node_id, random_node_id, verify_node_id
@@ -52,7 +53,13 @@ MAX_EVENTS: Final = 10_000
 EAGER_INTERVAL: Final = 0.1
 """Seconds between two nodes asked while few are known, so that a small network finds itself quickly."""
 
+NEIGHBOUR_INTERVAL: Final = 1.0
+"""Seconds within which somebody new and near is tried; one at a time, so that no crowd of forged ones makes us loud."""
+
 _log = logging.getLogger(__name__)
+
+_TRAFFIC = (PeersAsked, PeerAnnounced, GetPeersSent)
+"""What others, or many questions, could make any number of."""
 
 _Lookup: TypeAlias = Traversal | SingleRequest
 
@@ -72,8 +79,10 @@ class Node:
         guard: Guard | None = None,
         quota: UploadQuota | None = None,
         counters: DhtCounters | None = None,
+        log: DhtLog | None = None,
     ) -> None:
         settings = settings or DhtSettings()
+        self._log = log = log or DhtLog()
         self.counters = counters if counters is not None else DhtCounters()
         self.quota = quota or UploadQuota(settings.upload_rate_limit)
         self.sibling: Node | None = None
@@ -88,15 +97,16 @@ class Node:
         self._is_closed = False
         self.parts = Parts(
             settings,
-            RoutingTable(node_id if node_id is not None else random_node_id(rng), settings),
-            Rpc(settings, self._send, rng=rng, counters=self.counters),
-            guard or Guard(settings),
+            RoutingTable(node_id if node_id is not None else random_node_id(rng), settings, log),
+            Rpc(settings, self._send, rng=rng, counters=self.counters, log=log),
+            guard or Guard(settings, log=log),
             rng,
             self.counters,
             is_ipv6,
             self._emit,
             self._conclude,
             lambda: self.sibling,
+            log,
         )
         """For the files next door."""
         self._owns_storage = storage is None
@@ -123,6 +133,8 @@ class Node:
     def add_router(self, address: Address) -> None:
         """A node to ask when few others are known; it never enters the routing table."""
         if self._is_ours(address):
+            if self._log.on_line is not None:
+                self._log.say(DhtModule.node, f"router {where(address)}")
             self.parts.table.routers[address] = None
 
     def add_node(self, address: Address, *, now: float) -> None:
@@ -203,6 +215,8 @@ class Node:
             return
         self.parts.table.set_node_id(generate_node_id(host, self.parts.rng))
         _log.debug("%r: new id for %s", self, host)
+        if self._log.on_line is not None:
+            self._log.say(DhtModule.node, f"our address is {host}: our id is {self.node_id.hex()} now")
         self._tell_storage()
         self._emit(ExternalAddressChanged(host, self.node_id))
         if len(self._lookups) < MAX_LOOKUPS:
@@ -240,6 +254,8 @@ class Node:
             counters.blocked += 1
             counters.messages_in_dropped += 1
             return
+        if self._log.on_packet is not None:
+            self._log.on_packet(bytes(data), address, False)
         try:
             message = parse_message(bytes(data))
         except KrpcError as error:
@@ -299,17 +315,22 @@ class Node:
 
     @property
     def reports_traffic(self) -> bool:
-        """Whether `PeersAsked` and `PeerAnnounced` are reported."""
-        return self._responder.reports_traffic
+        """Whether `PeersAsked`, `PeerAnnounced` and `GetPeersSent` are reported."""
+        return self.parts.reports_traffic
 
     @reports_traffic.setter
     def reports_traffic(self, value: bool) -> None:
-        self._responder.reports_traffic = value
+        self.parts.reports_traffic = value
 
     @property
     def num_lookups(self) -> int:
         """Lookups under way."""
         return len(self._lookups)
+
+    @property
+    def num_questions(self) -> int:
+        """Questions that wait for an answer."""
+        return self.parts.rpc.num_waiting
 
     def lookups(self) -> list[_Lookup]:
         """Lookups under way."""
@@ -335,9 +356,7 @@ class Node:
     def _answer(self, query: Query, sender: Sender, now: float) -> None:
         settings = self.parts.settings
         if not query.is_read_only:
-            self.heard_of(query.node_id, sender.address)
-            if self.parts.table.is_eager:
-                self._timetable.hasten(Task.REFRESH, now + EAGER_INTERVAL)
+            self._heard_from(query.node_id, sender.address, now)
         if settings.read_only or not self.quota.is_available(now=now):
             self.counters.messages_in_dropped += 1
             return
@@ -345,13 +364,33 @@ class Node:
             if settings.enforce_node_id and not verify_node_id(query.node_id, sender.address[0]):
                 raise KrpcError("invalid node ID")
             fields = self._responder.answer(query, sender, now=now)
+            external = sender.host + sender.address[1].to_bytes(2, "big")
+            answer = encode_response(query.transaction, fields, external)
         except KrpcError as error:
             self._refuse(error, query.transaction, sender.address, now)
             return
-        external = sender.host + sender.address[1].to_bytes(2, "big")
-        self._send(encode_response(query.transaction, fields, external), sender.address)
+        except Exception:
+            # A border: storage and handlers may be the owner's, who is told what failed; the asker only that it did.
+            _log.exception("%r: answering %r failed", self, query.method)
+            failed = KrpcError("server error", code=KrpcCode.SERVER)
+            self._refuse(failed, query.transaction, sender.address, now)
+            return
+        self._send(answer, sender.address)
+
+    def _heard_from(self, node_id: NodeId, address: Address, now: float) -> None:
+        table = self.parts.table
+        if table.is_neighbour(node_id, address):
+            # A newcomer asks those it is to live among: who answers for what is near us has to know it, and soon.
+            table.heard_of(node_id, address, makes_room=True)
+            self._timetable.hasten(Task.REFRESH, now + NEIGHBOUR_INTERVAL)
+        else:
+            table.heard_of(node_id, address)
+        if table.is_eager:
+            self._timetable.hasten(Task.REFRESH, now + EAGER_INTERVAL)
 
     def _refuse(self, error: KrpcError, transaction: bytes | None, address: Address, now: float) -> None:
+        if self._log.on_line is not None:
+            self._log.say(DhtModule.node, f"refused {where(address)}: ({error.code}) {error.text}")
         if transaction is None or self.parts.settings.read_only or not self.quota.is_available(now=now):
             self.counters.messages_in_dropped += 1
             return
@@ -374,6 +413,8 @@ class Node:
 
     def _run(self, task: Task, now: float) -> None:
         if task is Task.ROTATE_TOKENS:
+            if self._log.on_line is not None:
+                self._log.say(DhtModule.tracker, "new secret for write tokens")
             self._responder.tokens.rotate()
         elif task is Task.EXPIRE_STORAGE:
             self.storage.tick(now=now)
@@ -402,6 +443,8 @@ class Node:
 
     def _begin(self, lookup: Traversal, now: float) -> int:
         self._lookups[lookup.lookup_id] = lookup
+        if self._log.on_line is not None:
+            self._log.say(DhtModule.node, f"[{lookup.lookup_id}] {lookup.kind} of {lookup.target.hex()}")
         lookup.start(now=now)
         return lookup.lookup_id
 
@@ -434,10 +477,12 @@ class Node:
         self.counters.messages_out += 1
         self.counters.bytes_out += len(data)
         self.quota.spend(len(data))
+        if self._log.on_packet is not None:
+            self._log.on_packet(data, address, True)
         self._output.append((data, address))
 
     def _emit(self, event: Event) -> None:
-        if len(self._events) < MAX_EVENTS or not isinstance(event, PeersAsked | PeerAnnounced):
+        if len(self._events) < MAX_EVENTS or not isinstance(event, _TRAFFIC):
             self._events.append(event)
 
     def _conclude(self, event: FinalEvent) -> None:

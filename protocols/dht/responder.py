@@ -46,8 +46,6 @@ class Responder:
     def __init__(self, parts: Parts, storage: DhtStorage, tokens: Tokens) -> None:
         self.storage = storage
         self.tokens = tokens
-        self.reports_traffic = False
-        """Tell of peers asked for and announced."""
         self._parts = parts
         self._handlers: dict[bytes, Handler] = {
             b"ping": self._ping,
@@ -85,7 +83,7 @@ class Responder:
     def _get_peers(self, query: Query, sender: Sender, now: float) -> Fields:
         arguments = query.arguments
         info_hash = _hash(arguments, b"info_hash")
-        if self.reports_traffic:
+        if self._parts.reports_traffic:
             self._parts.emit(PeersAsked(info_hash, sender.address))
         fields = self._nodes(info_hash, arguments)
         stored = self.storage.get_peers(
@@ -114,7 +112,7 @@ class Responder:
         name = find_bytes(arguments, b"n") or b""
         peer = sender.host + port.to_bytes(2, "big")
         self.storage.announce_peer(info_hash, peer, is_seed=_flag(arguments, b"seed"), name=name, now=now)
-        if self.reports_traffic:
+        if self._parts.reports_traffic:
             self._parts.emit(PeerAnnounced(info_hash, (sender.address[0], port)))
         return {}
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from ..types import Address
 from .contact import NEVER, Contact
+from .log import DhtLog, DhtModule, where
 from .nearest import SortedContacts
 from .node_id import ID_BITS, NodeId, id_near, verify_node_id
 from .settings import DhtSettings
@@ -54,8 +55,11 @@ class BucketStatus:
 class RoutingTable:
     """Nodes known to the node `node_id`.  Size is bounded by `MAX_BUCKETS` buckets of bounded size."""
 
-    def __init__(self, node_id: NodeId, settings: DhtSettings) -> None:
+    def __init__(self, node_id: NodeId, settings: DhtSettings, log: DhtLog | None = None) -> None:
         self.settings = settings
+        self._log = log or DhtLog()
+        self._reach: int | None = None
+        """Distance of the farthest of the eight live nodes nearest to us; None: to be found out."""
         self.routers: dict[Address, None] = {}
         """Bootstrap nodes, in order: asked when few others are known, never in the table."""
         self._reset(node_id)
@@ -68,15 +72,33 @@ class RoutingTable:
             for contact in contacts:
                 self._place(contact)
 
-    def heard_of(self, node_id: NodeId, address: Address) -> None:
+    def heard_of(self, node_id: NodeId, address: Address, *, makes_room: bool = False) -> None:
         """Somebody speaks of this node, or something claims to come from it: a candidate, nothing more.
 
-        Nobody makes room for it; libtorrent lets it replace another candidate, which lets whoever talks most decide.
+        Nobody makes room for it, but with `makes_room` the farthest candidate that was never tried; libtorrent lets it replace
+        another candidate in any case, which lets whoever talks most decide.
         """
         if address in self._by_address or not self._is_admissible(node_id, address):
             return
-        if len(self._bucket_of(int.from_bytes(node_id, "big")).spare) < BUCKET_SIZE:
+        number = int.from_bytes(node_id, "big")
+        bucket = self._bucket_of(number)
+        if makes_room and len(bucket.spare) >= BUCKET_SIZE:
+            farthest = max(self._untried(bucket), key=self._distance, default=None)
+            if farthest is not None and self._distance(farthest) > number ^ self._number:
+                self._remove(farthest)
+        if len(bucket.spare) < BUCKET_SIZE:
             self._place(Contact(node_id, address))
+
+    def is_neighbour(self, node_id: NodeId, address: Address) -> bool:
+        """It would be one of the eight live nodes nearest to us, and is not known."""
+        if address in self._by_address:
+            return False
+        reach = self._reach
+        if reach is None:
+            nearest = self._live.nearest(self._number, BUCKET_SIZE, confirmed=False)
+            is_few = len(nearest) < BUCKET_SIZE
+            reach = self._reach = 1 << ID_BITS if is_few else self._distance(nearest[-1])
+        return int.from_bytes(node_id, "big") ^ self._number < reach
 
     def node_seen(self, node_id: NodeId, address: Address, rtt: float | None, *, now: float) -> None:
         """This node answered us, or proved by a token that it is where it says."""
@@ -103,6 +125,8 @@ class RoutingTable:
         is_live = known in bucket.live
         replaceable = is_live and any(spare.is_pinged for spare in bucket.spare)
         known.failed()
+        if self._log.on_line is not None:
+            self._say(f"no answer, the {known.fail_count}. time", known)
         if replaceable or not known.is_pinged or known.fail_count >= self.settings.max_fail_count:
             self._remove(known)
             self._promote(bucket)
@@ -118,8 +142,7 @@ class RoutingTable:
             bucket = self._buckets[index]
             # Spares that never answered may become live where there is room.
             if index == len(self._buckets) - 1 or len(bucket.live) < self.bucket_limit(index):
-                untried = next((c for c in bucket.spare if not c.is_pinged and c.last_asked == NEVER), None)
-                chosen = untried or chosen
+                chosen = min(self._untried(bucket), key=self._distance, default=chosen)
             if chosen is not None and chosen.last_asked == NEVER:
                 break
             for contact in bucket.live:
@@ -135,7 +158,9 @@ class RoutingTable:
         bucket = self._buckets[index]
         if len(bucket.live) >= self.bucket_limit(index) and len(bucket.spare) >= BUCKET_SIZE:
             return None
-        return id_near(self.node_id, index, rng)
+        # The last bucket is where we live: who is asked for us names our neighbours.
+        is_last = index == len(self._buckets) - 1
+        return id_near(self.node_id, ID_BITS - 1 if is_last else index, rng)
 
     def bucket_limit(self, index: int) -> int:
         """Live nodes that bucket `index` may have."""
@@ -215,6 +240,7 @@ class RoutingTable:
         self._live = SortedContacts()
         self._by_address: dict[Address, Contact] = {}
         self._hosts: Counter[bytes] = Counter()
+        self._reach = None
 
     def _is_admissible(self, node_id: NodeId, address: Address) -> bool:
         if node_id == self.node_id or address in self.routers:
@@ -232,11 +258,15 @@ class RoutingTable:
         if contact.number == self._number:
             return
         if self.settings.restrict_routing_ips and self._hosts.get(contact.host):
+            if self._log.on_line is not None:
+                self._say("another node of its address is known", contact)
             return
         while True:
             index = self._index(contact.number)
             bucket = self._buckets[index]
             if not self._is_novel(contact, bucket):
+                if self._log.on_line is not None:
+                    self._say("its id or its network is in the bucket already", contact)
                 return
             if contact.is_pinged and len(bucket.live) < self.bucket_limit(index):
                 self._insert(contact, bucket, is_live=True)
@@ -276,11 +306,19 @@ class RoutingTable:
         groups = [sorted(group, key=self._nearness) for group in (old.live, old.spare)]
         for contact in (*old.live, *old.spare):
             self._live.discard(contact)
+            self._reach = None
             self._forget(contact)
         self._buckets += [_Bucket(), _Bucket()]
         for group in groups:
             for contact in group:
                 self._place(contact)
+
+    def _untried(self, bucket: _Bucket) -> list[Contact]:
+        """Candidates that were never asked anything."""
+        return [spare for spare in bucket.spare if not spare.is_pinged and spare.last_asked == NEVER]
+
+    def _distance(self, contact: Contact) -> int:
+        return contact.number ^ self._number
 
     def _nearness(self, contact: Contact) -> int:
         """Least for the farthest, whom to place first: a bucket is only split behind one that is in use."""
@@ -295,6 +333,8 @@ class RoutingTable:
             loser = self._redundant(contact, index, among)
         if loser is None:
             return False
+        if self._log.on_line is not None:
+            self._say(f"makes room for {contact.node_id.hex()} at {where(contact.address)}", loser)
         bucket = self._buckets[index]
         self._remove(loser)
         self._insert(contact, bucket, is_live=is_live)
@@ -331,6 +371,8 @@ class RoutingTable:
 
     def _expel(self, known: Contact, now: float) -> None:
         """The same address under another id: an attack, or a restart.  Its neighbours in the bucket are looked at soon."""
+        if self._log.on_line is not None:
+            self._say("answered under another id", known)
         bucket = self._bucket_of(known.number)
         self._remove(known)
         self._promote(bucket)
@@ -349,13 +391,19 @@ class RoutingTable:
             bucket.spare.remove(best)
             bucket.live.append(best)
             self._live.add(best)
+            self._reach = None
         while len(self._buckets) > 1 and not self._buckets[-1].live and not self._buckets[-1].spare:
             self._buckets.pop()
+
+    def _say(self, text: str, contact: Contact) -> None:
+        line = f"{contact.node_id.hex()} at {where(contact.address)}: {text}"
+        self._log.say(DhtModule.routing_table, line)
 
     def _insert(self, contact: Contact, bucket: _Bucket, *, is_live: bool) -> None:
         (bucket.live if is_live else bucket.spare).append(contact)
         if is_live:
             self._live.add(contact)
+            self._reach = None
         self._by_address[contact.address] = contact
         self._hosts[contact.host] += 1
 
@@ -364,6 +412,7 @@ class RoutingTable:
         if contact in bucket.live:
             bucket.live.remove(contact)
             self._live.discard(contact)
+            self._reach = None
         else:
             bucket.spare.remove(contact)
         self._forget(contact)

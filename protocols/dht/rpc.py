@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from ..types import Address
 from .krpc import Failure, Fields, Response, encode_query
+from .log import DhtLog, DhtModule, where
 from .node_id import NodeId, verify_node_id
 from .settings import DhtSettings
 from .statistics import DhtCounters
@@ -86,8 +87,10 @@ class Rpc:
         *,
         rng: Random,
         counters: DhtCounters,
+        log: DhtLog | None = None,
     ) -> None:
         self.settings = settings
+        self._log = log or DhtLog()
         self._send = send
         self._rng = rng
         self._counters = counters
@@ -124,6 +127,8 @@ class Rpc:
         self._fresh.append(asked)
         self._counters.count_out(method)
         asked.datagram = encode_query(key[0], method, arguments, is_read_only=self.settings.read_only)
+        if self._log.on_line is not None:
+            self._say(f"{method.decode('ascii', 'backslashreplace')} -> {where(address)}", asked)
         self._send(asked.datagram, address)
         return asked
 
@@ -139,9 +144,13 @@ class Rpc:
         asked = self._waiting.get((message.transaction, address))
         if asked is None:
             self._counters.unmatched += 1
+            if self._log.on_line is not None:
+                self._say(f"nobody asked {where(address)} that")
             return None
         del self._waiting[message.transaction, address]
         self._drop_done()
+        if self._log.on_line is not None:
+            self._say_answer(message, asked, now)
         if isinstance(message, Response):
             self._measure(now - asked.sent_at)
             if self.settings.enforce_node_id and not verify_node_id(message.node_id, address[0]):
@@ -151,7 +160,9 @@ class Rpc:
 
     def unreachable(self, address: Address, *, now: float) -> list[Transaction]:
         """The system says nobody is at `address`: its questions fail at once."""
-        failed = [asked for (_, where), asked in self._waiting.items() if where == address]
+        failed = [asked for (_, host), asked in self._waiting.items() if host == address]
+        if self._log.on_line is not None:
+            self._say(f"nobody is at {where(address)}: {len(failed)} questions fail")
         for asked in failed:
             del self._waiting[asked.transaction, address]
             self._fail(asked, None, now)
@@ -165,6 +176,8 @@ class Rpc:
             asked = fresh.popleft()
             if self._is_waiting(asked):
                 asked.is_late = True
+                if self._log.on_line is not None:
+                    self._say(f"{where(asked.address)} is late", asked)
                 if asked.asker is not None:
                     asked.asker.on_late(asked, now=now)
         failed = []
@@ -172,6 +185,8 @@ class Rpc:
             asked = by_age.popleft()
             if self._is_waiting(asked):
                 del self._waiting[asked.transaction, asked.address]
+                if self._log.on_line is not None:
+                    self._say(f"{where(asked.address)} did not answer", asked)
                 self._fail(asked, None, now)
                 failed.append(asked)
         return failed
@@ -215,6 +230,17 @@ class Rpc:
             self._fresh.popleft()
         while self._by_age and not self._is_waiting(self._by_age[0]):
             self._by_age.popleft()
+
+    def _say(self, text: str, asked: Transaction | None = None) -> None:
+        prefix = "" if asked is None else f"[{asked.transaction.hex()}] "
+        self._log.say(DhtModule.rpc_manager, prefix + text)
+
+    def _say_answer(self, message: Response | Failure, asked: Transaction, now: float) -> None:
+        if isinstance(message, Response):
+            text = f"answer from {where(asked.address)} after {(now - asked.sent_at) * 1000:.0f} ms"
+        else:
+            text = f"refusal from {where(asked.address)}: ({message.code}) {message.text}"
+        self._say(text, asked)
 
     def _measure(self, rtt: float) -> None:
         # The estimator of TCP (RFC 6298), over everybody who answers.

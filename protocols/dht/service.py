@@ -32,6 +32,7 @@ from .following import DEFAULT_INTERVAL, FollowOperation, OnUpdate
 from .guard import Guard
 from .items import ImmutableItem, MutableItem
 from .krpc import Fields
+from .log import DhtLog, DhtModule, where
 from .mutable_torrent import MutableTorrentLink
 from .node import Node
 from .node_id import NodeId
@@ -90,10 +91,12 @@ class Dht:
         """What was known before: ids for ports that are added, and nodes for `bootstrap`."""
         self.counters = DhtCounters()
         self.on_event: OnEvent | None = None
+        self.log = DhtLog()
+        """Of all its nodes."""
         self._reports = reports
         self._multi = multi
         self._rng = PlatformRandom(multi.platform.random_bytes)
-        self._guard = Guard(self.settings, is_allowed=is_allowed)
+        self._guard = Guard(self.settings, is_allowed=is_allowed, log=self.log)
         self._quota = UploadQuota(self.settings.upload_rate_limit)
         self.storage = storage or MemoryStorage(self.settings, rng=Random(self._rng.getrandbits(64)))
         self._endpoints: list[_Endpoint] = []
@@ -136,7 +139,9 @@ class Dht:
             guard=self._guard,
             quota=self._quota,
             counters=self.counters,
+            log=self.log,
         )
+        self.log.say(DhtModule.tracker, f"node {node.node_id.hex()} on {where(local)}")
         endpoint = _Endpoint(local, node, open_port(lambda *datagram: self._receive(endpoint, *datagram)))
         self._endpoints.append(endpoint)
         self._nodes_changed()
@@ -147,6 +152,7 @@ class Dht:
         """Close the node there; operations go on with the others.  Harmless when there is none."""
         for endpoint in [each for each in self._endpoints if each.local == local]:
             self._endpoints.remove(endpoint)
+            self.log.say(DhtModule.tracker, f"no node on {where(local)} any more")
             self._close(endpoint)
         self._nodes_changed()
 

@@ -29,6 +29,11 @@ class DhtState:
     nodes: list[Address] = field(default_factory=list)
     nodes6: list[Address] = field(default_factory=list)
 
+    @property
+    def nids(self) -> list[tuple[str, NodeId]]:
+        """The same as `node_ids`, by libtorrent's name."""
+        return self.node_ids
+
     def node_id_of(self, local_host: str) -> NodeId | None:
         """The id that the node at this local address had."""
         return next((node_id for host, node_id in self.node_ids if host in (local_host, "")), None)

@@ -15,7 +15,10 @@ _METHODS = {
     b"put": "put",
     b"sample_infohashes": "sample_infohashes",
 }
-_INVALID = {**_METHODS, b"announce_peer": "announce"}
+_IN = {method: f"{name}_in" for method, name in _METHODS.items()}
+_OUT = {method: f"{name}_out" for method, name in _METHODS.items()}
+_INVALID = {method: f"invalid_{name}" for method, name in _METHODS.items() if method != b"ping"}
+_INVALID[b"announce_peer"] = "invalid_announce"
 
 
 @dataclass(slots=True)
@@ -69,25 +72,22 @@ class DhtCounters:
 
     def count_in(self, method: bytes) -> None:
         """A valid query was received."""
-        name = _METHODS.get(method)
+        name = _IN.get(method)
         if name is not None:
-            self._add(f"{name}_in")
+            setattr(self, name, getattr(self, name) + 1)
 
     def count_out(self, method: bytes) -> None:
         """A query was sent."""
-        name = _METHODS.get(method)
+        name = _OUT.get(method)
         if name is not None:
-            self._add(f"{name}_out")
+            setattr(self, name, getattr(self, name) + 1)
 
     def count_invalid(self, method: bytes) -> None:
         """A query was refused."""
         name = _INVALID.get(method)
-        if name is not None and method != b"ping":
-            self._add(f"invalid_{name}")
+        if name is not None:
+            setattr(self, name, getattr(self, name) + 1)
 
     def as_dict(self) -> dict[str, int]:
         """All of them."""
         return asdict(self)
-
-    def _add(self, name: str) -> None:
-        setattr(self, name, getattr(self, name) + 1)

@@ -24,7 +24,8 @@ from .compact import host_prefix, is_loopback, pack_host, unpack_nodes
 from .events import Event, FinalEvent
 from .guard import Guard
 from .krpc import Failure, Fields, Response
-from .node_id import ID_BITS, NodeId
+from .log import DhtLog, DhtModule, where
+from .node_id import ID_BITS, NodeId, shared_bits
 from .routing_table import BUCKET_SIZE, RoutingTable
 from .rpc import Rpc, Transaction
 from .settings import DhtSettings
@@ -78,6 +79,9 @@ class Parts:
     """Something happened that ends its lookup."""
     sibling: Callable[[], Node | None]
     """The node of the other address family (BEP 32)."""
+    log: DhtLog
+    reports_traffic: bool = False
+    """Tell of peers asked for and announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,8 @@ class Traversal:
         if candidate.node_id is not None and response.node_id != candidate.node_id:
             self.parts.counters.wrong_id += 1
             candidate.state = CandidateState.FAILED
+            if self.parts.log.on_line is not None:
+                self._say(f"{where(asked.address)} answers under another id")
             self._advance(now)
             return
         if candidate.node_id is None:
@@ -216,6 +222,9 @@ class Traversal:
         for node_id, address in nodes_in(self.parts, response, asked.address):
             self.parts.table.heard_of(node_id, address)
             self.add(node_id, address, hops=candidate.hops + 1)
+        if self.parts.log.on_line is not None:
+            bits = shared_bits(response.node_id, self.target)
+            self._say(f"{where(asked.address)}, {bits} bits near, after {candidate.hops} hops")
         self._absorb(candidate, response, now)
         self._advance(now)
 
@@ -279,6 +288,8 @@ class Traversal:
 
     def _finish(self, now: float) -> None:
         self.cancel()
+        if self.parts.log.on_line is not None:
+            self._say(f"over: {self.num_responses} answered, {self.num_timeouts} did not")
         self._finished(now)
 
     def _advance(self, now: float) -> None:
@@ -335,7 +346,14 @@ class Traversal:
         self.num_questions += 1
         candidate.state = CandidateState.ASKED
         self._under_way[candidate] = asked
+        self._asked(candidate, arguments)
         return True
+
+    def _asked(self, candidate: Candidate, arguments: Fields) -> None:
+        """It was asked."""
+
+    def _say(self, text: str) -> None:
+        self.parts.log.say(DhtModule.traversal, f"[{self.lookup_id}] {self.kind} {text}")
 
     def _ended(self, asked: Transaction) -> Candidate:
         candidate = asked.subject

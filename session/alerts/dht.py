@@ -1,16 +1,17 @@
 """Alerts about the DHT.
 
-Whatever answers a call is posted whatever the mask says.  Not here: `dht_log_alert` and `dht_pkt_alert`, since no log of packets is
-kept, and `dht_outgoing_get_peers_alert`.
+Whatever answers a call is posted whatever the mask says.
 """
 
 from __future__ import annotations
 
 from dataclasses import field
 from datetime import timedelta
+from enum import IntEnum
 from typing import Any, NamedTuple
 
-from ...protocols.bencode import BencodeValue
+from ...protocols.bencode import BencodeError, BencodeValue, decode
+from ...protocols.dht import DhtModule
 from ...protocols.types import Address, Sha1Hash
 from ..errors import ErrorCode, Operation
 from ..flags import AlertCategory
@@ -26,9 +27,14 @@ __all__ = [
     "DhtGetPeersReplyAlert",
     "DhtImmutableItemAlert",
     "DhtLiveNodesAlert",
+    "DhtLogAlert",
     "DhtLookup",
+    "DhtModule",
     "DhtMutableItemAlert",
     "DhtNode",
+    "DhtOutgoingGetPeersAlert",
+    "DhtPktAlert",
+    "DhtPktDirection",
     "DhtPutAlert",
     "DhtReplyAlert",
     "DhtSampleInfohashesAlert",
@@ -63,6 +69,11 @@ class DhtLookup(NamedTuple):
     """Seconds since the last request; -1 when none is under way."""
     first_timeout: int
     """Requests under way that should have been answered by now."""
+
+    @property
+    def response(self) -> int:
+        """The same as `responses`, as libtorrent's binding spells it."""
+        return self.responses
 
 
 class DhtBucket(NamedTuple):
@@ -112,6 +123,70 @@ class DhtGetPeersAlert(Alert):
 
     def message(self) -> str:
         return f"incoming dht get_peers: {self.info_hash}"
+
+
+@alert(78, AlertCategory.dht)
+class DhtOutgoingGetPeersAlert(Alert):
+    """Our node asked another one for peers."""
+
+    info_hash: Sha1Hash
+    """What we look for."""
+    obfuscated_info_hash: Sha1Hash
+    """What the node was told; another one with `dht_privacy_lookups`."""
+    endpoint: Address
+    """Whom we asked."""
+
+    @property
+    def ip(self) -> Address:
+        """The same as `endpoint`."""
+        return self.endpoint
+
+    def message(self) -> str:
+        veiled = self.obfuscated_info_hash
+        told = "" if veiled == self.info_hash else f" [obfuscated: {veiled}]"
+        return f"outgoing dht get_peers: {self.info_hash}{told} -> {endpoint_text(self.endpoint)}"
+
+
+@alert(85, AlertCategory.dht_log)
+class DhtLogAlert(Alert):
+    """A line of a node of ours, for whoever debugs."""
+
+    module: DhtModule
+    """Which part of it speaks."""
+    text: str
+
+    def log_message(self) -> str:
+        """The line."""
+        return self.text
+
+    def message(self) -> str:
+        return f"DHT {self.module.name}: {self.text}"
+
+
+class DhtPktDirection(IntEnum):
+    """Which way a datagram goes (libtorrent `dht_pkt_alert::direction_t`)."""
+
+    incoming = 0
+    outgoing = 1
+
+
+@alert(86, AlertCategory.dht_log)
+class DhtPktAlert(Alert):
+    """A datagram of the DHT came, or is sent."""
+
+    pkt_buf: bytes
+    """As it is."""
+    direction: DhtPktDirection
+    node: Address
+    """Who is at the other end."""
+
+    def message(self) -> str:
+        try:
+            content: object = decode(self.pkt_buf, strict=False)
+        except BencodeError:
+            content = self.pkt_buf
+        arrow = "<==" if self.direction is DhtPktDirection.incoming else "==>"
+        return f"{arrow} [{endpoint_text(self.node)}] {content!r}"
 
 
 @alert(87, AlertCategory.dht_operation, mandatory=True)

@@ -171,7 +171,7 @@ class Core:
         self.turnover = Turnover(self)
         self.auto_scrape = AutoScrape(self)
         self.datagrams = Datagrams(self)
-        self.dht = DhtService(self, DhtState.from_table(parts.dht_state or {}))
+        self.dht = DhtService(self, parts.dht_state or DhtState())
         self.on_external_address.append(self.dht.external_address)
         self.ssl_peers = SslPeers(self)
         self.transports = PeerTransports(self, parts.peer_transports, parts.transport_options)

@@ -36,6 +36,7 @@ class Datagrams:
         self._ports: dict[OpenEndpoint, UtpPort] = {}
         self.counts = UtpCounts()
         """Of all sockets, those that were closed included."""
+        self._num_past_wakeups = 0
 
     def opened(self, endpoints: list[OpenEndpoint]) -> None:
         """These listen now."""
@@ -47,6 +48,7 @@ class Datagrams:
         """Its socket is about to be closed: peers over there are told that it is over."""
         port = self._ports.pop(endpoint, None)
         if port is not None:
+            self._num_past_wakeups += _wakeups(endpoint)
             port.close()
 
     def settings_changed(self) -> None:
@@ -57,6 +59,7 @@ class Datagrams:
 
     def close(self) -> None:
         """End every uTP connection."""
+        self._num_past_wakeups = self.num_wakeups
         while self._ports:
             self._ports.popitem()[1].close()
 
@@ -86,6 +89,11 @@ class Datagrams:
         """All of them."""
         for port in self._ports.values():
             yield from port.endpoint.connections.values()
+
+    @property
+    def num_wakeups(self) -> int:
+        """Times a socket had something to receive, those that are gone included."""
+        return self._num_past_wakeups + sum(map(_wakeups, self._ports))
 
     def _port_for(self, address: Address, is_ssl: bool) -> UtpPort | None:
         family = AF_INET6 if ":" in address[0] else AF_INET
@@ -131,6 +139,10 @@ class Datagrams:
             return
         address = host, int(transport.address[1])
         core.lobby.admit_transport(transport, address, base="utp", is_ssl=opened.endpoint.is_ssl)
+
+
+def _wakeups(opened: OpenEndpoint) -> int:
+    return opened.datagrams.num_wakeups if opened.datagrams is not None else 0
 
 
 def utp_settings(settings: SettingsPack) -> UtpSettings:

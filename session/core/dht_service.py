@@ -15,11 +15,13 @@ from ...listener.group import OpenEndpoint
 from ...protocols.dht import (
     Dht,
     DhtCounters,
+    DhtModule,
     DhtSettings,
     DhtState,
     DhtStorage,
     Event,
     ExternalAddressChanged,
+    GetPeersSent,
     Node,
     Operation,
     PeerAnnounced,
@@ -28,7 +30,16 @@ from ...protocols.dht import (
 from ...protocols.dht.bootstrap import BootstrapOperation
 from ...protocols.errors import EvtorrentError
 from ...protocols.types import Address, Sha1Hash
-from ..alerts import DhtAnnounceAlert, DhtBootstrapAlert, DhtErrorAlert, DhtGetPeersAlert
+from ..alerts import (
+    DhtAnnounceAlert,
+    DhtBootstrapAlert,
+    DhtErrorAlert,
+    DhtGetPeersAlert,
+    DhtLogAlert,
+    DhtOutgoingGetPeersAlert,
+    DhtPktAlert,
+    DhtPktDirection,
+)
 from ..errors import ErrorCode
 from ..errors import Operation as ErrorOperation
 from ..flags import PeerSource
@@ -99,7 +110,7 @@ class DhtService:
             self._bootstrap(self.dht)
         if "dht_announce_interval" in changed:
             self.announcer.interval_changed()
-        self._report_traffic(self.dht)
+        self._listen(self.dht)
 
     def close(self) -> None:
         """Nothing is asked or answered any more."""
@@ -121,6 +132,7 @@ class DhtService:
     def tick(self, now: float) -> None:
         """Once a second or so."""
         if self.dht is not None:
+            self._listen(self.dht)  # Alert streams come and go with masks of their own.
             self.announcer.tick(self.dht, now)
 
     def statistics(self) -> dict[str, int]:
@@ -141,6 +153,7 @@ class DhtService:
                 "dht.dht_peers": stored.peers,
                 "dht.dht_immutable_data": stored.immutable_data,
                 "dht.dht_mutable_data": stored.mutable_data,
+                "dht.dht_allocated_observers": sum(node.num_questions for node in nodes),
             }
         return values
 
@@ -193,6 +206,7 @@ class DhtService:
             reports=False,
         )
         dht.on_event = self._on_event
+        self._listen(dht)
         return dht
 
     def _open(self, dht: Dht, opened: OpenEndpoint) -> None:
@@ -201,7 +215,7 @@ class DhtService:
         local = (str(mux.address[0]), int(mux.address[1]))
         self._ports[opened] = local
         dht.add_port(lambda on_datagram: mux.route_first_bytes(b"d", on_datagram), local)
-        self._report_traffic(dht)
+        self._listen(dht)
 
     def _stop(self) -> None:
         dht, self.dht = self.dht, None
@@ -248,10 +262,21 @@ class DhtService:
         core = self._core
         return not (core.settings.get_bool("apply_filter_to_dht") and core.is_blocked(host))
 
-    def _report_traffic(self, dht: Dht) -> None:
-        wanted = self._core.alerts.should_post(DhtAnnounceAlert)
+    def _listen(self, dht: Dht) -> None:
+        """To what alerts are wanted of; the rest is not even built."""
+        alerts = self._core.alerts
+        dht.log.on_line = self._on_line if alerts.should_post(DhtLogAlert) else None
+        dht.log.on_packet = self._on_packet if alerts.should_post(DhtPktAlert) else None
+        wanted = alerts.should_post(DhtAnnounceAlert)
         for node in dht.nodes():
             node.reports_traffic = wanted
+
+    def _on_line(self, module: DhtModule, text: str) -> None:
+        self._core.alerts.emplace(DhtLogAlert, module, text)
+
+    def _on_packet(self, data: bytes, address: Address, is_ours: bool) -> None:
+        direction = DhtPktDirection.outgoing if is_ours else DhtPktDirection.incoming
+        self._core.alerts.emplace(DhtPktAlert, data, direction, address)
 
     def _on_event(self, node: Node, event: Event) -> None:
         alerts = self._core.alerts
@@ -259,6 +284,9 @@ class DhtService:
             alerts.emplace(DhtAnnounceAlert, event.peer[0], event.peer[1], Sha1Hash(event.info_hash))
         elif isinstance(event, PeersAsked):
             alerts.emplace(DhtGetPeersAlert, Sha1Hash(event.info_hash))
+        elif isinstance(event, GetPeersSent):
+            info_hash, told = Sha1Hash(event.info_hash), Sha1Hash(event.told)
+            alerts.emplace(DhtOutgoingGetPeersAlert, info_hash, told, event.address)
         elif isinstance(event, ExternalAddressChanged):
             # One voice: the node's own vote, of all that answered it.
             self._core.external_address(event.host, IpSource.DHT, event.host)

@@ -180,6 +180,7 @@ class _Channel:
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._core.counters.values["net.on_lsd_counter"] += 1
         for data in self.node.datagrams_to_send(self._core.base.time()):
             try:
                 self._sock.sendto(data, (self._group, LSD_PORT))

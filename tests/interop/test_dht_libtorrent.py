@@ -1,4 +1,7 @@
-"""Our DHT and libtorrent's in one network on loopback: each asks, stores and verifies what the other has."""
+"""Our DHT and libtorrent's in one network on loopback: each asks, stores and verifies what the other has.
+
+libtorrent has no `find_node` of its own (it asks `get_peers` in its place); aria2 asks us that, in `test_trackerless.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
-from evtorrent.protocols.dht import DhtState, ImmutableItem, MutableItem
+from evtorrent.protocols.bencode import decode
+from evtorrent.protocols.dht import Dht, DhtState, ImmutableItem, MutableItem, NodeId
 from evtorrent.protocols.dht.ed25519 import public_key_of
-from support.dht_loopback import LIBTORRENT_SETTINGS, OurNodes
+from support.dht_loopback import LIBTORRENT_SETTINGS, LOOPBACK, SETTINGS, OurNodes
 from support.real_peers import LibtorrentPeer
 
 pytestmark = pytest.mark.interop
@@ -65,11 +69,20 @@ class Network:
         self.theirs = LibtorrentPeer(lt, **LIBTORRENT_SETTINGS)
         self.session = self.theirs.session
         self.alerts: list[Any] = []
+        self.asked: set[bytes] = set()
+        """What libtorrent asked us."""
+
+    def hear(self, data: bytes, address: tuple[str, int], is_ours: bool) -> None:
+        """A datagram of one of our nodes."""
+        table: Any = decode(data, strict=False)
+        if address == self.address and not is_ours and table[b"y"] == b"q":
+            self.asked.add(table[b"q"])
 
     def __enter__(self) -> Self:
         self.theirs.__enter__()
         self.address = ("127.0.0.1", self.ours.wait(self.session.listen_port))
         for index, node in enumerate(self.ours.nodes):
+            node.log.on_packet = self.hear
             self.session.add_dht_node(self.ours.address(index))
             node.bootstrap([self.address])
         self.ours.wait(
@@ -149,13 +162,31 @@ def test_they_know_us(network: Network) -> None:
     network.ours.wait(known, "three live nodes")
 
 
+@pytest.mark.slow
+def test_they_ping_us(require_peer: Any) -> None:
+    """As they do where they look for nobody more: twenty nodes of ours fill their only bucket."""
+    lt = require_peer("libtorrent")
+    settings = {**LIBTORRENT_SETTINGS, "dht_extended_routing_table": False}
+    with LibtorrentPeer(lt, **settings) as theirs, OurNodes(0) as ours:
+        saved = lt.bdecode(lt.write_session_params_buf(theirs.session.session_state(), 4))
+        ((_, their_id),) = DhtState.from_table(saved[b"dht state"]).node_ids
+        for number in range(20):
+            opposite = NodeId(bytes((their_id[0] ^ 0x80, number)) + bytes(18))
+            state = DhtState(node_ids=[("", opposite)])
+            ours.nodes.append(Dht(ours.multi, bind=[LOOPBACK], settings=SETTINGS, state=state))
+            theirs.session.add_dht_node(ours.address(number))
+        ours.wait(lambda: any(node.counters.ping_in for node in ours.nodes), "a ping")
+
+
 def test_we_announce_and_they_find_us(network: Network, node: Any) -> None:
     info_hash = b"announced by us....."
     assert network.ours.result(node.announce(info_hash, 4242, is_seed=True)).num_success == 3
+    network.asked.clear()
     network.session.dht_get_peers(network.lt.sha1_hash(info_hash))
     while not (peers := network.alert("dht_get_peers_reply_alert").peers):
         pass
     assert ("127.0.0.1", 4242) in peers
+    assert b"get_peers" in network.asked
 
 
 def test_they_announce_and_we_find_them(network: Network, node: Any) -> None:
@@ -167,6 +198,7 @@ def test_they_announce_and_we_find_them(network: Network, node: Any) -> None:
         return ("127.0.0.1", 5151) in result.peers
 
     network.ours.wait(found, "their announce")
+    assert b"announce_peer" in network.asked
 
 
 def test_peers_they_store_come_back_with_an_implied_port(network: Network, node: Any) -> None:
@@ -198,6 +230,7 @@ def test_we_put_and_they_get_an_immutable_item(network: Network, node: Any) -> N
 def test_they_put_and_we_get_an_immutable_item(network: Network, node: Any) -> None:
     target = network.session.dht_put_immutable_item(b"from them").to_bytes()
     assert network.alert("dht_put_alert").num_success >= 1
+    assert network.asked >= {b"get", b"put"}
     assert target == ImmutableItem.of(b"from them").target
     result = network.ours.result(node.get_immutable(target))
     assert result.item.value == b"from them"
@@ -265,6 +298,7 @@ def test_they_sample_ours(network: Network, node: Any) -> None:
     alert = network.alert("dht_sample_infohashes_alert")
     assert alert.num_infohashes >= 1
     assert info_hash in alert.samples
+    assert b"sample_infohashes" in network.asked
 
 
 def test_their_state_is_ours(network: Network, node: Any) -> None:

@@ -38,7 +38,7 @@ def test_what_libtorrent_saved_is_our_node(network: DhtThreads, require_peer: An
 
         def saved() -> bytes | None:
             data = bytes(lt.write_session_params_buf(theirs.session.session_state(), 4))
-            state = DhtState.from_table(read_session_params(data).dht_state or {})
+            state = read_session_params(data).dht_state or DhtState()
             return data if set(state.nodes) == endpoints(network) else None
 
         data = wait_for(saved, "both nodes in libtorrent's state")
@@ -47,19 +47,20 @@ def test_what_libtorrent_saved_is_our_node(network: DhtThreads, require_peer: An
     params.settings.apply({**LOOPBACK, **SETTINGS, "listen_interfaces": f"{HOST}:0"})
     with Session(params) as ours:
         wait_for(lambda: ours.session_stats()["dht.dht_nodes"] == 2)
-        state = DhtState.from_table(ours.session_state().dht_state or {})
-        assert state.node_ids == DhtState.from_table(params.dht_state or {}).node_ids
+        state = ours.session_state().dht_state or DhtState()
+        assert params.dht_state is not None
+        assert state.node_ids == params.dht_state.nids
         assert [host for host, _ in state.node_ids] == [HOST]
 
 
 def test_what_we_saved_is_libtorrents_node(network: DhtThreads, require_peer: Any) -> None:
     lt = require_peer("libtorrent")
     params = SessionParams({**LOOPBACK, **SETTINGS, "listen_interfaces": f"{HOST}:0"})
-    params.dht_state = DhtState(nodes=list(endpoints(network))).to_table()
+    params.dht_state = DhtState(nodes=list(endpoints(network)))
     with Session(params) as ours:
         wait_for(lambda: ours.session_stats()["dht.dht_nodes"] == 2)
         saved = ours.session_state()
-    state = DhtState.from_table(saved.dht_state or {})
+    state = saved.dht_state or DhtState()
     assert set(state.nodes) == endpoints(network)
     written = lt.bdecode(write_session_params_buf(saved))[b"dht state"]
     settings = {**LIBTORRENT_SETTINGS, "enable_dht": False, "listen_interfaces": f"{HOST}:0"}
@@ -71,7 +72,7 @@ def test_what_we_saved_is_libtorrents_node(network: DhtThreads, require_peer: An
 
         def known() -> DhtState | None:
             data = bytes(lt.write_session_params_buf(theirs.session.session_state(), 4))
-            now = DhtState.from_table(read_session_params(data).dht_state or {})
+            now = read_session_params(data).dht_state or DhtState()
             return now if set(now.nodes) == endpoints(network) else None
 
         again = wait_for(known, "both nodes in libtorrent")

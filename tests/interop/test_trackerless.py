@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from evtorrent.protocols import bencode
 from evtorrent.protocols.metainfo import TorrentInfo
-from evtorrent.session.alerts import DhtAnnounceAlert
+from evtorrent.session.alerts import DhtAnnounceAlert, DhtPktAlert, DhtPktDirection
 from support.command_line import event, events, run
 from support.dht_loopback import LIBTORRENT_SETTINGS
 from support.dht_thread import DhtThreads
@@ -90,9 +90,24 @@ def test_from_aria2(network: DhtThreads, require_peer: Any, tmp_path: Path) -> N
     content = Content(300_000, seed=203)
     folder = content.write(tmp_path / "seed")
     entry = network.members[1].address
-    with Aria2(require_peer("aria2"), content, folder, tmp_path / "x.torrent", verify=True, dht_entry=entry):
+    aria2 = require_peer("aria2")
+    with Aria2(aria2, content, folder, tmp_path / "x.torrent", verify=True, dht_entry=entry) as theirs:
         announced(network, content)
         assert_complete(get(network, content, tmp_path / "get"), content, tmp_path / "get")
+        assert asked_by(network, theirs.address) >= {b"find_node", b"get_peers", b"announce_peer"}
+
+
+def asked_by(network: DhtThreads, address: tuple[str, int]) -> set[Any]:
+    """What somebody asked our nodes."""
+    return {
+        table.get(b"q")
+        for member in network.members
+        for alert in member.all(DhtPktAlert)
+        if alert.node == address
+        and alert.direction is DhtPktDirection.incoming
+        and isinstance(table := bencode.decode(alert.pkt_buf, strict=False), dict)
+        and table[b"y"] == b"q"
+    }
 
 
 def test_libtorrent_from_the_command(network: DhtThreads, require_peer: Any, tmp_path: Path) -> None:
@@ -103,15 +118,7 @@ def test_libtorrent_from_the_command(network: DhtThreads, require_peer: Any, tmp
         seed.session.add_dht_node(network.members[1].address)
         seed.seed(content, tmp_path / "seed")
         announced(network, content)
-        settings = {**LIBTORRENT_SETTINGS, "listen_interfaces": f"{GET_HOST}:0"}
-        with LibtorrentPeer(lt, **settings) as theirs:
-            theirs.session.add_dht_node(network.members[0].address)
-            wait_for(lambda: known(theirs), "its node")
-            params = lt.parse_magnet_uri(magnet(content))
-            params.save_path = str(tmp_path / "get")
-            params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-            theirs.finish(theirs.session.add_torrent(params))
-            content.assert_in(tmp_path / "get")
+        fetch_with_libtorrent(network, lt, content, tmp_path / "get")
 
 
 def test_aria2_from_us(network: DhtThreads, require_peer: Any, tmp_path: Path) -> None:
@@ -131,6 +138,45 @@ def test_aria2_from_us(network: DhtThreads, require_peer: Any, tmp_path: Path) -
         )
         with theirs:
             theirs.finish()
+
+
+def test_libtorrent_from_aria2_by_our_nodes(network: DhtThreads, require_peer: Any, tmp_path: Path) -> None:
+    """Others find each other where only our nodes are."""
+    content = Content(300_000, seed=208)
+    lt, aria2 = require_peer("libtorrent"), require_peer("aria2")
+    folder, entry = content.write(tmp_path / "seed"), network.members[1].address
+    with Aria2(aria2, content, folder, tmp_path / "x.torrent", verify=True, dht_entry=entry):
+        announced(network, content)
+        fetch_with_libtorrent(network, lt, content, tmp_path / "get")
+
+
+def test_aria2_from_libtorrent_by_our_nodes(network: DhtThreads, require_peer: Any, tmp_path: Path) -> None:
+    content = Content(300_000, seed=209)
+    lt, aria2 = require_peer("libtorrent"), require_peer("aria2")
+    settings = {**LIBTORRENT_SETTINGS, "listen_interfaces": f"{SEED_HOST}:0"}
+    entry = network.members[0].address
+    with LibtorrentPeer(lt, **settings) as seed:
+        seed.session.add_dht_node(network.members[1].address)
+        handle = seed.seed(content, tmp_path / "seed")
+        wait_for(lambda: known(seed), "its node")
+        handle.force_dht_announce()
+        announced(network, content)
+        torrent, link = tmp_path / "x.torrent", magnet(content)
+        with Aria2(aria2, content, tmp_path / "get", torrent, dht_entry=entry, uri=link) as theirs:
+            theirs.finish()
+
+
+def fetch_with_libtorrent(network: DhtThreads, lt: Any, content: Content, folder: Path) -> None:
+    """libtorrent has the magnet link and one of our nodes, nothing else."""
+    settings = {**LIBTORRENT_SETTINGS, "listen_interfaces": f"{GET_HOST}:0"}
+    with LibtorrentPeer(lt, **settings) as theirs:
+        theirs.session.add_dht_node(network.members[0].address)
+        wait_for(lambda: known(theirs), "its node")
+        params = lt.parse_magnet_uri(magnet(content))
+        params.save_path = str(folder)
+        params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+        theirs.finish(theirs.session.add_torrent(params))
+        content.assert_in(folder)
 
 
 def test_private_torrent_refuses(network: DhtThreads, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def test_sending(host: Any, mux: DatagramMux, peer: socket.socket) -> None:
     assert mux.send(b"one", peer.getsockname())
     assert route.send(memoryview(b"two"), peer.getsockname())
     assert [peer.recvfrom(10) for _ in range(2)] == [(b"one", mux.address), (b"two", mux.address)]
+    assert mux.num_wakeups == 0
+    peer.sendto(b"three", mux.address)
+    host.run_until(lambda: mux.num_wakeups == 1)
 
 
 def test_a_datagram_too_long_is_broken(host: Any, mux: DatagramMux, peer: socket.socket) -> None:

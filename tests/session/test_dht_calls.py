@@ -8,10 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from evtorrent.protocols.dht import DhtState, ImmutableItem, ItemError, MutableItem, mutable_target
+from evtorrent.protocols.dht import (
+    DhtState,
+    ImmutableItem,
+    ItemError,
+    MutableItem,
+    MutableTorrentLink,
+    mutable_target,
+    mutable_torrent_value,
+)
 from evtorrent.protocols.dht.ed25519 import public_key_of
 from evtorrent.protocols.types import Sha1Hash
-from evtorrent.session import DhtAnnounceFlags
+from evtorrent.session import DhtAnnounceFlags, parse_magnet_uri
 from evtorrent.session.alerts import (
     DhtAnnounceAlert,
     DhtDirectResponseAlert,
@@ -189,6 +197,28 @@ def test_items_that_cannot_be(town):
 # -- one node
 
 
+def test_torrent_behind_a_key_is_followed_to_its_content(town):
+    """BEP 46, with nothing but a public key, through a change of its owner's mind."""
+    town.meet()
+    seed = town.add("seed", "60.50.0.1", is_seed=True)
+    leech = town.add("leech", "60.51.0.1")
+    town.meet()
+    seed.start()
+    for info_hash in (b"another torrent.....", town.content.info.info_hashes.v1):
+        seed.forget()
+        seed.session.dht_put_mutable_item(SEED, PUBLIC, mutable_torrent_value(bytes(info_hash)))
+        assert town.wait(seed, DhtPutAlert).num_success >= 4
+    leech.session.dht_get_mutable_item(
+        MutableTorrentLink.parse(f"magnet:?xs=urn:btpk:{PUBLIC.hex()}").public_key
+    )
+    alert = town.wait(leech, DhtMutableItemAlert, lambda alert: alert.authoritative)
+    assert alert.seq == 2
+    params = parse_magnet_uri(f"magnet:?xt=urn:btih:{alert.item[b'ih'].hex()}")
+    params.save_path = "/"
+    leech.handle = leech.session.add_torrent(params)
+    town.until(lambda: leech.is_complete)
+
+
 def test_live_nodes(town):
     one, other = town.peers[:2]
     one.session.dht_live_nodes(one.node.node_id)
@@ -321,7 +351,7 @@ def test_sessions_of_their_own_threads_find_each_other_whatever_the_mask_says():
         other_id = answer.response[b"r"][b"id"]
         one.session.dht_put_item(b"value")
         assert one.wait(DhtPutAlert).num_success == 1
-        state = DhtState.from_table(one.session.session_state().dht_state or {})
+        state = one.session.session_state().dht_state or DhtState()
         assert state.nodes == [other.address]
         other.session.dht_live_nodes(other_id)
         assert other.wait(DhtLiveNodesAlert).node_id == other_id

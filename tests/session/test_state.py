@@ -27,7 +27,7 @@ def full() -> SessionParams:
         {"num_want": 33, "ssrf_mitigation": False, "user_agent": "me"}, ip_filter=ip_filter
     )
     params.ext_state = {"plug-in": b"\x00\x01"}
-    params.dht_state = DHT_STATE.to_table()
+    params.dht_state = DHT_STATE
     params.unsupported_settings = {"allow_i2p_mixed": True, "i2p_hostname": "p"}
     return params
 
@@ -155,6 +155,6 @@ def test_state_travels_both_ways(require_peer):
     assert again.settings["num_want"] == 33
     assert again.settings["user_agent"] == "me"
     assert again.unsupported_settings["allow_i2p_mixed"] is True
-    assert DhtState.from_table(again.dht_state) == DHT_STATE
+    assert again.dht_state == DHT_STATE
     assert again.ip_filter is not None
     assert again.ip_filter.access("2001:db8::7") == 1

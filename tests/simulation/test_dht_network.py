@@ -20,9 +20,9 @@ from support.sources import ROOT
 
 
 def run(num_nodes: int, *, searches: int, items: int, churn: int) -> Network:
-    """The scenario: 5 % liars, 10 % dead, 1 % loss, 100 ms round trips that vary by a third."""
+    """The scenario: 5 % liars, 10 % dead, 30 % behind NAT boxes, 1 % loss, 100 ms round trips that vary by a third."""
     started = time.monotonic()
-    network = Network(num_nodes, rtt=0.1, jitter=0.03, loss=0.01)
+    network = Network(num_nodes, rtt=0.1, jitter=0.03, loss=0.01, nat=0.3)
     grown = time.monotonic()
     network.announce(searches // 2)
     network.put(items)
@@ -33,6 +33,7 @@ def run(num_nodes: int, *, searches: int, items: int, churn: int) -> Network:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\n{network.figures}")
     print(f"lies told {network.liars.num_lies}, datagrams {network.world.num_datagrams}", end=", ")
+    print(f"shut out by NAT {network.world.num_shut_out}", end=", ")
     print(f"largest {network.world.largest} bytes, peak {peak:.0f} MiB", end=", ")
     print(f"wall {grown - started:.1f} s to grow, {time.monotonic() - grown:.1f} s after")
     return network

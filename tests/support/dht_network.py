@@ -173,11 +173,13 @@ class Figures:
 class Network:
     """A world with liars, and measurements in it."""
 
-    def __init__(self, num_nodes: int, *, liars: float = 0.05, **world: Any) -> None:
+    def __init__(self, num_nodes: int, *, liars: float = 0.05, nat: float = 0.0, **world: Any) -> None:
+        """`liars` and `nat` are shares: who lies, and who is behind a NAT box (newcomers, too)."""
         self.world = DhtWorld(**world)
+        self.nat = nat
         self.rng = Random(99)
         self.liars = Liars(self.world)
-        self.world.grow(num_nodes)
+        self.world.grow(num_nodes, nat=nat)
         self.world.run(20)
         chosen = self.rng.sample(list(self.world.members.values()), int(num_nodes * liars))
         for index, member in enumerate(chosen):
@@ -237,9 +239,10 @@ class Network:
         members = self._members()
         for member in self.rng.sample(members, count):
             self.world.kill(member)
+        public = [address for address, member in self.world.members.items() if member.let_in is None]
         for _ in range(count):
-            known = self.rng.sample(list(self.world.members), 3)
-            member = self.world.add()
+            known = self.rng.sample(public, 3)
+            member = self.world.add(is_behind_nat=self.nat > 0 and self.rng.random() < self.nat)
             member.do(member.node.bootstrap, known)
 
     def search(self, count: int, *, churn: int = 0) -> None:
@@ -282,15 +285,24 @@ class Network:
             figures.hops.append(search.hops)
 
     def read(self, count: int) -> None:
-        """Look for the items."""
+        """Look for the items, several at a time."""
+        asked: dict[tuple[Member, int], float] = {}
+
+        def on_event(member: Member, event: Any) -> None:
+            if isinstance(event, ItemFound) and event.is_authoritative and (member, event.lookup_id) in asked:
+                self.figures.item_latencies.append(self.world.now - asked.pop((member, event.lookup_id)))
+                self.figures.num_newest += isinstance(event.item, MutableItem) and event.item.value == b"new"
+
+        self.world.on_event = on_event
         for number in range(count):
             public, salt = self._items[number % len(self._items)]
             member = self.honest()
-            start = self.world.now
-            event = member.ask(ItemFound, member.node.get_mutable, public, salt)
+            asked[member, member.do(member.node.get_mutable, public, salt)] = self.world.now
             self.figures.num_items += 1
-            self.figures.num_newest += isinstance(event.item, MutableItem) and event.item.value == b"new"
-            self.figures.item_latencies.append(self.world.now - start)
+            self.world.run(0.05)
+        self.world.run(20)
+        self.world.on_event = None
+        assert not asked, "every lookup ends"
 
     def check(self) -> None:
         """Every table keeps its law, and no lie was stored."""

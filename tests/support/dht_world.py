@@ -1,4 +1,4 @@
-"""A network of DHT nodes in memory: virtual time, latency, loss, the dead and the living, one queue of what happens next."""
+"""A network of DHT nodes in memory: virtual time, latency, loss, NAT, the dead and the living, one queue of what happens next."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from evtorrent.protocols.dht.settings import DhtSettings
 E = TypeVar("E")
 Address = tuple[str, int]
 
+NAT_LIFETIME = 120.0
+"""Seconds for which whoever is behind a NAT box is reached by those he sent something (RFC 4787: two minutes at least)."""
+
 UNLIMITED = DhtSettings(upload_rate_limit=10_000_000, block_ratelimit=100_000)
 """For networks in which nobody is to be slowed down."""
 
@@ -27,6 +30,7 @@ class Member:
         "events",
         "heard",
         "is_dead",
+        "let_in",
         "node",
         "tamper",
         "wakes_at",
@@ -41,6 +45,8 @@ class Member:
         self.heard: tuple[bytes, Address] = (b"", address)
         """The last datagram that arrived."""
         self.is_dead = False
+        self.let_in: dict[Address, float] | None = None
+        """Behind a NAT box that lets in whom he sent something: whom, and until when; None: everybody."""
         self.wakes_at = float("inf")
         self.tamper: Callable[[bytes, Address], Iterable[tuple[bytes, Address]]] | None = None
         """What a liar makes of a datagram he should send."""
@@ -93,6 +99,8 @@ class DhtWorld:
         self.members: dict[Address, Member] = {}
         self.num_datagrams = 0
         self.num_lost = 0
+        self.num_shut_out = 0
+        """Datagrams that NAT boxes did not let in."""
         self.largest = 0
         """Bytes of the largest datagram."""
         self.on_event: Callable[[Member, Event], object] | None = None
@@ -117,6 +125,7 @@ class DhtWorld:
         address: Address | None = None,
         node_id: NodeId | None = None,
         is_ipv6: bool = False,
+        is_behind_nat: bool = False,
         **parts: Any,
     ) -> Member:
         """One more node, with an id that fits its address unless another is given."""
@@ -131,16 +140,22 @@ class DhtWorld:
             **parts,
         )
         member = self.members[address] = Member(self, node, address)
+        member.let_in = {} if is_behind_nat else None
         self.settle(member)
         return member
 
-    def grow(self, count: int, *, entries: int = 3, **parts: Any) -> list[Member]:
-        """`count` nodes, each of which bootstraps from some that were there before it; several come at a time."""
+    def grow(self, count: int, *, entries: int = 3, nat: float = 0.0, **parts: Any) -> list[Member]:
+        """`count` nodes, each of which bootstraps from some that were there before it; several come at a time.
+
+        Of those after the first ten a share of `nat` is behind a box, and nobody begins with one of them.
+        """
         added: list[Member] = []
         while len(added) < count:
-            known = list(self.members)
+            known = [address for address, member in self.members.items() if member.let_in is None]
             for _ in range(min(max(1, len(known) // 8), count - len(added))):
-                member = self.add(**parts)
+                member = self.add(
+                    is_behind_nat=nat > 0 and len(added) > 9 and self.rng.random() < nat, **parts
+                )
                 added.append(member)
                 sources = self.rng.sample(known, min(entries, len(known)))
                 member.do(member.node.bootstrap, sources)
@@ -177,10 +192,10 @@ class DhtWorld:
         node = member.node
         for data, address in node.datagrams_to_send(now=self.now):
             if member.tamper is None:
-                self._send(data, member.address, address)
+                self._send(data, member, address)
             else:
                 for other, target in member.tamper(data, address):
-                    self._send(other, member.address, target)
+                    self._send(other, member, target)
         while (event := node.next_event()) is not None:
             member.events.append(event)
             if self.on_event is not None:
@@ -195,9 +210,11 @@ class DhtWorld:
         for member in self.members.values():
             member.node.parts.table.check_invariant()
 
-    def _send(self, data: bytes, source: Address, target: Address) -> None:
+    def _send(self, data: bytes, sender: Member, target: Address) -> None:
         self.num_datagrams += 1
         self.largest = max(self.largest, len(data))
+        if sender.let_in is not None:
+            sender.let_in[target] = self.now + NAT_LIFETIME
         member = self.members.get(target)
         if member is None or (self.loss and self.rng.random() < self.loss):
             self.num_lost += 1
@@ -205,7 +222,7 @@ class DhtWorld:
         delay = self.rtt / 2
         if self.jitter:
             delay += self.jitter * self.rng.random()
-        self._push(self.now + delay, member, data, source)
+        self._push(self.now + delay, member, data, sender.address)
 
     def _push(self, when: float, member: Member, data: bytes | None, source: Address) -> None:
         self._sequence += 1
@@ -218,6 +235,9 @@ class DhtWorld:
         if member.is_dead:
             return
         if data is not None:
+            if member.let_in is not None and member.let_in.get(source, 0.0) < self.now:
+                self.num_shut_out += 1
+                return
             member.heard = data, source
             member.node.receive_datagram(data, source, now=self.now)
         else:

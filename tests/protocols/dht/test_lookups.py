@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from evtorrent.protocols.bencode import encode
 from evtorrent.protocols.dht.compact import pack_address, pack_host
-from evtorrent.protocols.dht.events import Bootstrapped, ItemFound, PeersDone, PeersFound
+from evtorrent.protocols.dht.events import Bootstrapped, GetPeersSent, ItemFound, PeersDone, PeersFound
 from evtorrent.protocols.dht.items import ImmutableItem, MutableItem
 from evtorrent.protocols.dht.lookups import MAX_PEERS_PER_ANSWER
 from evtorrent.protocols.dht.node_id import NodeId, shared_bits
@@ -143,6 +143,19 @@ def test_privacy_shows_only_as_much_as_needed() -> None:
         node_id = HASH[:2] + bytes(18) if index(question) == 1 else far(index(question))
         stage.reply(question, node_id, peers(("1.2.3.4", 5)))
     assert [type(event) for event in stage.events()] == [PeersFound] * 3 + [PeersDone]
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_whom_it_asks_is_reported_when_wanted(is_private: bool) -> None:
+    stage = Stage(DhtSettings(privacy_lookups=is_private))
+    stage.know((far(0), at(0)))
+    stage.node.get_peers(HASH, now=stage.now)
+    assert stage.events() == []
+    stage.node.reports_traffic = True
+    stage.node.get_peers(HASH, now=stage.now)
+    told = NodeId(stage.questions()[-1].arguments[b"info_hash"])
+    assert stage.events() == [GetPeersSent(HASH, told, at(0))]
+    assert (told == HASH) == (not is_private)
 
 
 def test_privacy_with_nobody_there() -> None:

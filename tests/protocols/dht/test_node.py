@@ -26,7 +26,7 @@ from evtorrent.protocols.dht.quota import UploadQuota
 from evtorrent.protocols.dht.settings import DhtSettings
 from evtorrent.protocols.dht.storage import MemoryStorage
 from evtorrent.protocols.errors import LocalProtocolError
-from support.dht_peers import OPEN, OURS, Stage, at, far
+from support.dht_peers import OPEN, OURS, Stage, at, far, near
 from support.dht_world import DhtWorld
 
 HASH = NodeId(b"h" * 20)
@@ -95,6 +95,18 @@ def test_candidates_are_tried_quickly_while_few_are_known() -> None:
         for question in stage.questions():
             stage.reply(question, far(index(question.address)))
     assert stage.node.parts.table.num_live == 4
+
+
+def test_a_newcomer_who_lives_near_us_is_tried_within_a_second() -> None:
+    """Or who looks for what is near him is not told of him, and finds less than there is."""
+    stage = Stage()
+    stage.know(*((far(n), at(n)) for n in range(20)))
+    stage.query(b"ping", {}, at(200), node_id=far(100))
+    stage.query(b"ping", {}, at(201), node_id=near(30))
+    stage.pass_time(1.0)
+    (question,) = [each for each in stage.questions() if each.address == at(201)]
+    stage.reply(question, near(30))
+    assert near(30) in [contact.node_id for contact in stage.node.live_nodes()]
 
 
 def test_storage_is_looked_after() -> None:
@@ -260,6 +272,13 @@ def test_closed_it_does_nothing() -> None:
         stage.node.find_node(HASH, now=stage.now)
 
 
+def test_questions_are_counted() -> None:
+    stage = Stage()
+    assert stage.node.num_questions == 0
+    stage.node.add_node(at(1), now=stage.now)
+    assert stage.node.num_questions == 1
+
+
 def test_lookups_are_bounded() -> None:
     stage = Stage()
     stage.know((far(1), at(1)))
@@ -405,12 +424,12 @@ def fuzz(seed: int | bytes, count: int) -> None:
 
 @pytest.mark.slow
 def test_any_message_in_any_state() -> None:
-    fuzz(1, 5_000)
+    fuzz(1, 10_000)
 
 
 @pytest.mark.soak
 def test_any_message_in_any_state_for_long() -> None:
-    fuzz(os.urandom(8), 300_000)
+    fuzz(os.urandom(8), 1_000_000)
 
 
 def test_memoryviews_are_taken() -> None:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from evtorrent.protocols.dht.contact import NEVER
+from evtorrent.protocols.dht.contact import NEVER, Contact
 from evtorrent.protocols.dht.node_id import NodeId, generate_node_id, shared_bits
 from evtorrent.protocols.dht.routing_table import BUCKET_SIZE, MAX_BUCKETS, BucketStatus, RoutingTable
 from evtorrent.protocols.dht.settings import DhtSettings
@@ -359,7 +359,57 @@ def test_what_to_refresh_for() -> None:
     made.node_failed(None, next(c.address for c in made.live() if shared_bits(c.node_id, OURS) == 1))
     target = made.refresh_target(last, Random(1))
     assert target is not None
-    assert shared_bits(target, OURS) == 1
+    assert shared_bits(target, OURS) == 159, "where we live, who is asked for us names our neighbours"
+    made.node_failed(None, next(c.address for c in made.live() if shared_bits(c.node_id, OURS) == 0))
+    other = next(c for c in made.live() if shared_bits(c.node_id, OURS) == 0)
+    target = made.refresh_target(other, Random(1))
+    assert target is not None
+    assert shared_bits(target, OURS) == 0
+
+
+def test_neighbours_are_the_eight_nearest_there_are() -> None:
+    made = table(extended_routing_table=True)
+    for n in range(BUCKET_SIZE):
+        assert made.is_neighbour(far(n), at(n)), "few are known"
+        see(made, far(n), n)
+    assert not made.is_neighbour(far(1), at(1)), "known"
+    assert not made.is_neighbour(far(BUCKET_SIZE), at(50))
+    assert made.is_neighbour(near(9), at(51))
+    see(made, near(9), 51)
+    assert not made.is_neighbour(far(BUCKET_SIZE - 1), at(52)), "there are eight nearer ones now"
+    made.node_failed(None, at(51))
+    made.check_invariant()
+
+
+def test_a_newcomer_gets_the_place_of_the_farthest_that_was_never_tried() -> None:
+    made = table(extended_routing_table=True)
+    for n in range(BUCKET_SIZE):
+        made.heard_of(far(10 * n + 10), at(n))
+    assert made.num_spare == BUCKET_SIZE
+    made.heard_of(near(9), at(50))
+    made.heard_of(far(99), at(51), makes_room=True)
+    assert {contact.address for contact in _spares(made)} == {at(n) for n in range(BUCKET_SIZE)}
+    made.heard_of(near(9), at(50), makes_room=True)
+    assert {contact.address for contact in _spares(made)} == {
+        at(50),
+        *(at(n) for n in range(BUCKET_SIZE - 1)),
+    }
+    chosen = made.next_refresh(now=0.0)
+    assert chosen is not None and chosen.address == at(50), "the nearest is tried first"
+    made.check_invariant()
+
+
+def test_candidates_that_were_tried_make_no_room() -> None:
+    made = table(extended_routing_table=True)
+    for n in range(BUCKET_SIZE):
+        made.heard_of(far(n), at(n))
+        made.next_refresh(now=0.0)
+    made.heard_of(near(9), at(50), makes_room=True)
+    assert at(50) not in {contact.address for contact in _spares(made)}
+
+
+def _spares(made: RoutingTable) -> list[Contact]:
+    return [contact for bucket in made._buckets for contact in bucket.spare]
 
 
 def test_eager_while_few_are_known_and_some_untried() -> None:

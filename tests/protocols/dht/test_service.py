@@ -211,6 +211,21 @@ def test_what_cannot_be_sent() -> None:
     assert dht.counters.messages_out_dropped == 2
 
 
+def test_the_log_is_that_of_all_nodes() -> None:
+    net = Net()
+    dht = net.add()
+    lines: list[str] = []
+    dht.log.on_line = lambda module, text: lines.append(f"{module.name}: {text}")
+    dht.add_udp_port(("60.1.1.1", 6881))
+    node = dht.nodes()[0]
+    dht.remove_port(("60.1.1.1", 6881))
+    assert lines == [
+        f"tracker: node {node.node_id.hex()} on 60.1.1.1:6881",
+        "tracker: no node on 60.1.1.1:6881 any more",
+    ]
+    dht.close()
+
+
 def test_traffic_and_upkeep_are_told(net: Cluster) -> None:
     told: list[tuple[Node, Any]] = []
     dht = net.dhts[2]

@@ -62,5 +62,6 @@ def test_bounds() -> None:
     state = DhtState.from_table({b"nodes": many, b"nodes6": many, b"node-id": [ID + bytes(4)] * 300})
     assert len(state.nodes) == MAX_STATE_NODES
     assert len(state.node_ids) == 256
+    assert state.nids == state.node_ids
     state.nodes *= 2
     assert len(state.to_table()[b"nodes"]) == MAX_STATE_NODES

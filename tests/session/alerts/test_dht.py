@@ -24,6 +24,23 @@ NODE = alerts.DhtNode(HASH, ("10.0.0.1", 1))
         ("DhtAnnounceAlert", ["::1", 5, HASH], f"incoming dht announce: [::1]:5 ({HEX})"),
         ("DhtGetPeersAlert", [HASH], f"incoming dht get_peers: {HEX}"),
         (
+            "DhtOutgoingGetPeersAlert",
+            [HASH, HASH, ("10.0.0.1", 1)],
+            f"outgoing dht get_peers: {HEX} -> 10.0.0.1:1",
+        ),
+        (
+            "DhtOutgoingGetPeersAlert",
+            [HASH, Sha1Hash(b"\xac" * 20), ("::1", 1)],
+            f"outgoing dht get_peers: {HEX} [obfuscated: {'ac' * 20}] -> [::1]:1",
+        ),
+        ("DhtLogAlert", [alerts.DhtModule.rpc_manager, "a line"], "DHT rpc_manager: a line"),
+        (
+            "DhtPktAlert",
+            [b"d1:y1:qe", alerts.DhtPktDirection.incoming, ("10.0.0.1", 1)],
+            "<== [10.0.0.1:1] {b'y': b'q'}",
+        ),
+        ("DhtPktAlert", [b"d1:", alerts.DhtPktDirection.outgoing, ("::1", 1)], "==> [[::1]:1] b'd1:'"),
+        (
             "DhtGetPeersReplyAlert",
             [HASH, [("10.0.0.1", 1)]],
             f"incoming dht get_peers reply: {HEX}, peers 1",
@@ -79,6 +96,16 @@ def test_of_a_torrent():
     assert alert.category() == AlertCategory.dht | AlertCategory.tracker
 
 
+def test_names_of_the_binding():
+    asked = alerts.DhtOutgoingGetPeersAlert(HASH, HASH, ("10.0.0.1", 1))
+    assert asked.ip == asked.endpoint
+    assert alerts.DhtLogAlert(alerts.DhtModule.node, "a line").log_message() == "a line"
+    assert alerts.DhtLookup("get", HASH, 1, 2, 3, 4, 5, 6, 7).response == 4
+    assert [module.name for module in alerts.DhtModule] == [
+        *("tracker", "node", "routing_table", "rpc_manager", "traversal")
+    ]
+
+
 def test_counts():
     reply = alerts.DhtGetPeersReplyAlert(HASH, [("10.0.0.1", 1), ("10.0.0.2", 2)])
     assert (reply.num_peers(), reply.peers()) == (2, [("10.0.0.1", 1), ("10.0.0.2", 2)])
@@ -97,15 +124,26 @@ ANSWERS = [
     "DhtSampleInfohashesAlert",
     "DhtStatsAlert",
 ]
-NEWS = ["DhtAnnounceAlert", "DhtBootstrapAlert", "DhtErrorAlert", "DhtGetPeersAlert", "DhtReplyAlert"]
+NEWS = [
+    "DhtAnnounceAlert",
+    "DhtBootstrapAlert",
+    "DhtErrorAlert",
+    "DhtGetPeersAlert",
+    "DhtOutgoingGetPeersAlert",
+    "DhtReplyAlert",
+]
+LOGS = ["DhtLogAlert", "DhtPktAlert"]
 
 
 def test_answers_come_whatever_the_mask_says_and_news_do_not():
     queue = AlertQueue(lambda: 0.0, size_limit=100, mask=0, call_soon=lambda function: None)
     assert all(queue.should_post(getattr(alerts, kind)) for kind in ANSWERS)
-    assert not any(queue.should_post(getattr(alerts, kind)) for kind in NEWS)
+    assert not any(queue.should_post(getattr(alerts, kind)) for kind in NEWS + LOGS)
     queue.set_mask(int(AlertCategory.dht))
     assert all(queue.should_post(getattr(alerts, kind)) for kind in NEWS)
+    assert not any(queue.should_post(getattr(alerts, kind)) for kind in LOGS)
+    queue.set_mask(int(AlertCategory.dht_log))
+    assert all(queue.should_post(getattr(alerts, kind)) for kind in LOGS)
 
 
 def test_answers_that_cannot_be_asked_for_again_are_critical():

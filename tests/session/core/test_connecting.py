@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from evtorrent.protocols.peer.priority import peer_priority
 from evtorrent.session import PeerSource
+from evtorrent.session.core.external_ip import IpSource
 from support.world import Wire, World, torrent_of
 
 
@@ -29,6 +31,15 @@ def test_boost_ends_with_the_candidates():
     _world, _node, torrent = stage()
     torrent.peers_found(hosts(3), PeerSource.tracker)
     assert len(torrent.swarm.links) == 3
+
+
+def test_order_is_canonical_once_our_address_is_known():
+    """BEP 40."""
+    _world, node, torrent = stage(torrent_connect_boost=5)
+    node.core.external_address("198.51.100.7", IpSource.TRACKER, "tracker.example")
+    torrent.peers_found(hosts(60), PeerSource.tracker)
+    canonical = sorted(hosts(60), key=lambda peer: peer_priority(("198.51.100.7", 0), peer), reverse=True)
+    assert [link.peer.address for link in torrent.swarm.links] == canonical[:5] != hosts(5)
 
 
 def test_speed_bounds_what_is_dialled_a_second():

@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 from evtorrent.protocols import bencode
-from evtorrent.protocols.dht import DhtSettings, DhtState, MemoryStorage, verify_node_id
+from evtorrent.protocols.dht import DhtSettings, MemoryStorage, verify_node_id
 from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.reactor.sim import Link
 from evtorrent.session import AddTorrentParams, IpFilter, SessionParams, TorrentFlags
 from evtorrent.session.alerts import (
+    Alert,
     DhtAnnounceAlert,
     DhtBootstrapAlert,
     DhtErrorAlert,
+    DhtLogAlert,
+    DhtModule,
+    DhtOutgoingGetPeersAlert,
+    DhtPktAlert,
+    DhtPktDirection,
     ExternalIpAlert,
     PeerConnectAlert,
 )
@@ -245,7 +251,7 @@ def test_restart_is_online_at_once_as_the_same_node(town):
     again = DhtPeer(host, town.content, params=params)
     town.peers.append(again)
     town.until(lambda: knows(again, *town.peers[1:3]), timeout=2)
-    assert again.node.node_id == DhtState.from_table(state.dht_state).node_ids[0][1]
+    assert again.node.node_id == state.dht_state.nids[0][1]
 
 
 def test_state_survives_that_it_is_switched_off(town):
@@ -253,7 +259,7 @@ def test_state_survives_that_it_is_switched_off(town):
     before = one.node.node_id
     nodes = {contact.address for contact in one.node.live_nodes()}
     one.session.apply_settings({"enable_dht": False})
-    saved = DhtState.from_table(one.session.session_state().dht_state)
+    saved = one.session.session_state().dht_state
     assert set(saved.nodes) == nodes
     one.session.apply_settings({"enable_dht": True})
     assert one.node.node_id == before
@@ -367,6 +373,54 @@ def test_traffic_is_told_only_to_who_wants_to_know(town):
     assert (alert.ip, alert.port, bytes(alert.info_hash)) == (other.address[0], 4000, b"x" * 20)
 
 
+def test_whom_we_ask_for_peers_is_told(town):
+    one, other = town.peers[:2]
+    one.session.dht_get_peers(b"x" * 20)
+    alert = town.wait(one, DhtOutgoingGetPeersAlert, lambda alert: alert.endpoint == other.address)
+    assert bytes(alert.info_hash) == b"x" * 20
+    assert alert.obfuscated_info_hash == alert.info_hash
+    one.forget()
+    one.session.apply_settings({"dht_privacy_lookups": True})
+    one.session.dht_get_peers(b"x" * 20)
+    veiled = town.wait(one, DhtOutgoingGetPeersAlert)
+    assert veiled.obfuscated_info_hash != veiled.info_hash == alert.info_hash
+
+
+def test_the_log_has_lines_of_every_module_and_every_datagram(town):
+    one, other = town.peers[:2]
+    one.forget()
+    before = one.session.session_stats()
+    one.session.dht_get_peers(b"x" * 20)
+    one.session.dht_direct_request(("60.99.0.1", 1), {b"q": b"ping"})
+    one.dht.add_node(("60.99.0.2", 1))
+    town.run(700)  # until the secret of tokens changed twice
+    lines = one.all(DhtLogAlert)
+    assert {alert.module for alert in lines} >= {
+        *(DhtModule.tracker, DhtModule.node, DhtModule.rpc_manager, DhtModule.traversal)
+    }
+    assert any("60.99.0.1:1 did not answer" in alert.log_message() for alert in lines)
+    packets, after = one.all(DhtPktAlert), one.session.session_stats()
+    for direction, name in ((DhtPktDirection.incoming, "in"), (DhtPktDirection.outgoing, "out")):
+        mine = [alert for alert in packets if alert.direction is direction]
+        assert len(mine) == after[f"dht.dht_messages_{name}"] - before[f"dht.dht_messages_{name}"]
+    assert any(
+        alert.node == other.address and bencode.decode(alert.pkt_buf)[b"y"] == b"r" for alert in packets
+    )
+
+
+def test_nobody_listens_and_nothing_is_built(town):
+    one = town.peers[0]
+    assert one.dht.log.on_line is not None
+    one.session.apply_settings({"alert_mask": int(DhtAnnounceAlert.static_category)})
+    assert (one.dht.log.on_line, one.dht.log.on_packet) == (None, None)
+    heard: list[Alert] = []
+    subscription = one.session.subscribe(DhtPktAlert.static_category, heard.append)
+    town.until(lambda: one.dht.log.on_packet is not None)
+    town.until(lambda: any(isinstance(alert, DhtPktAlert) for alert in heard))
+    subscription.close()
+    town.until(lambda: one.dht.log.on_packet is None)
+
+
 # -- ourselves
 
 
@@ -384,11 +438,32 @@ def test_id_fits_the_address_others_see(town):
     assert verify_node_id(one.node.node_id, "77.1.2.3")
 
 
+def test_what_peers_say_of_our_address_makes_our_id():
+    """BEP 24 and 42: behind a NAT box, of which peers tell ("yourip"), while no node has said anything yet."""
+    town = DhtTown(0)
+    box = town.world.nat("box", "77.1.2.3")
+    host = town.world.host("inside", "192.168.1.2", link=Link(delay=0.01), nat=box)
+    inside = DhtPeer(host, town.content, **DHT)
+    town.peers.append(inside)
+    before = inside.node.node_id
+    seeds = [town.add(f"seed{n}", f"60.{n}.0.1", is_seed=True, enable_dht=False) for n in range(3)]
+    for seed in seeds:
+        seed.start()
+    inside.start(peers=[seed.address for seed in seeds])
+    told = town.wait(inside, ExternalIpAlert)
+    assert told.external_address == "77.1.2.3"
+    assert verify_node_id(inside.node.node_id, "77.1.2.3") and not verify_node_id(before, "77.1.2.3")
+    assert inside.dht.counters.messages_in == 0
+    town.close()
+
+
 def test_statistics_go_on_when_the_dht_is_started_again(town):
     one = town.peers[0]
     before = one.session.session_stats()
     assert before["dht.dht_nodes"] == 2
+    assert before["net.on_udp_counter"] >= before["dht.dht_messages_in"] / 256
     assert before["dht.dht_find_node_in"] > 0
+    assert before["dht.dht_allocated_observers"] == one.node.num_questions
     assert before["dht.dht_bytes_out"] > before["dht.dht_messages_out"] > 0
     town.peers[1].session.dht_announce(b"x" * 20, 4000)
     town.run(5)
@@ -401,6 +476,8 @@ def test_statistics_go_on_when_the_dht_is_started_again(town):
     one.session.apply_settings({"enable_dht": True})
     town.run(5)
     assert one.session.session_stats()["dht.dht_bytes_out"] > off["dht.dht_bytes_out"]
+    one.session.apply_settings({"listen_interfaces": ""})
+    assert one.session.session_stats()["net.on_udp_counter"] > off["net.on_udp_counter"] > 0
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_two_sessions_find_each_other(world: World, group: Multicast) -> None:
     assert peer.source & PeerSource.lsd
     assert torrent.handle.status().announcing_to_lsd
     assert two.core.statistics()["net.on_lsd_peer_counter"] == 1
+    assert one.core.statistics()["net.on_lsd_counter"] >= 1
     world.check()
 
 
