@@ -91,3 +91,9 @@ def test_an_id_near_another_shares_so_many_bits(node_id: bytes, bits: int, seed:
 def test_random_ids_differ() -> None:
     rng = Random(1)
     assert len({random_node_id(rng) for _ in range(10)}) == 10
+
+
+@pytest.mark.parametrize("bits", [160, 161])
+def test_an_id_that_shares_all_bits_is_the_same(bits: int) -> None:
+    own = bytes(range(20))
+    assert id_near(own, bits, Random(1)) == own

@@ -70,6 +70,7 @@ def test_a_handshake_is_taken_over() -> None:
             reqq=250,
             metadata_size=31235,
             upload_only=1,
+            share_mode=1,
             yourip=bytes([1, 2, 3, 4]),
         )
     )
@@ -77,6 +78,7 @@ def test_a_handshake_is_taken_over() -> None:
     assert peer.id_of("ut_metadata") == 3
     assert (peer.client, peer.listen_port, peer.request_queue) == ("µTorrent 3.5", 6881, 250)
     assert (peer.metadata_size, peer.upload_only, peer.your_ip) == (31235, True, bytes([1, 2, 3, 4]))
+    assert peer.share_mode
 
 
 def test_a_later_handshake_adds_changes_and_withdraws() -> None:
