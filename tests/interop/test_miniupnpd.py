@@ -103,7 +103,7 @@ def test_what_the_application_maps(router: Router) -> None:
             assert client.wait("mapped", id=number)[0]["port"] == 26950
         assert router.reaches(OUTSIDE, 26950)
         client.do("add", "udp", 26951, 26901)
-        client.wait("mapped", 4, protocol="udp")
+        client.wait("mapped", 2, protocol="udp")
         assert "26951" in router.rules()
         for number in ids:
             client.do("delete", number)
