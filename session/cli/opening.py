@@ -11,6 +11,7 @@ from .. import (
     ListenSucceededAlert,
     Session,
     SettingsError,
+    SocketType,
     global_peer_class_filter,
 )
 from .exit_status import CommandFailed, ExitStatus
@@ -19,6 +20,7 @@ from .reporters import Reporter
 __all__ = ["SessionOptions", "open_session"]
 
 _MASK = AlertCategory.error | AlertCategory.status | AlertCategory.storage | AlertCategory.tracker
+_DATAGRAMS = (SocketType.utp, SocketType.utp_ssl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def _report_listening(session: Session, options: SessionOptions, reporter: Repor
     for alert in session.pop_alerts():
         if isinstance(alert, ListenFailedAlert):
             failures.append(f"cannot listen on {_endpoint(alert.address, alert.port)}: {alert.error}")
-        elif isinstance(alert, ListenSucceededAlert):
-            succeeded += 1
+        elif isinstance(alert, ListenSucceededAlert) and alert.socket_type not in _DATAGRAMS:
+            succeeded += 1  # The UDP socket beside it has the same address.
             reporter.event(
                 "listening",
                 f"listening on {_endpoint(alert.address, alert.port)}",

@@ -620,10 +620,6 @@ class Core:
             on_ready, self._on_all_left = self._on_all_left, None
             on_ready()
 
-    def disk_congested(self) -> None:
-        """More is queued for the disk than allowed."""
-        self.back_pressure.hold()
-
 
 def disk_settings(settings: SettingsPack) -> DiskSettings:
     """The disk's part of the settings."""

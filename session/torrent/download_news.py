@@ -73,7 +73,7 @@ class DownloadNews:
 
     def on_congested(self) -> None:
         """The disk cannot keep up."""
-        self._core.disk_congested()
+        self._core.back_pressure.hold()
 
     def on_disk_error(self, error: StorageError) -> None:
         """Writing failed."""

@@ -62,6 +62,12 @@ def test_a_setting_out_of_range_is_wrong_usage():
     assert failure.value.status == ExitStatus.USAGE
 
 
+def test_an_address_is_told_once_though_it_has_two_sockets(capsys):
+    with open_session(SessionOptions("127.0.0.1:0"), JsonLines()):
+        told = [line for line in capsys.readouterr().out.splitlines() if '"listening"' in line]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("lsd", [True, False])
 def test_local_discovery_is_as_asked_for(lsd):
     with open_session(SessionOptions("127.0.0.1:0", lsd=lsd), JsonLines()) as session:

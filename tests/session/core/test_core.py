@@ -345,7 +345,7 @@ def test_a_torrent_stopped_while_the_disk_is_congested(world):
     answer(wire, content, info.piece_length)
     torrent.pause()
     node.core.lively[torrent] = None
-    node.core.disk_congested()
+    node.core.back_pressure.hold()
     node.platform.holds_disk = False
     world.pump()
     assert torrent.have.count() == 4
