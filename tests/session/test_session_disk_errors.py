@@ -165,9 +165,17 @@ def test_disk_full(leech: Member, seed: Member, small_disk: Path) -> None:
     handle = leech.add(CONTENT, small_disk)
     handle.connect_peer(seed.address)
     failed(leech, handle, small_disk, errno.ENOSPC)
-    finished = {alert.piece_index for alert in leech.all(PieceFinishedAlert)}
+
+    def have() -> set[int]:
+        return {piece for piece in range(CONTENT.info.num_pieces) if handle.have_piece(piece)}
+
+    def told() -> set[int]:
+        return {alert.piece_index for alert in leech.all(PieceFinishedAlert)}
+
+    # Another piece may have been under way to the disk when this one failed.
+    wait_for(lambda: have() == told(), "every piece that is there to be told")
+    finished = have()
     assert finished
-    assert {piece for piece in range(CONTENT.info.num_pieces) if handle.have_piece(piece)} == finished
     for piece in finished:
         assert read_piece(small_disk, piece) == CONTENT.piece(piece)
     subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
