@@ -44,9 +44,9 @@ get: $(USER_STAMP)
 	@test -n "$(URI)" || { echo "usage: make get URI='magnet:?xt=...' [SAVE=folder]" >&2; exit 2; }
 	$(BIN)/evtorrent get '$(URI)' --save-path '$(SAVE)' $(ARGS)
 
-# A process a core, a file at a time: `make test ARGS='-n 0 -q tests/…'` for one alone.
+# A process a core, a file at a time, and the end when one of them dies: `make test ARGS='-n 0 -q tests/…'` for one alone.
 test: $(STAMP)
-	$(BIN)/python -m pytest -m 'not soak' -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m 'not soak' -n auto --dist loadfile --max-worker-restart=0 $(ARGS)
 
 soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak --timeout=0 -o faulthandler_timeout=0 $(ARGS)
