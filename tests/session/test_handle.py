@@ -150,14 +150,20 @@ def test_flags_are_set_and_cleared(member: Member, tmp_path: Path) -> None:
     assert handle.flags() & TorrentFlags.paused
 
 
-def test_upload_mode_downloads_nothing(member: Member, seed: Member, tmp_path: Path) -> None:
-    handle = member.add(CONTENT, tmp_path, flags=TorrentFlags.default_flags | TorrentFlags.upload_mode)
-    handle.connect_peer(seed.address)
-    wait_for(lambda: handle.status().num_seeds)
-    assert handle.status().total_payload_download == 0
-    handle.unset_flags(TorrentFlags.upload_mode)
-    member.finish(handle)
-    CONTENT.assert_in(tmp_path)
+def test_upload_mode_downloads_nothing(tmp_path: Path) -> None:
+    """Neither end wants anything then, so both are told to stay connected all the same."""
+    staying = {"close_redundant_connections": False}
+    with Member(staying) as seed, Member(staying) as member:
+        seed.seed(CONTENT, tmp_path / "seed")
+        handle = member.add(
+            CONTENT, tmp_path / "member", flags=TorrentFlags.default_flags | TorrentFlags.upload_mode
+        )
+        handle.connect_peer(seed.address)
+        wait_for(lambda: handle.status().num_seeds)
+        assert handle.status().total_payload_download == 0
+        handle.unset_flags(TorrentFlags.upload_mode)
+        member.finish(handle)
+        CONTENT.assert_in(tmp_path / "member")
 
 
 # ------------------------------------------------------------------------------------------------------------ priorities
