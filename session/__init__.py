@@ -171,6 +171,7 @@ if TYPE_CHECKING:
     from .flags import AddPieceFlags as AddPieceFlags
     from .flags import AlertCategory as AlertCategory
     from .flags import AnnounceFlags as AnnounceFlags
+    from .flags import BandwidthMixedAlgo as BandwidthMixedAlgo
     from .flags import BandwidthState as BandwidthState
     from .flags import ChokingAlgorithm as ChokingAlgorithm
     from .flags import ConnectionType as ConnectionType
@@ -274,6 +275,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "AddPieceFlags",
         "AlertCategory",
         "AnnounceFlags",
+        "BandwidthMixedAlgo",
         "BandwidthState",
         "ChokingAlgorithm",
         "ConnectionType",

@@ -12,6 +12,7 @@ __all__ = [
     "AddPieceFlags",
     "AlertCategory",
     "AnnounceFlags",
+    "BandwidthMixedAlgo",
     "BandwidthState",
     "ChokingAlgorithm",
     "ConnectionType",
@@ -387,6 +388,15 @@ class ChokingAlgorithm(IntEnum):
 
     fixed_slots_choker = 0
     rate_based_choker = 2
+
+
+class BandwidthMixedAlgo(IntEnum):
+    """The setting `mixed_mode_algorithm`."""
+
+    prefer_tcp = 0
+    """TCP takes what it can get, and uTP what that leaves."""
+    peer_proportional = 1
+    """TCP is slowed down when peers of uTP get less than their number."""
 
 
 class SeedChokingAlgorithm(IntEnum):

@@ -195,6 +195,7 @@ def high_performance_seed() -> SettingsPack:
             "max_failcount": 1,
             "max_out_request_queue": 1500,
             "max_queued_disk_bytes": 7 * 1024 * 1024,
+            "mixed_mode_algorithm": 0,
             "peer_timeout": 20,
             "request_timeout": 10,
             "send_buffer_watermark": 3 * 1024 * 1024,

@@ -161,6 +161,13 @@ HONOURED: dict[str, Honoured] = {
     "no_connect_privileged_ports": Honoured(
         False, "", "Connect to no port below 1024, whoever names it: services live there, not peers."
     ),
+    "mixed_mode_algorithm": Honoured(
+        1,
+        "",
+        "0: TCP takes what it can get.  1: it is held to its peers' share (`BandwidthMixedAlgo`).",
+        0,
+        1,
+    ),
     "peer_turnover": Honoured(
         4, "%", "Connections ended now and then when places are short, for peers not met yet.", 0, 100
     ),

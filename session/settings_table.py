@@ -107,9 +107,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "local discovery is not limited to some torrents in this version": {
         "active_lsd_limit": 60,
     },
-    "uTP and TCP share the link by their own congestion control in this version": {
-        "mixed_mode_algorithm": 1,
-    },
     "not acted on in this version": {
         "allow_multiple_connections_per_pid": False,
         "always_send_user_agent": False,

@@ -62,6 +62,7 @@ from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
 from .map_places import ListenPort
+from .mixed_mode import MixedMode
 from .peer_transports import PeerTransports
 from .port_mapping import PortMapping
 from .presence import SessionPresence
@@ -178,6 +179,7 @@ class Core:
         self.choking = Choking(self, parts.choker_policy)
         self._picker_policy = parts.picker_policy
         self.classes = Classing(self)
+        self.mixed_mode = MixedMode(self)
         self.quotas = Quotas(self)
         self.port_mapping = PortMapping(self)
         self.local_discovery = LocalDiscoveryService(self)
@@ -582,6 +584,7 @@ class Core:
             if not torrent.tick(now, elapsed):
                 self.lively.pop(torrent, None)
         self.meters.tick(elapsed)
+        self.mixed_mode.tick()
         self.lobby.tick(now)
         self.turnover.tick(now)
         self.auto_scrape.tick(now)

@@ -64,6 +64,10 @@ class Quotas:
         if own is not None:
             down.append(own[0])
             up.append(own[1])
+        mixed = self._core.mixed_mode
+        if mixed.concerns(link):
+            down.append(mixed.down)
+            up.append(mixed.up)
         if not any(channel.limit for channel in (*down, *up)):
             return None
         return LinkQuotaChannels(
