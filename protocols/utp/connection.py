@@ -27,7 +27,7 @@ from .delay import BaseDelay, CurrentDelay
 from .incoming import Incoming
 from .mtu import PathMtu
 from .outgoing import DUPLICATES, Acked, Burst, Outgoing
-from .packet import HEADER, HEADER_SIZE, MAX_SACK_BYTES, Packet, PacketType, pack_packet, unwrap
+from .packet import HEADER_SIZE, MAX_SACK_BYTES, Packet, PacketType, pack_headers, pack_packet, unwrap
 from .recovery import Recovery
 from .rtt import RoundTrip
 from .settings import UtpSettings
@@ -577,32 +577,21 @@ class UtpConnection:
         payloads = burst.payloads
         count, size = len(payloads), len(payloads[0])
         is_syn = burst.kind is PacketType.SYN
-        headers = memoryview(bytearray(HEADER_SIZE * count))
         self._advertised = window = 0 if self._is_abandoned else self.incoming.room
-        pack, position = HEADER.pack_into, 0
-        first_byte, number = burst.kind << 4 | 1, burst.first
-        # A SYN names the id we want to be called by; all later packets the one they call the other side by.
-        connection_id = self.recv_id if is_syn else self.send_id
-        stamp, difference = int(now * 1_000_000) & _WRAP, self._reply_difference
-        ack = self.incoming.last & 0xFFFF
-        buffers: list[Buffer] = []
-        for payload in payloads:
-            pack(
-                headers,
-                position,
-                first_byte,
-                0,
-                connection_id,
-                stamp,
-                difference,
-                window,
-                number & 0xFFFF,
-                ack,
-            )
-            buffers.append(headers[position : position + HEADER_SIZE])
-            buffers.append(payload)
-            position += HEADER_SIZE
-            number += 1
+        headers = pack_headers(
+            count,
+            burst.first,
+            kind=burst.kind,
+            # A SYN names the id we want to be called by; all later packets the one they call the other side by.
+            connection_id=self.recv_id if is_syn else self.send_id,
+            timestamp=int(now * 1_000_000) & _WRAP,
+            timestamp_difference=self._reply_difference,
+            window=window,
+            ack_nr=self.incoming.last & 0xFFFF,
+        )
+        buffers: list[Buffer] = [b""] * (2 * count)
+        buffers[::2] = headers
+        buffers[1::2] = payloads
         self._counts.packets_out += count
         self._counts.payload_packets_out += count * (burst.kind is PacketType.DATA)
         is_large, is_probe = size + HEADER_SIZE > self._mtu.size, burst.first == self._probe

@@ -9,6 +9,7 @@ from evtorrent.protocols.utp.packet import (
     MAX_SACK_BYTES,
     Packet,
     PacketType,
+    pack_headers,
     pack_packet,
     parse_packet,
     unwrap,
@@ -111,3 +112,32 @@ def test_a_long_selective_ack_is_cut():
 @given(st.integers(0, 1 << 40), st.integers(-0x8000, 0x7FFF))
 def test_numbers_are_found_again_near_one_that_is_known(near, distance):
     assert unwrap((near + distance) & 0xFFFF, near) == near + distance
+
+
+@given(
+    st.integers(1, 256),
+    st.integers(0, 1 << 20),
+    st.sampled_from(list(PacketType)),
+    WORD,
+    LONG,
+    LONG,
+    LONG,
+    WORD,
+)
+def test_headers_made_together_are_those_made_one_by_one(
+    count: int, first: int, kind: PacketType, number: int, stamp: int, difference: int, window: int, ack: int
+) -> None:
+    together = pack_headers(
+        count,
+        first,
+        kind=kind,
+        connection_id=number,
+        timestamp=stamp,
+        timestamp_difference=difference,
+        window=window,
+        ack_nr=ack,
+    )
+    assert [bytes(header) for header in together] == [
+        pack_packet(Packet(kind, number, stamp, difference, window, (first + index) & 0xFFFF, ack))
+        for index in range(count)
+    ]
