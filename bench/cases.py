@@ -21,6 +21,7 @@ from .multi_events import prepare_multi
 from .options import Options, format_size
 from .payload import PIECES_OF_ADDED, PIECES_OF_RESUMED, make_payload
 from .resuming import prepare_resume
+from .ssl_payload import make_ssl_payload
 from .timers import CONTENDERS as TIMER_LOOPS
 from .timers import NUM_TIMERS, prepare_timers
 from .transfer import OVER_UTP, Transfer
@@ -70,6 +71,13 @@ def prepare_rc4(options: Options) -> Measure:
     payload = make_payload(options.folder, options.size // 2, options.piece)
     settings = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
     return Transfer(options, "rc4", payload, settings=settings).measure
+
+
+def prepare_tls(options: Options) -> Measure:
+    """As a pair, of an SSL torrent."""
+    payload = make_ssl_payload(make_payload(options.folder, options.size // 2, options.piece))
+    settings = {"listen_interfaces": "127.0.0.1:0,127.0.0.1:0s"}
+    return Transfer(options, "tls", payload, settings=settings).measure
 
 
 def prepare_memory(options: Options) -> Measure:
@@ -128,6 +136,14 @@ _DOWNLOADS: Final = (
         "lt→lt",
         RATE_AND_CPU,
         prepare_rc4,
+    ),
+    Case(
+        "tls",
+        _sized("one seed, one leech, one TLS connection of an SSL torrent", 1 / 2),
+        ("ours→ours", "lt→lt", "ours→lt", "lt→ours"),
+        "lt→lt",
+        RATE_AND_CPU,
+        prepare_tls,
     ),
     Case(
         "utp",

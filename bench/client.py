@@ -9,7 +9,11 @@ from typing import Any, Protocol
 COMMON_SETTINGS: Mapping[str, Any] = {
     "listen_interfaces": "127.0.0.1:0",
     "alert_mask": 0,
+    # Nothing but the transfer: these cost, and find nobody here.
+    "enable_dht": False,
     "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
     # All peers of a benchmark have one address.
     "allow_multiple_connections_per_ip": True,
     "enable_incoming_utp": False,
@@ -31,6 +35,12 @@ class Client(Protocol):
 
     def port(self) -> int:
         """Where it listens; 0 while it does not."""
+
+    def ssl_port(self) -> int:
+        """Where it listens for peers of SSL torrents; 0 while it does not."""
+
+    def certify(self, certificate: Path, key: Path) -> None:
+        """What it shows to peers of its SSL torrent."""
 
     def add(self, torrent: bytes, folder: Path, *, is_seed: bool = False, is_paused: bool = False) -> None:
         """Add a torrent from the bytes of its .torrent file; waits until it is added."""

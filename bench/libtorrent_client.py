@@ -9,11 +9,6 @@ from typing import Any
 import libtorrent as lt
 
 SETTINGS: Mapping[str, Any] = {
-    # Nothing but the transfer: ours has none of these on, and they cost.
-    "enable_dht": False,
-    "enable_lsd": False,
-    "enable_upnp": False,
-    "enable_natpmp": False,
     # Plaintext (pe_disabled): its default would encrypt between two of its own.
     "in_enc_policy": 2,
     "out_enc_policy": 2,
@@ -32,6 +27,12 @@ class Libtorrent:
 
     def port(self) -> int:
         return int(self._session.listen_port())
+
+    def ssl_port(self) -> int:
+        return int(self._session.ssl_listen_port())
+
+    def certify(self, certificate: Path, key: Path) -> None:
+        self._handle.set_ssl_certificate(str(certificate), str(key), "")
 
     def add(self, torrent: bytes, folder: Path, *, is_seed: bool = False, is_paused: bool = False) -> None:
         params: Any = lt.load_torrent_buffer(torrent)

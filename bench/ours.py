@@ -31,6 +31,12 @@ class Ours:
     def port(self) -> int:
         return self._session.listen_port()
 
+    def ssl_port(self) -> int:
+        return self._session.ssl_listen_port()
+
+    def certify(self, certificate: Path, key: Path) -> None:
+        self._handle.set_ssl_certificate(str(certificate), str(key))
+
     def add(self, torrent: bytes, folder: Path, *, is_seed: bool = False, is_paused: bool = False) -> None:
         params = load_torrent_buffer(torrent)
         params.save_path = str(folder)

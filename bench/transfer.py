@@ -14,6 +14,7 @@ from .figures import Figures
 from .machine import prepare_memory, warm
 from .options import GIB, MIB, Options
 from .payload import DATA_NAME, Payload, is_equal
+from .ssl_payload import SslPayload
 
 OVER_UTP: Final = " uTP"
 """What ends the name of a contender whose peers know nothing but uTP; the others know nothing but TCP."""
@@ -84,9 +85,12 @@ class Transfer:
         is_profiled = (
             self._options.profile and client == "ours" and folder.name in (self._payload.folder.name, "0")
         )
+        ssl = self._payload if isinstance(self._payload, SslPayload) else None
         return children.start(
             role,
             client=client,
+            certificate=str(ssl.certificate) if ssl is not None else "",
+            key=str(ssl.key) if ssl is not None else "",
             torrent=str(self._payload.torrent),
             folder=str(folder),
             port=port,

@@ -53,11 +53,12 @@ def seed(order: Order, parent: Parent) -> None:
     """Serve one torrent until told to stop."""
     client = _open(order)
     client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]), is_seed=not order["checked"])
-    _until(lambda: client.is_seeding() and client.port() > 0)
+    port = _certify(client, order)
+    _until(lambda: client.is_seeding() and port() > 0)
     if order["profile"]:
         client.start_profile()
     before = cpu_seconds()
-    parent.say(port=client.port())
+    parent.say(port=port())
     parent.wait()
     used = cpu_seconds() - before
     if order["profile"]:
@@ -70,6 +71,7 @@ def leech(order: Order, parent: Parent) -> None:
     """Download one torrent from one peer."""
     client = _open(order)
     client.add(Path(order["torrent"]).read_bytes(), Path(order["folder"]))
+    _certify(client, order)
     _until(client.is_ready)
     if order["profile"]:
         client.start_profile()
@@ -181,6 +183,14 @@ def main() -> None:
     except Exception as error:
         parent.say(failure=f"{type(error).__name__}: {error}")
     os._exit(0)
+
+
+def _certify(client: Client, order: Order) -> Callable[[], int]:
+    """Give the torrent its certificate, if it needs one; what comes back is asked where its peers are expected."""
+    if not order["certificate"]:
+        return client.port
+    client.certify(Path(order["certificate"]), Path(order["key"]))
+    return client.ssl_port
 
 
 def _open(order: Order) -> Client:

@@ -1,7 +1,7 @@
 """TLS over any transport (`ssl.MemoryBIO`), verifying by default.
 
-Plaintext and ciphertext are held back in bounded amounts: one read of READ_SIZE from below at a time, and nothing is taken
-from the user while MAX_PENDING bytes of ciphertext are unsent.
+Plaintext and ciphertext are held back in bounded amounts: nothing is read from below while MAX_UNREAD bytes wait for the user,
+and nothing is taken from the user while MAX_PENDING bytes of ciphertext are unsent.
 
 Departure: an end of input without close_notify is reported as an end, as the standard library does by default, because
 many servers never send one; `query("tls_truncated")` tells, and protocols that frame their messages do not need it.
@@ -24,6 +24,8 @@ __all__ = ["HANDSHAKE_TIMEOUT", "MAX_PENDING", "READ_SIZE", "TlsFilter", "put_on
 
 READ_SIZE = 64 * 1024
 """Bytes of ciphertext read from below at a time."""
+MAX_UNREAD = 4 * READ_SIZE
+"""Bytes of ciphertext not decrypted yet with which no more are read from below."""
 MAX_PENDING = 64 * 1024
 """Bytes of unsent ciphertext above which `send` takes nothing."""
 MAX_RECORDS_SIZE = 64 * 1024
@@ -91,6 +93,8 @@ class TlsFilter(Filter):
             server_hostname=None if is_server else server_hostname,
         )
         self._chunk = memoryview(bytearray(READ_SIZE))
+        self._held: ssl.SSLError | None = None
+        """What came behind the bytes of the last read, and is told with the next."""
         self._unsent = memoryview(b"")
         self._wants_write = False
         self._is_connected = False
@@ -111,16 +115,13 @@ class TlsFilter(Filter):
             self._linger()
             return
         try:
-            count = self.below.recv_into(self._chunk)
+            if not self._take_ciphertext():
+                return
         except TransportError as exc:
+            if self.has_pending_input:  # It came before that.
+                self._deliver(now)
             self._fail(exc, now)
             return
-        if count == WOULD_BLOCK:
-            return
-        if count:
-            self._incoming.write(self._chunk[:count])
-        else:
-            self._incoming.write_eof()
         if not self._is_connected:
             self._shake_hands(now)
         else:
@@ -153,20 +154,18 @@ class TlsFilter(Filter):
         if not self._is_connected:
             return WOULD_BLOCK
         try:
-            count = cast(int, self._tls.read(len(buffer), buffer))  # into a buffer it gives a length
+            return self._decrypt_into(memoryview(buffer))
         except ssl.SSLWantReadError:
             self._send_answers()
             return WOULD_BLOCK
         except ssl.SSLZeroReturnError:
-            count = 0
+            pass
         except ssl.SSLEOFError:
             self._is_truncated = True
-            count = 0
         except ssl.SSLError as exc:
             raise self._broken("recv", exc) from exc
-        if not count:
-            self.suspend_reading(READ_ENDED)
-        return count
+        self.suspend_reading(READ_ENDED)
+        return 0
 
     def send(self, data: Buffer) -> int:
         self._check()
@@ -229,7 +228,7 @@ class TlsFilter(Filter):
     @property
     def has_pending_input(self) -> bool:
         return self._is_connected and bool(
-            self._tls.pending() or self._incoming.pending or self._incoming.eof
+            self._incoming.pending or self._incoming.eof or self._held is not None or self._tls.pending()
         )
 
     @property
@@ -252,6 +251,41 @@ class TlsFilter(Filter):
         return super().query(name)
 
     # Inside
+
+    def _take_ciphertext(self) -> bool:
+        """Read from below as long as there is much, so that the user's turn is worth it.  False when there is nothing."""
+        incoming = self._incoming
+        count = 0
+        while incoming.pending < MAX_UNREAD:
+            count = self.below.recv_into(self._chunk)
+            if count > 0:
+                incoming.write(self._chunk[:count])
+            elif count != WOULD_BLOCK:
+                incoming.write_eof()
+            if count < READ_SIZE:
+                break
+        return count != WOULD_BLOCK or incoming.pending > 0
+
+    def _decrypt_into(self, buffer: memoryview) -> int:
+        """Fill the buffer: a record is 16 KiB at the most.  ssl.SSLError, only when nothing came before it."""
+        held, self._held = self._held, None
+        if held is not None:
+            raise held
+        count, size = 0, len(buffer)
+        try:
+            while count < size:
+                got = cast(
+                    int, self._tls.read(size - count, buffer[count:])
+                )  # into a buffer it gives a length
+                if not got:
+                    raise ssl.SSLZeroReturnError
+                count += got
+        except ssl.SSLError as exc:
+            if not count:
+                raise
+            if not isinstance(exc, ssl.SSLWantReadError):
+                self._held = exc
+        return count
 
     def _shake_hands(self, now: float) -> None:
         try:

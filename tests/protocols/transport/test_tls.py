@@ -14,6 +14,8 @@ from evtorrent.protocols.transport.tls import (
     LINGER_TIMEOUT,
     MAX_DISCARDED_READS,
     MAX_PENDING,
+    MAX_UNREAD,
+    READ_SIZE,
     TlsFilter,
 )
 from support.certificates import HOSTNAME, client_context, server_context
@@ -275,6 +277,67 @@ def test_what_is_taken_is_bounded(wire: Wire) -> None:
     wire.run()
     assert client.count("writable") == 1
     assert len(server.received) == taken
+
+
+def test_one_read_takes_all_records_there_are(wire: Wire) -> None:
+    client, server = wire.connect()
+    for part in (b"one ", b"two ", b"three"):
+        server.transport.send(part)
+    wire.run(lambda: client.received)
+    assert client.received == b"one two three"
+
+
+def test_what_a_slow_user_leaves_is_bounded() -> None:
+    """It takes a byte each time, while the other side sends all it can."""
+    wire = Wire(limit=4 * MAX_UNREAD)
+    client, server = wire.connect()
+    client.chunk = 1
+    server.transport.want_write(True)
+    server.also["writable"] = lambda: server.transport.send(bytes(MAX_PENDING))
+    most = 0
+
+    def look() -> bool:
+        nonlocal most
+        most = max(most, tls(client)._incoming.pending)
+        return False
+
+    server.transport.send(bytes(MAX_PENDING))
+    wire.run(look, actions=1000)
+    assert MAX_UNREAD <= most < MAX_UNREAD + READ_SIZE
+
+
+@pytest.mark.parametrize("tampered", [False, True])
+def test_what_comes_behind_the_last_bytes_is_told_next(wire: Wire, tampered: bool) -> None:
+    client, server = wire.connect()
+    client.is_reading = False
+    server.transport.send(b"last words")
+    if tampered:
+        wire.below[1].send(b"\x17\x03\x03\x00\x20" + bytes(32))
+    else:
+        server.transport.shutdown_write()
+    wire.run()
+    assert client.read() == len(b"last words")
+    assert client.transport.has_pending_input
+    assert client.read() == (-2 if tampered else 0)
+    assert client.transport.is_closed is tampered
+
+
+def test_what_came_before_a_reset_is_read(wire: Wire) -> None:
+    client, server = wire.connect()
+    server.transport.send(b"last words")
+    error = TransportBroken("recv", ConnectionResetError())
+    take = wire.below[0].recv_into
+
+    def break_after(buffer: memoryview) -> int:
+        count = take(buffer)
+        if count > 0:
+            tls(client)._incoming.write(buffer[:count])
+        raise error
+
+    wire.below[0].recv_into = break_after  # type: ignore[method-assign,assignment]
+    wire.run()
+    assert client.received == b"last words"
+    assert client.error is error
 
 
 def test_sending_nothing(wire: Wire) -> None:
