@@ -263,7 +263,7 @@ class UtpConnection:
     def receive_run(
         self,
         seq_nr: int,
-        payloads: Sequence[bytes],
+        payloads: Sequence[Buffer],
         newest: Newest,
         now: float,
     ) -> bool:

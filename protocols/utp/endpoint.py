@@ -10,13 +10,12 @@ import errno
 from collections import deque
 from collections.abc import Callable, Hashable
 from random import Random
-from struct import Struct
 
 from ..errors import RemoteProtocolError
 from .congestion import ControllerFactory, Ledbat
 from .connection import Newest, Train, UtpConnection
 from .counts import UtpCounts
-from .packet import HEADER, HEADER_SIZE, Packet, PacketType, pack_packet, parse_packet
+from .packet import HEADER, HEADER_SIZE, Packet, PacketType, cutter, first_of_run, pack_packet, parse_packet
 from .settings import UtpSettings
 
 __all__ = ["IPV4_OVERHEAD", "IPV6_OVERHEAD", "MAX_CONNECTIONS", "MAX_HALF_OPEN", "UtpEndpoint"]
@@ -30,8 +29,8 @@ MAX_HALF_OPEN = 512
 """SYNs answered whose sender has not spoken again; beyond, SYNs are dropped."""
 MAX_RESETS = 64
 """Resets waiting to be sent: strays are told to stop, a flood of them is not answered."""
-
-_DATA_FIRST_BYTE = PacketType.DATA << 4 | 1
+MAX_RUN = 256
+"""Packets of a train that are taken as one."""
 
 Key = tuple[Hashable, int]
 
@@ -63,7 +62,6 @@ class UtpEndpoint:
         self._controller = controller
         self._touched: dict[UtpConnection, Hashable] = {}
         self._resets: deque[tuple[Train, Hashable]] = deque()
-        self._row_structs: dict[int, Struct] = {}
 
     def connect(self, address: Hashable, now: float) -> UtpConnection:
         """A connection that begins.  OSError EADDRNOTAVAIL when there are too many."""
@@ -128,29 +126,18 @@ class UtpEndpoint:
 
     def _receive_train(self, data: memoryview, segment: int, address: Hashable, now: float) -> bool:
         """The usual case: data packets of one connection that follow each other.  False: look at each."""
-        if segment <= HEADER_SIZE:
+        count = len(data) // segment
+        if segment <= HEADER_SIZE or not 1 < count <= MAX_RUN:
             return False
         connection = self.connections.get((address, data[2] << 8 | data[3]))
         if connection is None:
             return False
-        rows = self._row_structs.get(segment)
-        if rows is None:
-            if len(self._row_structs) > 64:
-                self._row_structs.clear()
-            rows = self._row_structs[segment] = Struct(f"{HEADER.format}{segment - HEADER_SIZE}s")
-        kinds, extensions, ids, stamps, differences, windows, numbers, acks, payloads = zip(
-            *rows.iter_unpack(data), strict=True
-        )
-        count, first = len(kinds), numbers[0]
-        if (
-            kinds.count(_DATA_FIRST_BYTE) != count
-            or extensions.count(0) != count
-            or ids.count(ids[0]) != count
-            or numbers != tuple(range(first, first + count))
-        ):
+        first = first_of_run(data, segment)
+        if first is None:
             return False
-        newest = Newest(stamps[-1], differences[-1], windows[-1], acks[-1])
-        if not connection.receive_run(first, payloads, newest, now):
+        payloads = cutter(HEADER_SIZE, segment, segment, count)(data)
+        _, _, _, timestamp, difference, window, _, ack_nr = HEADER.unpack_from(data, len(data) - segment)
+        if not connection.receive_run(first, payloads, Newest(timestamp, difference, window, ack_nr), now):
             return False
         self.counts.packets_in += count
         self._touched[connection] = address

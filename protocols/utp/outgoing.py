@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..types import Buffer
-from .packet import PacketType
+from .packet import PacketType, cutter
 
 __all__ = ["Acked", "Burst", "Outgoing"]
 
@@ -120,7 +120,7 @@ class Outgoing:
             if length >= size:
                 count = min(length // size, most - len(payloads))
                 end = count * size
-                payloads += [chunk[at : at + size] for at in range(0, end, size)]
+                payloads += cutter(0, size, size, count)(chunk) if count > 1 else (chunk[:size],)
                 if end == length:
                     unsent.popleft()
                 else:

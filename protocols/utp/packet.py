@@ -5,8 +5,11 @@ Parsing is total: RemoteProtocolError, or a packet.  Extensions that are not kno
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from operator import itemgetter
 from struct import Struct
 
 from ..errors import RemoteProtocolError
@@ -19,6 +22,8 @@ __all__ = [
     "MAX_SACK_BYTES",
     "Packet",
     "PacketType",
+    "cutter",
+    "first_of_run",
     "pack_headers",
     "pack_packet",
     "parse_packet",
@@ -46,6 +51,8 @@ class PacketType(IntEnum):
     RESET = 3
     SYN = 4
 
+
+_PLAIN_DATA = bytes((PacketType.DATA << 4 | _VERSION,))
 
 FIRST_BYTES = frozenset(kind << 4 | _VERSION for kind in PacketType)
 """What a uTP packet begins with; no datagram of the DHT or of a UDP tracker does."""
@@ -88,6 +95,12 @@ def pack_packet(packet: Packet) -> bytes:
     return head + packet.payload
 
 
+@lru_cache(maxsize=256)
+def cutter(start: int, end: int, step: int, count: int) -> Callable[[memoryview], tuple[memoryview, ...]]:
+    """What cuts [start, end) and the same `step` bytes on, `count` times, at least twice, out of a view, in one call."""
+    return itemgetter(*(slice(start + at, end + at) for at in range(0, step * count, step)))
+
+
 def pack_headers(
     count: int,
     first: int,
@@ -98,7 +111,7 @@ def pack_headers(
     timestamp_difference: int,
     window: int,
     ack_nr: int,
-) -> list[memoryview]:
+) -> Sequence[memoryview]:
     """Headers of `count` packets, 256 at the most, that follow each other from number `first` on, and are alike otherwise."""
     one = HEADER.pack(
         kind << 4 | _VERSION,
@@ -114,15 +127,26 @@ def pack_headers(
         return [memoryview(one)]
     # Byte by byte of all of them at once: a call for each would be most of what a train costs.
     headers = bytearray(one * count)
-    high, low = first >> 8 & 0xFF, first & 0xFF
-    headers[_SEQ_NR_AT + 1 :: HEADER_SIZE] = _BYTES[low : low + count]
-    if low + count > 256:
-        carried = low + count - 256
-        headers[_SEQ_NR_AT::HEADER_SIZE] = (
-            bytes((high,)) * (count - carried) + _BYTES[high + 1 : high + 2] * carried
-        )
-    view = memoryview(headers)
-    return [view[at : at + HEADER_SIZE] for at in range(0, len(headers), HEADER_SIZE)]
+    headers[_SEQ_NR_AT::HEADER_SIZE], headers[_SEQ_NR_AT + 1 :: HEADER_SIZE] = _numbers(first, count)
+    return cutter(0, HEADER_SIZE, HEADER_SIZE, count)(memoryview(headers))
+
+
+def first_of_run(data: memoryview, segment: int) -> int | None:
+    """The number of the first of the packets of `segment` bytes each, 256 at the most, if they are a run.
+
+    A run are data packets without extensions to one connection, each with the number after that of the one before.
+    """
+    count = len(data) // segment
+    if (
+        bytes(data[::segment]) != _PLAIN_DATA * count
+        or any(data[1::segment])
+        or bytes(data[2::segment]) != bytes(data[2:3]) * count
+        or bytes(data[3::segment]) != bytes(data[3:4]) * count
+    ):
+        return None
+    first = data[_SEQ_NR_AT] << 8 | data[_SEQ_NR_AT + 1]
+    found = bytes(data[_SEQ_NR_AT::segment]), bytes(data[_SEQ_NR_AT + 1 :: segment])
+    return first if found == _numbers(first, count) else None
 
 
 def parse_packet(data: Buffer) -> Packet:
@@ -156,3 +180,11 @@ def parse_packet(data: Buffer) -> Packet:
 def unwrap(wire: int, near: int) -> int:
     """The sequence number nearest to `near` that is `wire` modulo 2¹⁶."""
     return near + ((wire - near + 0x8000) & 0xFFFF) - 0x8000
+
+
+def _numbers(first: int, count: int) -> tuple[bytes, bytes]:
+    """The high and the low bytes of so many sequence numbers."""
+    high, low = first >> 8 & 0xFF, first & 0xFF
+    carried = max(0, low + count - 256)
+    highs = bytes((high,)) * (count - carried) + _BYTES[high + 1 : high + 2] * carried
+    return highs, _BYTES[low : low + count]

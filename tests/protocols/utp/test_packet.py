@@ -9,6 +9,7 @@ from evtorrent.protocols.utp.packet import (
     MAX_SACK_BYTES,
     Packet,
     PacketType,
+    first_of_run,
     pack_headers,
     pack_packet,
     parse_packet,
@@ -141,3 +142,40 @@ def test_headers_made_together_are_those_made_one_by_one(
         pack_packet(Packet(kind, number, stamp, difference, window, (first + index) & 0xFFFF, ack))
         for index in range(count)
     ]
+
+
+def run_of(count: int, first: int, size: int) -> bytearray:
+    headers = pack_headers(
+        count,
+        first,
+        kind=PacketType.DATA,
+        connection_id=0x1234,
+        timestamp=1,
+        timestamp_difference=2,
+        window=3,
+        ack_nr=4,
+    )
+    return bytearray(b"".join(bytes(header) + bytes(size) for header in headers))
+
+
+@given(st.integers(2, 256), WORD, st.integers(1, 50))
+def test_a_run_is_known_by_its_first_number(count: int, first: int, size: int) -> None:
+    assert first_of_run(memoryview(run_of(count, first, size)), HEADER_SIZE + size) == first
+
+
+@given(st.integers(2, 60), WORD, st.data())
+def test_anything_else_is_no_run(count: int, first: int, data: st.DataObject) -> None:
+    """One byte of one packet: type, extension, connection id or number."""
+    segment = HEADER_SIZE + 7
+    train = run_of(count, first, 7)
+    index = data.draw(st.integers(1, count - 1))
+    place = data.draw(st.sampled_from([0, 1, 2, 3, 16, 17]))
+    train[index * segment + place] ^= data.draw(st.integers(1, 255))
+    assert first_of_run(memoryview(train), segment) is None
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_first_packet_that_is_no_plain_data_is_no_run(place: int) -> None:
+    train = run_of(3, 0xFFFF, 7)
+    train[place] ^= 0x11
+    assert first_of_run(memoryview(train), HEADER_SIZE + 7) is None
