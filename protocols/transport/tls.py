@@ -99,6 +99,8 @@ class TlsFilter(Filter):
         self._wants_write = False
         self._is_connected = False
         self._is_truncated = False
+        self._has_heard_nothing = True
+        """Since the handshake."""
         self._end_error: TransportError | None = None
         self._delivery: Timer | None = None
         self._deadline: Timer | None = None
@@ -259,6 +261,7 @@ class TlsFilter(Filter):
         while incoming.pending < MAX_UNREAD:
             count = self.below.recv_into(self._chunk)
             if count > 0:
+                self._has_heard_nothing = not self._is_connected
                 incoming.write(self._chunk[:count])
             elif count != WOULD_BLOCK:
                 incoming.write_eof()
@@ -359,8 +362,13 @@ class TlsFilter(Filter):
             raise
 
     def _leave(self) -> None:
-        """Close below: at once when everything is sent, else when the other side has it, but not after LINGER_TIMEOUT."""
-        if self.below.is_closed or not self._has_unsent():
+        """Close below: at once when everything is sent, else when the other side has it, but not after LINGER_TIMEOUT.
+
+        A client that was told nothing yet waits for the end, too: the server's session tickets are on their way (see
+        `_discard_input`).
+        """
+        awaits_tickets = self._has_heard_nothing and not self._tls.server_side
+        if self.below.is_closed or not (self._has_unsent() or awaits_tickets):
             self.below.close()
             return
         try:

@@ -157,7 +157,7 @@ class UtpPort:
                 self._serve(connection, address, now)
             # What users did meanwhile, to these and others, leaves in this turn, too; whom to tell again waits.
             self._flush_all(list((touched | self.endpoint.take_touched()).items()), now)
-            for train, address in self.endpoint.take_resets():
+            for train, address in self.endpoint.take_answers():
                 self._send(train, address)
         finally:
             self._is_in_turn = False
@@ -326,7 +326,7 @@ class UtpPort:
 
     def _forget(self, connection: UtpConnection, address: Any) -> None:
         """A connection has ended; its transport stays as long as its user wants to read what is there."""
-        self.endpoint.forget(connection, address)
+        self.endpoint.forget(connection, address, self._base.time())
         deadline = self._timers.pop(connection, None)
         if deadline is not None:
             deadline.timer.cancel()

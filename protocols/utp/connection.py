@@ -324,6 +324,11 @@ class UtpConnection:
         return trains
 
     @property
+    def is_over(self) -> bool:
+        """It ended as it should: our FIN was acknowledged."""
+        return self.state is State.CLOSED and self._fin is not None and self.outgoing.acked >= self._fin
+
+    @property
     def wants_turn(self) -> bool:
         """`trains_to_send` would give something."""
         if self.state is State.CLOSED:

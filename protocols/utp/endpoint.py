@@ -15,6 +15,7 @@ from ..errors import RemoteProtocolError
 from .congestion import ControllerFactory, Ledbat
 from .connection import Newest, Train, UtpConnection
 from .counts import UtpCounts
+from .lingering import Lingering
 from .packet import HEADER, HEADER_SIZE, Packet, PacketType, cutter, first_of_run, pack_packet, parse_packet
 from .settings import UtpSettings
 
@@ -27,8 +28,8 @@ MAX_CONNECTIONS = 20_000
 """Connections of one endpoint."""
 MAX_HALF_OPEN = 512
 """SYNs answered whose sender has not spoken again; beyond, SYNs are dropped."""
-MAX_RESETS = 64
-"""Resets waiting to be sent: strays are told to stop, a flood of them is not answered."""
+MAX_ANSWERS = 64
+"""Answers to strays waiting to be sent: they are told to stop, a flood of them is not answered."""
 MAX_RUN = 256
 """Packets of a train that are taken as one."""
 
@@ -36,7 +37,7 @@ Key = tuple[Hashable, int]
 
 
 class UtpEndpoint:
-    """Routes packets.  The driver sends what `take_resets` and the connections in `take_touched` have to send."""
+    """Routes packets.  The driver sends what `take_answers` and the connections in `take_touched` have to send."""
 
     def __init__(
         self,
@@ -61,7 +62,8 @@ class UtpEndpoint:
         self._overhead = overhead
         self._controller = controller
         self._touched: dict[UtpConnection, Hashable] = {}
-        self._resets: deque[tuple[Train, Hashable]] = deque()
+        self._answers: deque[tuple[Train, Hashable]] = deque()
+        self._lingering = Lingering()
 
     def connect(self, address: Hashable, now: float) -> UtpConnection:
         """A connection that begins.  OSError EADDRNOTAVAIL when there are too many."""
@@ -96,20 +98,23 @@ class UtpEndpoint:
         touched, self._touched = self._touched, {}
         return touched
 
-    def take_resets(self) -> deque[tuple[Train, Hashable]]:
-        """Resets for strays."""
-        resets, self._resets = self._resets, deque()
-        return resets
+    def take_answers(self) -> deque[tuple[Train, Hashable]]:
+        """What strays are told."""
+        answers, self._answers = self._answers, deque()
+        return answers
 
     def touch(self, connection: UtpConnection, address: Hashable) -> None:
         """The application or the clock did something to a connection."""
         self._touched[connection] = address
 
-    def forget(self, connection: UtpConnection, address: Hashable) -> None:
+    def forget(self, connection: UtpConnection, address: Hashable, now: float) -> None:
         """A connection has ended."""
         self.half_open.discard(connection)
         if self.connections.get((address, connection.recv_id)) is connection:
             del self.connections[address, connection.recv_id]
+            if connection.is_over:
+                key = (address, connection.recv_id)
+                self._lingering.add(key, connection.send_id, connection.outgoing.next, now)
 
     # ----------------------------------------------------------------------------------------------- private
 
@@ -192,7 +197,14 @@ class UtpEndpoint:
         self._touched[connection] = address
 
     def _reject(self, packet: Packet, address: Hashable, now: float) -> None:
-        if packet.kind is PacketType.RESET or len(self._resets) >= MAX_RESETS:
+        if packet.kind is PacketType.RESET or len(self._answers) >= MAX_ANSWERS:
+            return
+        key = (address, packet.connection_id)
+        # Data is not acknowledged any more: who sends it has to hear that nobody reads it.
+        if packet.kind is not PacketType.DATA and self._lingering.knows(key, now):
+            answer = self._lingering.answer(key, packet, now)
+            if answer is not None:
+                self._answer(answer, address)
             return
         data = pack_packet(
             Packet(
@@ -205,5 +217,8 @@ class UtpEndpoint:
                 packet.seq_nr,
             )
         )
+        self._answer(data, address)
+
+    def _answer(self, data: bytes, address: Hashable) -> None:
         self.counts.packets_out += 1
-        self._resets.append((Train([data], len(data), 1), address))
+        self._answers.append((Train([data], len(data), 1), address))

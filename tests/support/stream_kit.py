@@ -32,6 +32,7 @@ from evtorrent.protocols.utp import PacketType, UtpSettings
 
 from .certificates import HOSTNAME, client_context, server_context
 from .datagrams import MemoryDatagrams
+from .simulated_line import SimulatedLine
 
 PATIENCE = 20.0
 """Seconds after which a condition that never comes true fails a test."""
@@ -109,8 +110,15 @@ class Listening:
             self.also[what]()
 
 
+_lines: dict[Multi, SimulatedLine] = {}
+"""Worlds of pairs that are not real, by the engine that stands for them in a test."""
+
+
 def pump(multi: Multi, until: Callable[[], object]) -> None:
-    """Drive a real engine until `until()` is true."""
+    """Drive an engine until `until()` is true."""
+    if multi in _lines:
+        _lines[multi].pump(until)
+        return
     deadline = multi.platform.time() + PATIENCE
     while not until():
         assert multi.platform.time() < deadline, "it never came true"
@@ -119,7 +127,10 @@ def pump(multi: Multi, until: Callable[[], object]) -> None:
 
 
 def settle(multi: Multi, actions: int = 20) -> None:
-    """Drive a real engine for a while in which nothing is expected."""
+    """Drive an engine for a while in which nothing is expected."""
+    if multi in _lines:
+        _lines[multi].settle(actions)
+        return
     for _ in range(actions):
         multi.poll(0.001)
         multi.perform()
@@ -149,10 +160,17 @@ def tcp_pair(multi: Multi) -> tuple[Transport, Transport]:
         return dialled, wrap_accepted(multi, accept(listener))
 
 
+def _engines(multi: Multi) -> tuple[Multi, Multi]:
+    """Of the side that dials and of the other."""
+    line = _lines.get(multi)
+    return line.engines if line is not None else (multi, multi)
+
+
 def over_tls(multi: Multi, pair: tuple[Transport, Transport]) -> tuple[Transport, Transport]:
     """TLS put on both sides of a pair, client first."""
-    client = ChainContext(multi, HOSTNAME, 443, False, {"tls_context": client_context()})
-    server = ChainContext(multi, "", 0, True, {"tls_context": server_context()})
+    one, two = _engines(multi)
+    client = ChainContext(one, HOSTNAME, 443, False, {"tls_context": client_context()})
+    server = ChainContext(two, "", 0, True, {"tls_context": server_context()})
     return build_chain(pair[0], ["tls"], client), build_chain(pair[1], ["tls"], server)
 
 
@@ -161,10 +179,11 @@ def over_mse(multi: Multi, pair: tuple[Transport, Transport], method: Method) ->
     skey = bytes(range(20))
     caller = MseOptions(skey=skey, methods=method)
     called = MseOptions(find_skey={hash_of_skey(skey): skey}.get)
+    one, two = _engines(multi)
     first = pair[0]
     if method:
-        first = build_chain(first, ["mse"], ChainContext(multi, options={"mse": caller}))
-    return first, build_chain(pair[1], ["mse"], ChainContext(multi, is_inbound=True, options={"mse": called}))
+        first = build_chain(first, ["mse"], ChainContext(one, options={"mse": caller}))
+    return first, build_chain(pair[1], ["mse"], ChainContext(two, is_inbound=True, options={"mse": called}))
 
 
 class ProxyScript(Dialogue):
@@ -197,8 +216,9 @@ def through_proxy(multi: Multi, pair: tuple[Transport, Transport], kind: str) ->
     assert address is not None
     target = ("192.0.2.1", 80) if address[0] == "memory" else address
     options = {"proxy": ProxyOptions(kind, ("the proxy", 1080))}
-    caller = build_chain(pair[0], [kind], ChainContext(multi, *target, options=options))
-    return caller, HandshakeFilter(pair[1], multi, ProxyScript(kind), timeout=10.0)
+    one, two = _engines(multi)
+    caller = build_chain(pair[0], [kind], ChainContext(one, *target, options=options))
+    return caller, HandshakeFilter(pair[1], two, ProxyScript(kind), timeout=10.0)
 
 
 _ports: list[UtpPort] = []
@@ -230,7 +250,10 @@ def lossy_utp_pair(multi: Multi) -> tuple[Transport, Transport]:
         reordering=0.05,
         spares=frozenset({PacketType.RESET << 4 | 1}),  # Nobody would hear of it before the next keep-alive.
     )
-    settings = UtpSettings(min_timeout=0.03, connect_timeout=0.05)
+    # Quick to repeat and slow to give up: the machine may be busy with other things.
+    settings = UtpSettings(
+        min_timeout=0.03, connect_timeout=0.05, syn_resends=8, num_resends=8, fin_resends=8
+    )
 
     def open_port(**options: Any) -> UtpPort:
         return network.open_port(settings=settings, **options)
@@ -238,10 +261,24 @@ def lossy_utp_pair(multi: Multi) -> tuple[Transport, Transport]:
     return utp_pair(multi, open_port)
 
 
+def simulated_tcp_pair(multi: Multi) -> tuple[Transport, Transport]:
+    """Over a bad line of the simulator, with tiny buffers."""
+    _lines[multi] = line = SimulatedLine(multi)
+    return line.tcp()
+
+
+def simulated_utp_pair(multi: Multi) -> tuple[Transport, Transport]:
+    """Over a bad line of the simulator."""
+    _lines[multi] = line = SimulatedLine(multi)
+    return utp_pair(multi, line.open_port)
+
+
 def close_ports() -> None:
-    """End the ports of uTP pairs."""
+    """End the ports of uTP pairs, and worlds that are not real."""
     while _ports:
         _ports.pop().close()
+    while _lines:
+        _lines.popitem()[1].close()
 
 
 PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
@@ -250,6 +287,15 @@ PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "tcp": tcp_pair,
     "utp": utp_pair,
     "utp over a bad network": lossy_utp_pair,
+    "tcp, simulated": simulated_tcp_pair,
+    "utp, simulated": simulated_utp_pair,
+    "tls over tcp, simulated": lambda multi: over_tls(multi, simulated_tcp_pair(multi)),
+    "tls over utp, simulated": lambda multi: over_tls(multi, simulated_utp_pair(multi)),
+    "rc4 over tcp, simulated": lambda multi: over_mse(multi, simulated_tcp_pair(multi), Method.RC4),
+    "rc4 over utp, simulated": lambda multi: over_mse(multi, simulated_utp_pair(multi), Method.RC4),
+    "rc4 over socks5 over tcp, simulated": lambda multi: over_mse(
+        multi, through_proxy(multi, simulated_tcp_pair(multi), "socks5"), Method.RC4
+    ),
     "tls over utp": lambda multi: over_tls(multi, utp_pair(multi)),
     "rc4 over utp": lambda multi: over_mse(multi, utp_pair(multi), Method.RC4),
     "rc4 over utp over a bad network": lambda multi: over_mse(multi, lossy_utp_pair(multi), Method.RC4),

@@ -94,10 +94,10 @@ class End:
             for train in connection.trains_to_send(now):
                 self.network.send_train(train, self.name, str(address))
             if connection.state is State.CLOSED:
-                self.endpoint.forget(connection, address)
+                self.endpoint.forget(connection, address, now)
             elif connection.wants_turn:
                 self.endpoint.touch(connection, address)
-        for train, address in self.endpoint.take_resets():
+        for train, address in self.endpoint.take_answers():
             self.network.send_train(train, self.name, str(address))
 
     def deadline(self) -> float | None:

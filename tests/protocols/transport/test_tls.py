@@ -322,6 +322,21 @@ def test_what_comes_behind_the_last_bytes_is_told_next(wire: Wire, tampered: boo
     assert client.transport.is_closed is tampered
 
 
+def test_a_client_that_was_told_nothing_waits_for_the_end(wire: Wire) -> None:
+    """The server's session tickets may be on their way; closing over them would break what was sent."""
+    client, server = wire.connect()
+    tls(client)._has_heard_nothing = True
+    client.transport.send(b"last words")
+    client.transport.close()
+    wire.run()
+    assert not wire.below[0].is_closed
+    assert server.received == b"last words"
+    assert server.is_ended
+    server.transport.close()
+    wire.run()
+    assert wire.below[0].is_closed
+
+
 def test_what_came_before_a_reset_is_read(wire: Wire) -> None:
     client, server = wire.connect()
     server.transport.send(b"last words")

@@ -19,7 +19,7 @@ from evtorrent.protocols.utp import (
     parse_packet,
 )
 from evtorrent.protocols.utp import endpoint as endpoint_module
-from evtorrent.protocols.utp.endpoint import MAX_HALF_OPEN, MAX_RESETS
+from evtorrent.protocols.utp.endpoint import MAX_ANSWERS, MAX_HALF_OPEN
 from evtorrent.protocols.utp.packet import cutter
 from support.utp_ends import Network, kinds
 
@@ -127,12 +127,12 @@ def test_there_is_a_limit_to_connections(endpoint: UtpEndpoint, monkeypatch: pyt
 
 def test_a_connection_that_ended_is_forgotten_once(endpoint: UtpEndpoint) -> None:
     old = endpoint.connect("x", HERE)
-    endpoint.forget(old, "x")
+    endpoint.forget(old, "x", HERE)
     assert not endpoint.connections
     receive(endpoint, syn((old.recv_id - 1) & 0xFFFF))
     (new,) = endpoint.connections.values()
     assert new.recv_id == old.recv_id
-    endpoint.forget(old, "x")  # It does not take what is another's now.
+    endpoint.forget(old, "x", HERE)  # It does not take what is another's now.
     assert endpoint.connections == {("x", new.recv_id): new}
 
 
@@ -183,7 +183,7 @@ def test_who_may_not_come_is_not_answered(endpoint: UtpEndpoint) -> None:
     receive(endpoint, syn(1), "x")
     assert not endpoint.connections
     assert not endpoint.take_touched()
-    assert not endpoint.take_resets()
+    assert not endpoint.take_answers()
     assert endpoint.num_dropped_syns == 1
     receive(endpoint, syn(1), "y")
     assert len(endpoint.connections) == 1
@@ -207,21 +207,21 @@ def test_the_answer_to_a_syn_is_known_to_its_sender_only(endpoint: UtpEndpoint) 
 @pytest.mark.parametrize("kind", [PacketType.DATA, PacketType.FIN, PacketType.STATE])
 def test_a_stray_is_told_to_stop(endpoint: UtpEndpoint, kind: PacketType) -> None:
     receive(endpoint, pack_packet(Packet(kind, 77, 1, 0, 1, 5, 6, payload=b"for whom?")))
-    ((train, address),) = endpoint.take_resets()
+    ((train, address),) = endpoint.take_answers()
     assert address == "x"
     reset = parse_packet(bytes(train.buffers[0]))
     assert (reset.kind, reset.connection_id, reset.ack_nr) == (PacketType.RESET, 77, 5)
     assert train.count == 1
     assert train.segment == len(train.buffers[0])
-    assert not endpoint.take_resets()
+    assert not endpoint.take_answers()
 
 
 def test_a_reset_is_not_answered_and_a_flood_of_strays_only_so_often(endpoint: UtpEndpoint) -> None:
     receive(endpoint, pack_packet(Packet(PacketType.RESET, 77, 1, 0, 1, 5, 6)))
-    assert not endpoint.take_resets()
-    for number in range(MAX_RESETS * 2):
+    assert not endpoint.take_answers()
+    for number in range(MAX_ANSWERS * 2):
         receive(endpoint, pack_packet(Packet(PacketType.STATE, number, 1, 0, 1, 5, 6)))
-    assert len(endpoint.take_resets()) == MAX_RESETS
+    assert len(endpoint.take_answers()) == MAX_ANSWERS
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_what_is_no_packet_is_counted(endpoint: UtpEndpoint, data: bytes) -> Non
     assert endpoint.counts.invalid_packets_in == bool(data)
     assert not endpoint.connections
     assert not endpoint.take_touched()
-    assert not endpoint.take_resets()
+    assert not endpoint.take_answers()
 
 
 def test_an_acknowledgement_of_what_was_not_sent_is_counted_and_changes_nothing(
@@ -258,7 +258,7 @@ def test_packets_from_another_source_are_not_the_connections(
         network.b.endpoint.receive(memoryview(pack_packet(packet)), 20, "elsewhere", network.now)
     assert two.state is State.CONNECTED
     assert two.incoming.end is None
-    assert len(network.b.endpoint.take_resets()) == 2
+    assert len(network.b.endpoint.take_answers()) == 2
 
 
 # -- resets
@@ -366,7 +366,7 @@ def test_a_train_of_syns_or_of_nothing_but_headers(endpoint: UtpEndpoint) -> Non
 
 def test_a_train_for_nobody(endpoint: UtpEndpoint, accepted: UtpConnection) -> None:
     receive(endpoint, train(accepted, b"abc", b"def"), "elsewhere", segment=23)
-    assert len(endpoint.take_resets()) == 2
+    assert len(endpoint.take_answers()) == 2
     assert not read(accepted)
 
 
@@ -403,4 +403,4 @@ def test_garbage_in_any_cut() -> None:
     assert network.b.endpoint.counts.invalid_packets_in > 100
     for end in (network.a, network.b):
         assert len(end.endpoint.half_open) <= MAX_HALF_OPEN
-        assert not end.endpoint.take_resets()
+        assert not end.endpoint.take_answers()
