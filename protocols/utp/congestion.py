@@ -31,6 +31,15 @@ The steeper, the more a small difference in what two flows take for the base mak
 MAX_DECREASE = 0.5
 """Share of the window given up in a round trip, at the most, while the queue is above the target."""
 
+SHALLOW_SHARE = 0.5
+"""Share of what the queue held when it overflowed that is aimed at instead of the target, if that is less."""
+LEAST_TARGET = 0.01
+"""Seconds: a queue below that tells nothing, and nothing lower is aimed at."""
+SHALLOW_MEMORY = 30.0
+"""Seconds without a loss after which the queue is taken for a deep one again."""
+PEAK_DECAY = 0.125
+"""Share of the highest delay that is forgotten in a round trip."""
+
 FIRST_PAUSE_AFTER, LONGEST_INTERVAL = 3.0, 48.0
 """Seconds before the first pause; each interval is twice the last, up to the longest."""
 PAUSE_ROUNDS = 2
@@ -74,9 +83,14 @@ class Ledbat:
     A flow that came while another one's queue was there takes that queue for the empty path, and would push the other away.
     So now and then a flow that has a queue pauses: it sends next to nothing until its queue is drained and the true base
     can be seen (the slowdown of LEDBAT++, made rarer the longer a flow lives).
+
+    A queue that overflows before the target is reached would make it worse than TCP, for it hears of nothing but losses.  So it
+    remembers what the queue held at a loss, and aims at a share of that.  Losses without a queue, by chance, tell nothing.
     """
 
     __slots__ = (
+        "_aim",
+        "_aim_until",
         "_allowance",
         "_interval",
         "_last_ack",
@@ -84,6 +98,7 @@ class Ledbat:
         "_packet",
         "_pause_at",
         "_pause_left",
+        "_peak",
         "_resume_with",
         "_settings",
         "_threshold",
@@ -97,6 +112,8 @@ class Ledbat:
         self._last_cut = float("-inf")
         self._last_ack = 0.0
         self._allowance = 0.0
+        self._peak = 0.0
+        self._aim, self._aim_until = settings.target_delay, float("-inf")
         self._interval = FIRST_PAUSE_AFTER
         self._pause_at: float | None = None
         self._pause_left = 0.0
@@ -106,8 +123,9 @@ class Ledbat:
 
     def on_ack(self, acked: int, in_flight: int, delay: float, now: float) -> None:
         """Grow, shrink, or wait for a pause to be over."""
-        settings, window = self._settings, self.window
-        target = settings.target_delay
+        window = self.window
+        self._peak = max(delay, self._peak * (1 - PEAK_DECAY * min(acked / window, 1.0)))
+        target = self._aim if now < self._aim_until else self._settings.target_delay
         if self._pause_left:
             self._go_on_pausing(acked)
             return
@@ -137,6 +155,9 @@ class Ledbat:
         if sent_at < self._last_cut or now - self._last_cut < settings.cwnd_reduce_timer:
             return
         self._last_cut = now
+        if self._peak > LEAST_TARGET:
+            self._aim = min(max(self._peak * SHALLOW_SHARE, LEAST_TARGET), settings.target_delay)
+            self._aim_until = now + SHALLOW_MEMORY
         if self._pause_left:
             self._resume_with *= settings.loss_multiplier
             return

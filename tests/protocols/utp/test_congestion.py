@@ -6,11 +6,13 @@ import pytest
 from evtorrent.protocols.utp.congestion import (
     FIRST_PACKETS,
     FIRST_PAUSE_AFTER,
+    LEAST_TARGET,
     LONGEST_INTERVAL,
     MAX_WINDOW,
     MIN_PACKETS,
     PAUSE_ROUNDS,
     RESUME_SHARE,
+    SHALLOW_MEMORY,
     SHORTEST_ROUND,
     WORTH_A_PAUSE,
     Ledbat,
@@ -214,3 +216,39 @@ def test_a_pause_of_a_small_window_resumes_with_the_least():
     ledbat.on_loss(9.9, 10.05)
     drain(ledbat, (WORTH_A_PAUSE + 1) * PACKET)
     assert ledbat.window == MIN_PACKETS * PACKET
+
+
+def test_a_queue_that_overflows_early_is_aimed_at_half():
+    ledbat = after_slow_start()
+    round_trip(ledbat, 0.06, 2.0)
+    ledbat.on_loss(2.5, 3.0)
+    before = ledbat.window
+    round_trip(ledbat, 0.02, 4.0)
+    assert ledbat.window > before
+    before = ledbat.window
+    round_trip(ledbat, 0.045, 5.0)
+    assert ledbat.window < before
+    round_trip(ledbat, 0.0, 3.0 + SHALLOW_MEMORY)
+    before = ledbat.window
+    round_trip(ledbat, 0.045, 4.0 + SHALLOW_MEMORY)
+    assert ledbat.window > before
+
+
+def test_a_loss_without_a_queue_tells_nothing_of_it():
+    ledbat = after_slow_start()
+    round_trip(ledbat, LEAST_TARGET / 2, 2.0)
+    ledbat.on_loss(2.5, 3.0)
+    before = ledbat.window
+    round_trip(ledbat, 0.06, 4.0)
+    assert ledbat.window > before
+
+
+def test_what_the_queue_held_long_ago_is_forgotten():
+    ledbat = after_slow_start()
+    round_trip(ledbat, 0.09, 2.0)
+    for number in range(40):
+        round_trip(ledbat, 0.0, 3.0 + number / 10)
+    ledbat.on_loss(7.5, 8.0)
+    before = ledbat.window
+    round_trip(ledbat, 0.049, 9.0)
+    assert ledbat.window > before
