@@ -27,6 +27,7 @@ from .flags import RemoveFlags, TorrentFlags
 from .handle import TorrentHandle
 from .params import AddTorrentParams
 from .torrent.files import TOP_PRIORITY
+from .torrent.first_look import look
 from .torrent.root_certificate import take_root_certificate
 from .torrent.torrent import Torrent
 
@@ -89,10 +90,12 @@ def add(session: Session, params: AddTorrentParams) -> TorrentHandle:
 
 
 def start_if_wanted(core: Core, torrent: Torrent) -> None:
-    """Start what was just added; an auto-managed torrent is the queue's to start."""
+    """Start what was just added, or see what it is; an auto-managed torrent is the queue's to start."""
     core.queue.added(torrent)
     if not torrent.flags & TorrentFlags.paused and not torrent.is_session_paused:
         torrent.start()
+    else:
+        look(torrent, core)
 
 
 def add_reporting(session: Session, params: AddTorrentParams) -> None:

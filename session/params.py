@@ -269,7 +269,7 @@ class SessionParams:
         self.dht_state: DhtState | None = None
         """What the DHT wants to find again."""
         self.unsupported_settings: dict[str, SettingValue] = {}
-        """Settings found in saved state that this version does not act on; kept and written back as they were."""
+        """Settings found in saved state that this version does not act on, or refuses; kept and written back as they were."""
 
     @classmethod
     def of(cls, given: SessionParams | Mapping[str, SettingValue] | None) -> SessionParams:

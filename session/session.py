@@ -269,14 +269,14 @@ class Session(DhtCalls):
         state = SessionParams()
         if flags & SaveStateFlags.save_settings:
             state.settings = self.get_settings()
+            state.unsupported_settings = dict(self._params.unsupported_settings)
         if flags & SaveStateFlags.save_ip_filter:
             state.ip_filter = self.get_ip_filter()
         if flags & SaveStateFlags.save_dht_state:
             state.dht_state = self._call(lambda: self._core.dht.save_state())
-        state.ext_state = dict(self._params.ext_state)
         if flags & SaveStateFlags.save_extension_state:
+            state.ext_state = dict(self._params.ext_state)  # Also of plug-ins that are not here this time.
             state.ext_state |= self._call(self._core.plugins.save_state)
-        state.unsupported_settings = dict(self._params.unsupported_settings)
         return state
 
     # ------------------------------------------------------------------------------------------------------ alerts

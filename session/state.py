@@ -1,7 +1,8 @@
 """Saved session state: `SessionParams` as bytes and back, in libtorrent's format.
 
-Interchangeable with libtorrent.  Settings found there that this version does not act on are kept and written back, so a
-session saved here loses nothing there.
+Interchangeable with libtorrent.  Settings found there that this version does not act on, or to a value that it refuses, are kept and
+written back, so a session saved here loses nothing there.  What libtorrent 1 and 2.0 saved of the DHT under a key of its own ("dht")
+is read where there are no other settings, as libtorrent does, and not written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..protocols.bencode import BencodeError, BencodeValue, decode, encode, find_dict, find_list
 from ..protocols.dht import DhtState
 from ..protocols.types import Buffer
-from .errors import ErrorCode, SettingsError, StateDataError, TorrentErrc, UnsupportedSetting
+from .errors import ErrorCode, SettingsError, StateDataError, TorrentErrc
 from .flags import SaveStateFlags
 from .params import SessionParams
 from .settings import DEFAULTS, SettingValue
@@ -72,14 +73,15 @@ def read_session_params(
 ) -> SessionParams:
     """What `write_session_params_buf` of this package or of libtorrent wrote.
 
-    StateDataError when it is something else.  A setting with a wrong value is left at its default, as there.
+    StateDataError when it is something else.  A setting with a wrong value is left at its default.
     """
     table: BencodeValue | Mapping[bytes, Any] = data if isinstance(data, Mapping) else _decoded(data)
     params = SessionParams()
     if not isinstance(table, Mapping):
         raise StateDataError("session state is a dictionary")
     if flags & SaveStateFlags.save_settings:
-        _read_settings(find_dict(table, b"settings") or {}, params)
+        settings = find_dict(table, b"settings")
+        _read_settings(_old_dht_settings(table) if settings is None else settings, params)
     if flags & SaveStateFlags.save_dht_state:
         dht_state = find_dict(table, b"dht state")
         params.dht_state = None if dht_state is None else DhtState.from_table(dht_state)
@@ -118,10 +120,13 @@ def _read_settings(table: Mapping[bytes, BencodeValue], params: SessionParams) -
             continue
         try:
             params.settings[name] = value
-        except UnsupportedSetting:
-            params.unsupported_settings[name] = value
         except SettingsError:
-            continue
+            params.unsupported_settings[name] = value
+
+
+def _old_dht_settings(table: Mapping[bytes, BencodeValue]) -> dict[bytes, BencodeValue]:
+    """Those under "dht", by the names they have now."""
+    return {b"dht_" + name: value for name, value in (find_dict(table, b"dht") or {}).items()}
 
 
 def _typed(raw: BencodeValue, default: SettingValue) -> SettingValue | None:

@@ -43,12 +43,12 @@ class PlatformPorts:
         self._options = options or {}
         self._source = source
 
-    def under(self, tls_context: object) -> PlatformPorts:
-        """The same at this moment, with another `tls_context`."""
+    def under(self, tls_context: object | None, *, source: Address | None = None) -> PlatformPorts:
+        """The same at this moment, with another `tls_context` and another `source`, where they are given."""
         ports = PlatformPorts(
-            self._platform, options=self._options, verify_tls=self.verify_tls, source=self._source
+            self._platform, options=self._options, verify_tls=self.verify_tls, source=source or self._source
         )
-        ports.proxy, ports.tls_context = self.proxy, tls_context
+        ports.proxy, ports.tls_context = self.proxy, tls_context or self.tls_context
         return ports
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:

@@ -18,18 +18,22 @@ from .errors import (
     TrackerFailure,
     TrackerHttpStatus,
     TrackerRefused,
+    TrackerSkipped,
     TrackerTimeout,
     TrackerUnreachable,
 )
+from .local_end import ANYWHERE, LocalEnd
 from .tiers import AnnounceAction, TrackerEntry, TrackerList, TrackerListSettings, TrackerSource
 from .udp import UdpTimings, UdpTrackers
 
 __all__ = [
+    "ANYWHERE",
     "AnnounceAction",
     "AnnounceEvent",
     "AnnounceRequest",
     "AnnounceResponse",
     "InvalidTrackerResponse",
+    "LocalEnd",
     "ScrapeEntry",
     "ScrapeNotAvailable",
     "ScrapeResponse",
@@ -44,6 +48,7 @@ __all__ = [
     "TrackerListSettings",
     "TrackerPeer",
     "TrackerRefused",
+    "TrackerSkipped",
     "TrackerSource",
     "TrackerTimeout",
     "TrackerUnreachable",

@@ -10,7 +10,7 @@ tracker's, its URL must not bring arguments that only we may set, and redirects 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -35,12 +35,15 @@ from .errors import (
     TrackerError,
     TrackerHttpStatus,
     TrackerRefused,
+    TrackerSkipped,
     TrackerTimeout,
     TrackerUnreachable,
 )
 from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
-from .udp import UdpTrackers
-from .udp_service import AF_INET, DatagramRelay, UdpTrackerService
+from .local_end import ANYWHERE, LocalEnd
+from .udp import UdpTimings
+from .udp_service import AF_INET, DatagramRelay
+from .udp_sources import UdpSources
 
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
 
@@ -125,7 +128,7 @@ class _Job(Generic[_T]):
     call: TrackerCall
     on_done: Callable[[_T | None, TrackerError | None], object]
     timeout: float
-    family: int
+    local: LocalEnd
     tls_context: object | None
 
 
@@ -142,8 +145,9 @@ class TrackerClient:
         datagram_socket: Callable[[int], DatagramSocket] | None = None,
         ports: FetchPorts | None = None,
     ) -> None:
-        """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers,
-        `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify as they like."""
+        """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers that are
+        asked from any address, `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify
+        and bind as they like."""
         self.user_agent = user_agent
         """May be changed at any time."""
         self.engine = engine
@@ -151,9 +155,7 @@ class TrackerClient:
         self._is_allowed = is_allowed
         self._own_ports = PlatformPorts(engine.platform)
         self._ports: FetchPorts = ports or self._own_ports
-        self._machine = UdpTrackers(rng=_PlatformBits(engine.platform))
-        open_socket = datagram_socket or engine.platform.datagram_socket
-        self._udp = UdpTrackerService(engine, self._machine, open_socket)
+        self._udp = UdpSources(engine, engine.platform, _PlatformBits(engine.platform), datagram_socket)
         self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
         self._num_fetching = 0
         self._calls: dict[TrackerCall, None] = {}
@@ -169,7 +171,7 @@ class TrackerClient:
     def settings(self, settings: TrackerClientSettings) -> None:
         self._settings = settings
         self._own_ports.verify_tls = settings.validate_https_trackers
-        self._machine.timings = replace(self._machine.timings, token_expiry=settings.udp_tracker_token_expiry)
+        self._udp.set_timings(UdpTimings(token_expiry=settings.udp_tracker_token_expiry))
 
     @property
     def proxy(self) -> ProxyOptions | None:
@@ -200,10 +202,10 @@ class TrackerClient:
         on_done: Callable[[AnnounceResponse | None, TrackerError | None], object],
         *,
         timeout: float | None = None,
-        family: int = 0,
+        local: LocalEnd = ANYWHERE,
         tls_context: object | None = None,
     ) -> TrackerCall:
-        """Announce to the tracker at `url`.  `family` restricts the addresses it is asked at (a socket AF_ number).
+        """Announce to the tracker at `url`, from `local`; TrackerSkipped when no address of it can be reached from there.
 
         An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities.
         """
@@ -211,7 +213,7 @@ class TrackerClient:
         if timeout is None:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
+        job = _Job(self._new_call(), on_done, timeout, local, tls_context)
 
         def parse(response: HttpResponse) -> AnnounceResponse:
             return replace(parse_announce(response.body), tracker_address=response.address)
@@ -226,15 +228,18 @@ class TrackerClient:
         on_done: Callable[[ScrapeResponse | None, TrackerError | None], object],
         *,
         timeout: float | None = None,
-        family: int = 0,
+        local: LocalEnd = ANYWHERE,
         tls_context: object | None = None,
     ) -> TrackerCall:
-        """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond."""
+        """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond.
+
+        The rest as with `announce`.
+        """
         if not 0 < len(info_hashes) <= MAX_SCRAPE_HASHES:
             raise LocalProtocolError(f"a scrape of {len(info_hashes)} torrents")
         if timeout is None:
             timeout = self.settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
+        job = _Job(self._new_call(), on_done, timeout, local, tls_context)
         hashes = tuple(bytes(h) for h in info_hashes)
 
         def parse(response: HttpResponse) -> ScrapeResponse:
@@ -242,6 +247,10 @@ class TrackerClient:
 
         self._start(job, url, lambda: scrape_url(url.strip(), hashes), parse, hashes)
         return job.call
+
+    def retain(self, locals_: Collection[LocalEnd]) -> None:
+        """Only these are asked from from now on: sockets of others are closed once nobody waits there."""
+        self._udp.retain({None, *(local.bind for local in locals_)})
 
     def close(self) -> None:
         """Forget every call silently and close the sockets.  Repeatable."""
@@ -322,11 +331,15 @@ class TrackerClient:
                 begin()
 
     def _fetch(self, job: _Job[_T], url: Url, parse: Callable[[HttpResponse], _T]) -> None:
+        ports = _LocalPorts(self._ports_of(job), job.local)
+
         def on_fetched(response: HttpResponse | None, error: HttpError | None) -> None:
             self._num_fetching -= 1
             try:
                 if response is None:
                     assert error is not None
+                    if ports.is_out_of_reach:
+                        raise _skipped(url, job.local) from error
                     raise _tracker_error(error) from error
                 if not response.is_success:
                     raise TrackerHttpStatus(response.status, response.reason)
@@ -345,7 +358,7 @@ class TrackerClient:
 
         fetch = HttpFetch(
             self.engine,
-            self._ports_of(job),
+            ports,
             url,
             on_fetched,
             options=self._fetch_options(job.timeout),
@@ -355,10 +368,12 @@ class TrackerClient:
         fetch.start()
 
     def _ports_of(self, job: _Job[Any]) -> FetchPorts:
-        ports = self._ports
-        if job.tls_context is not None and ports is self._own_ports:
-            ports = self._own_ports.under(job.tls_context)
-        return _FamilyPorts(ports, job.family) if job.family else ports
+        if self._ports is not self._own_ports:
+            return self._ports
+        source = job.local.bind if self.proxy is None else None  # A proxy is reached from wherever it is.
+        if job.tls_context is None and source is None:
+            return self._own_ports
+        return self._own_ports.under(job.tls_context, source=source)
 
     def _fetch_options(self, timeout: float) -> FetchOptions:
         settings = self.settings
@@ -412,42 +427,49 @@ class TrackerClient:
         answer: list[tuple[int, Any]],
         timeout: float,
     ) -> None:
-        addresses = self._udp_addresses(answer, job.family)
+        addresses = self._udp_addresses(answer)
         if not addresses:
             raise TrackerRefused(f"no address of {tracker.host} may be asked")
+        addresses = [entry for entry in addresses if not entry[0] or job.local.can_reach(entry[1][0])]
+        if not addresses:
+            raise _skipped(tracker, job.local)
         url_data = b"" if tracker.target == "/" else tracker.target.encode("ascii")
 
         def on_answered(response: Any, error: TrackerError | None) -> None:
             # Any: the service answers a scrape with a scrape's response and an announce with an announce's.
             self._finish(job, response, error)
 
-        request_id = self._udp.submit(request, addresses, on_answered, timeout=timeout, url_data=url_data)
+        udp = self._udp.at(job.local.bind)
+        request_id = udp.submit(request, addresses, on_answered, timeout=timeout, url_data=url_data)
 
-        job.call._proceed(lambda: self._udp.cancel(request_id))
+        job.call._proceed(lambda: udp.cancel(request_id))
 
-    def _udp_addresses(self, answer: list[tuple[int, Any]], family: int) -> list[tuple[int, Address]]:
+    def _udp_addresses(self, answer: list[tuple[int, Any]]) -> list[tuple[int, Address]]:
         """IPv4 first: without an answer there is no telling which family works, and most UDP trackers have but that."""
         found = [(known, (numeric_host(address), address[1])) for known, address in answer]
         if self._is_allowed is not None:
             found = [entry for entry in found if self._is_allowed(entry[1][0])]
-        # Of what a proxy looks up the family is not known (0).
-        wanted = [entry for entry in found if family in (0, entry[0]) or not entry[0]]
-        return sorted(dict.fromkeys(wanted), key=lambda entry: entry[0] not in (0, AF_INET))
+        return sorted(dict.fromkeys(found), key=lambda entry: entry[0] not in (0, AF_INET))
 
 
-class _FamilyPorts:
-    """`FetchPorts` that know but one family of addresses."""
+class _LocalPorts:
+    """`FetchPorts` that know but the addresses which can be reached from one of ours."""
 
-    def __init__(self, ports: FetchPorts, family: int) -> None:
-        self._family = family
+    def __init__(self, ports: FetchPorts, local: LocalEnd) -> None:
+        self.is_out_of_reach = False
+        """The server has addresses, and none of them can be reached."""
+        self._local = local
         self._resolve = ports.resolve
         self.dial = ports.dial
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         def on_resolved(answer: list[tuple[int, Any]] | OSError) -> None:
-            if not isinstance(answer, OSError):
+            if not isinstance(answer, OSError) and answer:
                 # Of what a proxy looks up the family is not known (0).
-                answer = [entry for entry in answer if entry[0] in (0, self._family)]
+                answer = [
+                    entry for entry in answer if not entry[0] or self._local.can_reach(numeric_host(entry[1]))
+                ]
+                self.is_out_of_reach = not answer
             callback(answer)
 
         return self._resolve(base, host, port, on_resolved)
@@ -471,6 +493,10 @@ def _tracker_error(error: HttpError) -> TrackerError:
     if isinstance(error, HttpProtocolError):
         return InvalidTrackerResponse(str(error))
     return _refused(error)
+
+
+def _skipped(tracker: Url, local: LocalEnd) -> TrackerError:
+    return TrackerSkipped(f"no address of {tracker.host} can be reached from {local.host}")
 
 
 def _refused(error: Exception) -> TrackerError:

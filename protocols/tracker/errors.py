@@ -7,6 +7,7 @@ TrackerError
     TrackerTimeout            no answer in time
     TrackerUnreachable        name lookup, connection or socket failed
     TrackerRefused            we will not ask it: address filter, private address, malformed or unsupported URL
+    TrackerSkipped            no address of it can be reached from the local address it was to be asked from
     ScrapeNotAvailable        its URL has no scrape form (BEP 48)
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "TrackerFailure",
     "TrackerHttpStatus",
     "TrackerRefused",
+    "TrackerSkipped",
     "TrackerTimeout",
     "TrackerUnreachable",
 ]
@@ -90,6 +92,10 @@ class TrackerUnreachable(TrackerError):
 
 class TrackerRefused(TrackerError):
     """We do not ask this tracker."""
+
+
+class TrackerSkipped(TrackerError):
+    """It has no address of the family, or in the network, that it was to be asked from."""
 
 
 class ScrapeNotAvailable(TrackerError):

@@ -169,7 +169,7 @@ class TrackerList:
         self.settings = settings or TrackerListSettings()
         """May be replaced at any time; holds from the next decision on."""
         self.is_partial_seed = False
-        """Nothing more is wanted although pieces are missing: say "paused" (BEP 21)."""
+        """Nothing more is wanted although pieces are missing: say "paused" in every announce (BEP 21)."""
         self._rng = rng
         self._entries: list[TrackerEntry] = []
         self._by_url: dict[str, TrackerEntry] = {}
@@ -208,6 +208,11 @@ class TrackerList:
         if self._last_working is not None and self._last_working.url not in self._by_url:
             self._last_working = None
         return [url for url in old if url not in self._by_url]
+
+    def copy(self, entries: Iterable[TrackerEntry]) -> None:
+        """Add the same trackers in the same order, to be asked afresh."""
+        for entry in entries:
+            self._append(TrackerEntry(entry.url, entry.tier, entry.source, trackerid=entry.trackerid))
 
     def start(self, now: float, *, is_seed: bool = False) -> None:
         """Begin announcing: to every tracker we are new.  A torrent that starts complete never says "completed"."""
@@ -368,11 +373,12 @@ class TrackerList:
         return action
 
     def _event_for(self, entry: TrackerEntry) -> AnnounceEvent:
+        if self.is_partial_seed:
+            # The first one as well: a tracker that has just taken over from another knows at once.
+            return AnnounceEvent.PAUSED
         if not entry.start_sent:
             return AnnounceEvent.STARTED
-        if self._must_say_completed(entry):
-            return AnnounceEvent.COMPLETED
-        return AnnounceEvent.PAUSED if self.is_partial_seed else AnnounceEvent.NONE
+        return AnnounceEvent.COMPLETED if self._must_say_completed(entry) else AnnounceEvent.NONE
 
     def _must_say_completed(self, entry: TrackerEntry) -> bool:
         # Once one tracker has counted the completion the others need not (libtorrent).

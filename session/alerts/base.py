@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 
-from ...protocols.types import Address, PeerId
+from ...protocols.types import Address, PeerId, ProtocolVersion
 from ..errors import SessionError
 from ..flags import AlertCategory
 
@@ -136,6 +136,8 @@ class TrackerAlert(TorrentAlert):
     """The announce URL."""
     local_endpoint: Address = field(default=("", 0), kw_only=True)
     """The listen socket that announced itself."""
+    version: ProtocolVersion = field(default=ProtocolVersion.V1, kw_only=True)
+    """Which of the torrent's names it was about."""
 
     def tracker_url(self) -> str:
         """The same as `url`."""
@@ -145,7 +147,8 @@ class TrackerAlert(TorrentAlert):
         return self._tracker()
 
     def _tracker(self) -> str:
-        return f"{self._torrent()} ({self.url})"
+        local = f"{endpoint_text(self.local_endpoint)}-" if self.local_endpoint[0] else ""
+        return f"{self._torrent()} ({self.url})[{local}{self.version.name.lower()}]"
 
 
 ALERT_TYPES: dict[int, type[Alert]] = {}

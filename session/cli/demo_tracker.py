@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ class DemoTracker:
     @property
     def url(self) -> str:
         """The announce URL."""
-        return f"http://{self._server.server_address[0]!s}:{self.port}/announce"
+        host = str(self._server.server_address[0])
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/announce"
 
     def start(self) -> None:
         """Answer from now on."""
@@ -131,6 +133,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], swarms: Swarms) -> None:
         self.swarms = swarms
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
 from .. import AddTorrentParams, SessionError, TorrentFlags
+from .certificates import Certificates, certificate_options
 from .exit_status import CommandFailed, ExitStatus
 from .folder_lock import FolderLocks
 from .interrupts import Interrupts
@@ -36,6 +37,7 @@ class Order:
     selection: Selection | None = None
     sequential: bool = False
     resume: bool = True
+    certificates: Certificates = field(default_factory=Certificates)
 
 
 @click.command("get")
@@ -45,6 +47,7 @@ class Order:
 )
 @session_options
 @network_options
+@certificate_options
 @seeding_options
 @click.option("--sequential", is_flag=True, help="Fetch the pieces in order.")
 @click.option(
@@ -74,6 +77,7 @@ def command(
     limit_up: int,
     lsd: bool,
     network: Network,
+    certificates: Certificates,
     goal: SeedingGoal,
     sequential: bool,
     selected: tuple[str, ...],
@@ -90,7 +94,7 @@ def command(
 
     The exit status is 0 only when every torrent is complete and verified.
     """
-    order = Order(uris, save_path, peers, Selection.of(selected), sequential, not no_resume)
+    order = Order(uris, save_path, peers, Selection.of(selected), sequential, not no_resume, certificates)
     plan = TransferPlan(seed_time=goal.time or 0.0, seed_ratio=goal.ratio, timeout=timeout)
     options = SessionOptions(
         listen,
@@ -99,7 +103,7 @@ def command(
         lsd,
         has_dht=has_dht,
         dht_nodes=dht_nodes,
-        settings=network.settings(listen),
+        settings={**network.settings(listen), **certificates.settings},
     )
     with reporter_for(as_json=as_json, quiet=quiet) as reporter:
         status = (_list if list_files else _get)(order, options, plan, reporter)
@@ -109,14 +113,24 @@ def command(
 def _load(order: Order, options: SessionOptions) -> list[AddTorrentParams]:
     for uri in order.uris:
         refuse_around_proxy(uri, options.settings)
-    return [load_source(uri) for uri in order.uris]
+    wanted = [load_source(uri) for uri in order.uris]
+    for params in wanted:
+        order.certificates.put_on(params)
+    return wanted
 
 
 def _list(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Reporter) -> int:
     wanted = _load(order, options)
     aside = Aside(reporter)
     with Interrupts() as interrupts:
-        complete_metadata(wanted, lambda: open_session(options, aside), interrupts, plan.timeout, order.peers)
+        complete_metadata(
+            wanted,
+            lambda: open_session(options, aside),
+            interrupts,
+            plan.timeout,
+            order.peers,
+            on_alert=lambda alert: order.certificates.answer(alert, aside),
+        )
     listing = listing_of(wanted, order.selection)
     if isinstance(reporter, JsonLines):
         for torrent in listing:
@@ -145,6 +159,7 @@ def _get(order: Order, options: SessionOptions, plan: TransferPlan, reporter: Re
             hashes = params.ti.info_hashes if params.ti is not None else params.info_hashes
             locks.lock(params.save_path, hashes, params.best_name())
         transfers = Transfers(open_session(options, reporter), reporter, interrupts, plan, store=store)
+        transfers.on_alert = lambda alert: order.certificates.answer(alert, reporter)
         try:
             for params in wanted:
                 if store is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from .. import AddTorrentParams, Session, TorrentFlags
+from .. import AddTorrentParams, Alert, Session, TorrentFlags
 from .exit_status import CommandFailed, ExitStatus, status_of_signal
 from .info import describe
 from .interrupts import Interrupts
@@ -68,8 +68,10 @@ def complete_metadata(
     interrupts: Interrupts,
     timeout: float | None,
     peers: Sequence[tuple[str, int]] = (),
+    *,
+    on_alert: Callable[[Alert], object] = lambda alert: None,
 ) -> None:
-    """Fetch what links leave out, into `ti` of each.  CommandFailed when that fails or takes too long."""
+    """Fetch what links leave out, into `ti` of each; `on_alert` sees every alert.  CommandFailed when that fails or takes too long."""
     lacking = [params for params in wanted if params.ti is None]
     if not lacking:
         return
@@ -93,7 +95,8 @@ def complete_metadata(
                 handles[-1][1].connect_peer(peer)
         while handles:
             session.wait_for_alert(int(_TICK * 1000))
-            session.pop_alerts()
+            for alert in session.pop_alerts():
+                on_alert(alert)
             for params, handle in handles:
                 params.ti = handle.torrent_file()
             handles = [(params, handle) for params, handle in handles if params.ti is None]

@@ -15,7 +15,7 @@ from typing import Any, Self
 import click
 
 from .printable import one_line
-from .units import format_duration, format_rate, format_size
+from .units import format_down, format_duration, format_rate, format_size
 from .views import TransferView
 
 __all__ = ["Aside", "JsonLines", "Lines", "Quiet", "Reporter", "reporter_for", "summary_of"]
@@ -147,7 +147,7 @@ def summary_of(view: TransferView) -> str:
     else:
         middle = (
             f"{format_size(view.done)} of {format_size(view.wanted)}  "
-            f"down {format_rate(view.down_rate)}  up {format_rate(view.up_rate)}  "
+            f"down {format_down(view.down_rate, view.average)}  up {format_rate(view.up_rate)}  "
             f"ETA {format_duration(view.eta)}  peers {view.num_peers} ({view.num_seeds} seeds)  "
             f"pieces {view.num_pieces}/{view.total_pieces}"
         )

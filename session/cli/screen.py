@@ -18,7 +18,7 @@ from rich.text import Text
 
 from .printable import one_line
 from .reporters import Quiet
-from .units import format_duration, format_rate, format_size
+from .units import format_down, format_duration, format_rate, format_size
 from .views import TransferView
 
 __all__ = ["Screen"]
@@ -121,7 +121,7 @@ def _details(view: TransferView, width: int) -> Text:
     if view.note and view.state in ("failed", "getting metadata"):
         return Text(one_line(view.note), style="red", no_wrap=True, overflow="ellipsis")
     parts = [
-        f"↓ {format_rate(view.down_rate)}",
+        f"↓ {format_down(view.down_rate, view.average)}",
         f"↑ {format_rate(view.up_rate)}",
         f"ETA {format_duration(view.eta)}",
         f"peers {view.num_peers} ({view.num_seeds} seeds)",
@@ -133,7 +133,7 @@ def _details(view: TransferView, width: int) -> Text:
 
 
 def _line(view: TransferView, width: int) -> ConsoleRenderable:
-    rate = f"↓ {format_rate(view.down_rate)}"
+    rate = f"↓ {format_rate(view.down_rate if view.average is None else view.average)}"
     text = f"{view.progress:6.1%}  {rate:>14}  {format_duration(view.eta):>8}  {view.state:11.11}  "
     return Text(text + one_line(view.name), no_wrap=True, overflow="ellipsis")
 

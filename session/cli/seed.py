@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
 from .. import AddTorrentParams, TorrentFlags, load_torrent_buffer, make_magnet_uri
+from .certificates import Certificates, certificate_options
 from .create import tiers_of
 from .exit_status import CommandFailed, ExitStatus
 from .hashing_bar import HashingBar
@@ -31,6 +32,7 @@ class Offer:
 
     params: AddTorrentParams
     peers: tuple[tuple[str, int], ...] = ()
+    certificates: Certificates = field(default_factory=Certificates)
 
 
 @click.command("seed")
@@ -50,6 +52,7 @@ class Offer:
 )
 @session_options
 @network_options
+@certificate_options
 @click.option("--seed-time", type=DURATION, help="End after so long; default: when interrupted.")
 @click.option("--seed-ratio", type=RATIO, help="End when so much of its size is uploaded: 1.5, 150%.")
 @output_options
@@ -71,6 +74,7 @@ def command(
     limit_up: int,
     lsd: bool,
     network: Network,
+    certificates: Certificates,
     seed_time: float | None,
     seed_ratio: float | None,
     as_json: bool,
@@ -108,9 +112,10 @@ def command(
             lsd,
             has_dht=has_dht,
             dht_nodes=dht_nodes,
-            settings=network.settings(listen),
+            settings={**network.settings(listen), **certificates.settings},
         )
-        status = _seed(Offer(params, peers), options, plan, reporter)
+        certificates.put_on(params)
+        status = _seed(Offer(params, peers, certificates), options, plan, reporter)
     ctx.exit(status)
 
 
@@ -123,6 +128,7 @@ def _seed(offer: Offer, options: SessionOptions, plan: TransferPlan, reporter: R
             session.close()
             raise CommandFailed("cannot listen: nobody could connect", ExitStatus.CANNOT_LISTEN)
         transfers = Transfers(session, reporter, interrupts, plan)
+        transfers.on_alert = lambda alert: offer.certificates.answer(alert, reporter)
         try:
             reporter.event("magnet", make_magnet_uri(params), magnet=make_magnet_uri(params))
             transfers.add(params, peers=offer.peers)

@@ -40,6 +40,7 @@ from .interrupts import Interrupts
 from .reporters import Reporter
 from .resume_store import ResumeStore
 from .selection import NothingSelected, Selection
+from .tracker_remarks import why_it_failed
 from .units import format_elapsed, format_rate, format_size
 from .views import RateMeter, TransferView, view_of
 
@@ -98,6 +99,8 @@ class Transfer:
     """It uploaded as much as the plan asks, and stopped."""
     failure: ExitStatus | None = None
     note: str = ""
+    seconds: float = 0.0
+    """What it took, once it is done."""
     down: RateMeter = field(default_factory=RateMeter)
     up: RateMeter = field(default_factory=RateMeter)
     resume: AddTorrentParams | None = None
@@ -108,6 +111,12 @@ class Transfer:
     def is_settled(self) -> bool:
         """Done or failed."""
         return self.is_done or self.failure is not None
+
+    @property
+    def average(self) -> float | None:
+        """Payload bytes a second until it was done; None when it is not, or nothing came."""
+        received = self.status.total_payload_download
+        return received / max(self.seconds, 0.001) if self.is_done and received else None
 
 
 class Transfers:
@@ -273,6 +282,7 @@ class Transfers:
                 self._fail(transfer, f"{missing} is missing or incomplete", ExitStatus.DISK)
                 return
             transfer.is_done = True
+            transfer.seconds = time.monotonic() - transfer.started
             self._forget_resume(transfer)
         elif self._plan.must_be_complete and status.state is TorrentState.downloading:
             total = status.torrent_file.num_pieces if status.torrent_file is not None else 0
@@ -315,12 +325,11 @@ class Transfers:
         )
 
     def _tell_done(self, transfer: Transfer) -> None:
-        status, seconds = transfer.status, time.monotonic() - transfer.started
+        status, seconds = transfer.status, transfer.seconds
         received = status.total_payload_download
         text = f"complete: {status.name} ({format_size(status.total_wanted)}"
-        if received:
-            average = format_rate(received / max(seconds, 0.001))
-            text += f", {format_size(received)} received in {format_elapsed(seconds)}, {average}"
+        if (average := transfer.average) is not None:
+            text += f", {format_size(received)} received in {format_elapsed(seconds)}, {format_rate(average)}"
         self._reporter.event(
             "complete",
             text + ")",
@@ -353,8 +362,7 @@ class Transfers:
             case TorrentErrorAlert() if transfer.failure is None:
                 where = f" ({alert.filename})" if alert.filename else ""
                 self._fail(transfer, f"{alert.error}{where}")
-            case TrackerErrorAlert():
-                reason = alert.failure_reason or str(alert.error)
+            case TrackerErrorAlert() if reason := why_it_failed(alert):
                 self._note(transfer, "tracker_error", f"tracker {alert.url}: {reason}", alert.url)
             case TrackerWarningAlert():
                 text = f"tracker {alert.url} warns: {alert.warning_message}"
@@ -392,6 +400,7 @@ class Transfers:
             up_rate=transfer.up.rate,
             state=state,
             note=transfer.note,
+            average=transfer.average if state == "complete" else None,
         )
 
     # --------------------------------------------------------------------------------------------------- resuming

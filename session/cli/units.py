@@ -6,7 +6,15 @@ import math
 import re
 from typing import Final
 
-__all__ = ["format_duration", "format_elapsed", "format_rate", "format_size", "parse_duration", "parse_size"]
+__all__ = [
+    "format_down",
+    "format_duration",
+    "format_elapsed",
+    "format_rate",
+    "format_size",
+    "parse_duration",
+    "parse_size",
+]
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 _PREFIXES: Final = ("", "k", "m", "g", "t", "p")
@@ -68,6 +76,11 @@ def format_elapsed(seconds: float) -> str:
 def format_rate(rate: float) -> str:
     """A size a second."""
     return f"{format_size(rate)}/s"
+
+
+def format_down(rate: float, average: float | None) -> str:
+    """How fast it comes, or, once that is over, how fast it came."""
+    return format_rate(rate) if average is None else f"{format_rate(average)} on average"
 
 
 def format_duration(seconds: float | None) -> str:

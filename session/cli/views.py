@@ -13,6 +13,11 @@ __all__ = ["RateMeter", "TransferView", "view_of"]
 _TIME_CONSTANT = 1.5
 """Seconds after which an old rate counts for a third; it predicts the end, so it should not jump."""
 
+_SETTLING = 0.25
+"""Seconds of a sample that is kept."""
+_SHORTEST = 0.1
+"""Seconds that what comes first is taken to have come in at least: it may have come in a burst."""
+
 _STATES = {
     TorrentState.checking_files: "checking",
     TorrentState.checking_resume_data: "checking",
@@ -53,6 +58,8 @@ class TransferView:
     uploaded: int
     note: str = ""
     """What last went wrong, if anything."""
+    average: float | None = None
+    """Payload bytes a second from beginning to end, once it is complete and something was downloaded."""
 
     def as_fields(self) -> dict[str, Any]:
         """The same for machines (Any: numbers and strings)."""
@@ -65,6 +72,7 @@ class TransferView:
             "wanted": self.wanted,
             "download_rate": round(self.down_rate),
             "upload_rate": round(self.up_rate),
+            "average_rate": None if self.average is None else round(self.average),
             "eta": None if self.eta is None else round(self.eta, 1),
             "peers": self.num_peers,
             "seeds": self.num_seeds,
@@ -76,32 +84,42 @@ class TransferView:
 
 
 class RateMeter:
-    """A rate a person can read: payload counted by the clock, smoothed."""
+    """A rate a person can read: payload counted by the clock, smoothed; there is one as soon as something came."""
 
-    __slots__ = ("_at", "_total", "rate")
+    __slots__ = ("_at", "_has_sample", "_total", "rate")
 
     def __init__(self) -> None:
         self.rate = 0.0
         """Bytes per second."""
         self._at: float | None = None
         self._total = 0
+        self._has_sample = False
 
     def update(self, total: int, now: float) -> float:
         """`total` bytes until `now`; the rate."""
         if self._at is None:
             self._at, self._total = now, total
             return self.rate
-        elapsed = now - self._at
-        if elapsed >= 0.25:
-            newest = (total - self._total) / elapsed
-            weight = 1.0 if not self.rate else 1.0 - math.exp(-elapsed / _TIME_CONSTANT)
-            self.rate += (newest - self.rate) * weight
-            self._at, self._total = now, total
+        elapsed, came = now - self._at, total - self._total
+        if not self._has_sample and not came:
+            self._at = now  # Waiting for the first bytes is none of their time.
+        elif elapsed >= _SETTLING:
+            weight = 1.0 - math.exp(-elapsed / _TIME_CONSTANT) if self._has_sample else 1.0
+            self.rate += (came / elapsed - self.rate) * weight
+            self._at, self._total, self._has_sample = now, total, True
+        elif not self._has_sample:
+            self.rate = came / max(elapsed, _SHORTEST)
         return self.rate
 
 
 def view_of(
-    status: TorrentStatus, *, down_rate: float, up_rate: float, state: str = "", note: str = ""
+    status: TorrentStatus,
+    *,
+    down_rate: float,
+    up_rate: float,
+    state: str = "",
+    note: str = "",
+    average: float | None = None,
 ) -> TransferView:
     """The view of `status`; `state` when it is another than the status says."""
     left = status.total_wanted - status.total_wanted_done
@@ -124,4 +142,5 @@ def view_of(
         downloaded=status.total_payload_download,
         uploaded=status.total_payload_upload,
         note=note,
+        average=average,
     )

@@ -45,6 +45,7 @@ from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
+from .announcing import Announcing
 from .auto_scrape import AutoScrape
 from .back_pressure import BackPressure
 from .blocking import Blocking
@@ -61,6 +62,7 @@ from .external_ip import ExternalAddresses, IpSource
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
+from .look_queue import LookQueue
 from .map_places import ListenPort
 from .mixed_mode import MixedMode
 from .peer_transports import PeerTransports
@@ -141,6 +143,7 @@ class Core:
         self.disk = self._new_disk(parts.disk_backend or PosixBackend)
         self.back_pressure = BackPressure(self)
         self.disk.on_low_watermark = self.back_pressure.let_go
+        self.looks = LookQueue(self)
         self.checks = CheckQueue(settings.get_int("active_checking"))
         self.queue = TorrentQueue(self)
         self.registry = ExtensionRegistry()
@@ -150,6 +153,7 @@ class Core:
         self.tracker_lists = tracker_list_settings(settings)
         """How torrents ask their trackers; one object for all of them."""
         self.tracker_client = self._new_tracker_client()
+        self.announcing = Announcing(self)
         self._add_services(parts)
         self.ip_filter: IpFilter | None = None
         self.dirty: dict[Torrent, None] = {}
@@ -242,6 +246,7 @@ class Core:
         self.dht.sync(self._listeners.endpoints)
         self.transports.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
+        self.announcing.sync(self._listeners.endpoints)
         self.local_discovery.update()
 
     def apply_settings(self, changed: set[str]) -> None:
@@ -295,6 +300,7 @@ class Core:
         self.plugins.abort()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
+        self.looks.close()
         self.lobby.close()
         self.dht.close()
         self.datagrams.close()

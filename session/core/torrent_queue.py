@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..flags import TorrentFlags
-from ..torrent.phase import Phase
 from .queue_order import QueueOrder
 from .queueing import Candidate, QueueLimits, SeedFacts, Slowness, Verdict, decide, seed_rank
 
@@ -139,7 +138,7 @@ class TorrentQueue:
         downloads: list[Candidate[Torrent]] = []
         for torrent in list(self.order):
             if _is_managed(torrent):
-                if torrent.phase is Phase.NEW and torrent.info is not None:
+                if torrent.swarm is None and not torrent.is_parked and torrent.needs_check:
                     torrent.start()  # Online it goes when it is its turn.
                 elif torrent.startup is None:
                     downloads.append(self._candidate(torrent))

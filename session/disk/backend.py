@@ -9,12 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...protocols.types import Buffer
 from ..flags import MoveFlags, RemoveFlags
 from ..status import OpenFileState
 from .params import MoveResult
+
+if TYPE_CHECKING:
+    from ...protocols.metainfo import TorrentInfo
 
 __all__ = ["Backend", "Presence", "Scan", "Writable"]
 
@@ -39,6 +42,13 @@ class Scan(ABC):
     @abstractmethod
     def presence(self, offset: int, length: int) -> Presence:
         """What the stretch is made of, without reading it.  StorageError."""
+
+    def has_anything(self, info: TorrentInfo) -> bool:
+        """Something of it is there, be it a hole.  StorageError."""
+        return any(
+            self.presence(piece * info.piece_length, info.piece_size(piece)) is not Presence.MISSING
+            for piece in range(info.num_pieces)
+        )
 
 
 class Backend(ABC):

@@ -179,6 +179,12 @@ class DiskIo:
             storage, storage.backend.verify, have.bits, on_done=partial(_only_error, on_done), is_small=True
         )
 
+    def submit_find(
+        self, storage: Storage, on_done: Callable[[bool | None, StorageError | None], object]
+    ) -> None:
+        """Is there any byte of any file?  Reads nothing."""
+        self._submit(storage, lambda: storage.backend.scan().has_anything(storage.info), on_done=on_done)
+
     def submit_prepare(self, storage: Storage, on_done: OnError) -> None:
         """Create what has no bytes: empty files, links.  The first write and the end of a check do it, too."""
         self._submit(storage, storage.backend.prepare, on_done=partial(_only_error, on_done))

@@ -11,6 +11,7 @@ from .backend import Presence, Scan
 from .descriptors import OpenFile
 
 if TYPE_CHECKING:
+    from ...protocols.metainfo import TorrentInfo
     from .posix import PosixBackend
 
 __all__ = ["FileScan"]
@@ -49,6 +50,14 @@ class FileScan(Scan):
                 return here
             found = max(found, here)
         return found
+
+    def has_anything(self, info: TorrentInfo) -> bool:
+        files = info.files
+        return any(
+            self.presence(files.offset(index), 1) is not Presence.MISSING
+            for index in range(files.num_files)
+            if files.size(index) and not files.is_pad(index)
+        )
 
     def _in_file(self, index: int, position: int, length: int) -> Presence:
         if self._placement.is_pad(index):

@@ -2,9 +2,10 @@
 
     NEW ──start──► RESUMING ──► CHECKING ──► ACTIVE          a paused torrent keeps its phase and holds no connections;
      │                │            ▲            │            an error pauses it and keeps its phase too
-     └── no metadata ─┴► METADATA ─┘            └─► (force_recheck) CHECKING
+     ├── no metadata ─┴► METADATA ─┘            └─► (force_recheck) CHECKING
+     └── paused ─► RESUMING ─► LOOKED or CHECKING, until it is started: then as from NEW
 
-The one writer is `Torrent._enter`.  What libtorrent calls downloading, finished and seeding are all ACTIVE here: which of
+The one writer is `Torrent.enter`.  What libtorrent calls downloading, finished and seeding are all ACTIVE here: which of
 the three follows from the pieces, and is derived, not kept.
 """
 
@@ -24,12 +25,14 @@ class Phase(Enum):
     RESUMING = "resuming"
     METADATA = "metadata"
     CHECKING = "checking"
+    LOOKED = "looked"
+    """What its resume data claims can be there; what it does not claim has not been looked for."""
     ACTIVE = "active"
 
 
 def state_of(phase: Phase, *, is_seed: bool, is_finished: bool) -> TorrentState:
     """The state libtorrent would show."""
-    if phase is Phase.ACTIVE:
+    if phase in (Phase.ACTIVE, Phase.LOOKED):
         if is_seed:
             return TorrentState.seeding
         return TorrentState.finished if is_finished else TorrentState.downloading

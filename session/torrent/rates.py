@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["RateMeter", "TransferMeters"]
+from collections.abc import Collection
+from dataclasses import dataclass
+
+__all__ = ["RateMeter", "Totals", "TransferMeters"]
 
 _WINDOW = 5.0
 """Seconds the average looks back."""
@@ -26,6 +29,11 @@ class RateMeter:
         self._since += count
 
     @property
+    def pending(self) -> int:
+        """Bytes since the last tick, which whoever sums up does not know yet."""
+        return self._since
+
+    @property
     def is_moving(self) -> bool:
         """Something came since the last tick."""
         return self._since > 0
@@ -46,6 +54,16 @@ class RateMeter:
         if self.rate < 1.0 and not self._since:
             self.rate = 0.0
         self._since = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Bytes of the four counters at one moment."""
+
+    down: int
+    up: int
+    payload_down: int
+    payload_up: int
 
 
 class TransferMeters:
@@ -73,6 +91,15 @@ class TransferMeters:
         self.up.tick(elapsed, into.up)
         self.payload_down.tick(elapsed, into.payload_down)
         self.payload_up.tick(elapsed, into.payload_up)
+
+    def totals(self, parts: Collection[TransferMeters] = ()) -> Totals:
+        """What was counted, with what `parts` counted since the last tick."""
+        return Totals(
+            self.down.total + sum(part.down.pending for part in parts),
+            self.up.total + sum(part.up.pending for part in parts),
+            self.payload_down.total + sum(part.payload_down.pending for part in parts),
+            self.payload_up.total + sum(part.payload_up.pending for part in parts),
+        )
 
     @property
     def is_quiet(self) -> bool:

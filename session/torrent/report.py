@@ -30,6 +30,7 @@ from .piece_blocks import BUSY, RECEIVED, REQUESTED
 
 if TYPE_CHECKING:
     from .peer_link import PeerLink
+    from .rates import TransferMeters
     from .torrent import Torrent
 
 __all__ = ["download_queue", "open_files", "peer_info", "renamed_files", "resume_params", "status_of"]
@@ -109,20 +110,29 @@ def _bytes_of(torrent: Torrent, bits: int) -> int:
 
 def _fill_transfer(torrent: Torrent, status: TorrentStatus) -> None:
     meters = torrent.meters
-    status.total_download = meters.down.total
-    status.total_upload = meters.up.total
-    status.total_payload_download = meters.payload_down.total
-    status.total_payload_upload = meters.payload_up.total
+    totals = meters.totals(_parts(torrent))
+    status.total_download = totals.down
+    status.total_upload = totals.up
+    status.total_payload_download = totals.payload_down
+    status.total_payload_upload = totals.payload_up
     status.download_rate = int(meters.down.rate)
     status.upload_rate = int(meters.up.rate)
     status.download_payload_rate = int(meters.payload_down.rate)
     status.upload_payload_rate = int(meters.payload_up.rate)
-    status.all_time_download = torrent.params.total_downloaded + meters.payload_down.total
-    status.all_time_upload = torrent.params.total_uploaded + meters.payload_up.total
+    status.all_time_download = torrent.params.total_downloaded + totals.payload_down
+    status.all_time_upload = torrent.params.total_uploaded + totals.payload_up
     status.upload_limit, status.download_limit = torrent.upload_limit, torrent.download_limit
     if torrent.download is not None:
         status.total_failed_bytes = torrent.download.num_failed_bytes
         status.total_redundant_bytes = torrent.download.num_waste_bytes
+
+
+def _parts(torrent: Torrent) -> list[TransferMeters]:
+    """Of its connections: what they count reaches the torrent's own at the next tick, which may be half a second off."""
+    parts = [link.meters for link in torrent.swarm.links] if torrent.swarm is not None else []
+    if torrent.web is not None:
+        parts += [torrent.web.meters, *(link.meters for link in torrent.web.links)]
+    return parts
 
 
 def _fill_peers(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) -> None:

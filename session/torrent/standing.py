@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .drain import Drain
     from .files import TorrentFiles
     from .peer_list import PeerList
+    from .startup import Startup
     from .swarm import Swarm
     from .tracking import Tracking
 
@@ -41,6 +42,7 @@ class TorrentStanding:
         drain: Drain | None
         files: TorrentFiles | None
         peers: PeerList | None
+        startup: Startup | None
         swarm: Swarm | None
         tracking: Tracking | None
 
@@ -54,6 +56,8 @@ class TorrentStanding:
         """Every wanted piece is here."""
         if self.download is not None:
             return self.download.picker.is_finished
+        if self.phase is Phase.LOOKED:
+            return not self.wanted_bits & ~self.have.bits
         return self.is_seed
 
     @property
@@ -99,8 +103,22 @@ class TorrentStanding:
 
     @property
     def is_checked(self) -> bool:
-        """`have` is known to be what is on disk."""
-        return self.phase is Phase.ACTIVE
+        """`have` is known to be what is on disk, as far as it can be without being started."""
+        return self.phase in (Phase.ACTIVE, Phase.LOOKED)
+
+    @property
+    def needs_check(self) -> bool:
+        """It has to be started for its pieces to be known."""
+        return (
+            self.info is not None
+            and self.startup is None
+            and self.phase not in (Phase.ACTIVE, Phase.METADATA)
+        )
+
+    @property
+    def is_managed(self) -> bool:
+        """The queue starts and stops it."""
+        return bool(self.flags & TorrentFlags.auto_managed)
 
     @property
     def is_session_paused(self) -> bool:

@@ -17,6 +17,7 @@ from ..disk.errors import StorageError
 from ..errors import ErrorCode, Operation
 from ..flags import TorrentFlags
 from ..operations import operation_of
+from .phase import Phase
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -110,7 +111,7 @@ class Startup:
         torrent = self._torrent
         assert torrent.block_source is not None
         self._to_check = self._have.size if wanted is None else wanted.count()
-        torrent.enter_checking()
+        torrent.enter(Phase.CHECKING)
         self._core.checks.submit(self, wanted)
 
     def run_check(self, wanted: Bitfield | None) -> None:

@@ -2,7 +2,7 @@
 
 The torrent owns and routes.  Connections are the `Swarm`'s, pieces the `Download`'s, trackers `TorrentTrackers`', files
 and priorities `TorrentFiles`', the way through checking `Startup`'s, what is shown outside `report`'s.  A torrent that was
-never started has none of them: thousands of paused torrents cost little more than their metadata.
+never started has but its files: thousands of paused torrents cost little more than their metadata.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from .download import Download
 from .download_news import DownloadNews
 from .drain import Drain
 from .files import TorrentFiles
+from .first_look import look
 from .link_end import LinkEnded
 from .peer_link import PeerLink
 from .peer_list import PeerList
@@ -192,7 +193,7 @@ class Torrent(TorrentStanding):
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
         self._core.dht.add_nodes_of(self)
         if self.info is None:
-            self._enter(Phase.METADATA)
+            self.enter(Phase.METADATA)
             self._go_online()
         elif self.phase is Phase.ACTIVE:
             self._go_online()
@@ -209,7 +210,7 @@ class Torrent(TorrentStanding):
             self.startup = None
             self.on_disk_error(error)
             return
-        self._enter(Phase.RESUMING if from_resume else Phase.CHECKING)
+        self.enter(Phase.RESUMING if from_resume else Phase.CHECKING)
         self.startup = Startup(self, self._core)
         self.startup.begin(from_resume=from_resume)
 
@@ -260,7 +261,7 @@ class Torrent(TorrentStanding):
         self._was_finished = self.is_finished
         if self.peers is not None:
             self.peers.set_finished(self.leaves_seeds)
-        self._enter(Phase.ACTIVE)
+        self.enter(Phase.ACTIVE)
         if not self.is_seed:
             self.flags &= ~TorrentFlags.super_seeding
         update_super_seeding(self, self._core)
@@ -296,9 +297,16 @@ class Torrent(TorrentStanding):
         self.flags &= ~(TorrentFlags.stop_when_ready | TorrentFlags.auto_managed)
         self.pause()
 
-    def enter_checking(self) -> None:
-        """Pieces are being hashed."""
-        self._enter(Phase.CHECKING)
+    def enter(self, phase: Phase) -> None:
+        """It is in another phase now."""
+        self.phase = phase
+        self.show_state()
+
+    def at_rest(self) -> None:
+        """What it has is known as far as it can be while it does not run."""
+        self._core.queue.progressed(self)
+        self._let_files_go()
+        self.touch()
 
     def recheck(self) -> None:
         """Trust nothing and hash everything again."""
@@ -325,6 +333,8 @@ class Torrent(TorrentStanding):
         self._core.queue.progressed(self)
         if swarm is not None:
             self.check(from_resume=False)
+        else:
+            look(self, self._core)
 
     def set_error(self, error: StorageError | EvtorrentError, path: str = "") -> None:
         """Stop by itself, saying why.  Everything verified stays."""
@@ -407,6 +417,8 @@ class Torrent(TorrentStanding):
         self.lsd_changed()
         if self.swarm is not None:
             self.check(from_resume=True)
+        else:
+            look(self, self._core)
 
     def clear_error(self) -> None:
         """Forget why it stopped; it starts again when it is not paused."""
@@ -418,6 +430,8 @@ class Torrent(TorrentStanding):
     def close(self) -> None:
         """The torrent leaves the session."""
         self.removed = True
+        if self.startup is not None:
+            self.startup.cancel()
         if self.deadlines is not None:
             self.deadlines.close()
         self.stop()
@@ -446,10 +460,6 @@ class Torrent(TorrentStanding):
             download.close()
             self.download = None
             self._core.download_ended(download)
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self.show_state()
 
     def show_state(self) -> None:
         """Tell when the state shown outside changed."""
@@ -605,11 +615,11 @@ class Torrent(TorrentStanding):
 
     # ------------------------------------------------------------------------------------------------ bookkeeping
 
-    def post(self, kind: type[TorrentAlert], *args: Any) -> None:
+    def post(self, kind: type[TorrentAlert], *args: Any, **more: Any) -> None:
         """Post an alert about this torrent, if anybody wants it."""
         alerts = self._core.alerts
         if alerts.should_post(kind):
-            alerts.emplace(kind, self.handle, *args, torrent_name=self.name)
+            alerts.emplace(kind, self.handle, *args, torrent_name=self.name, **more)
 
     def post_session(self, kind: type[Alert], *args: Any) -> None:
         """Post an alert that is not about this torrent alone."""
@@ -643,10 +653,7 @@ class Torrent(TorrentStanding):
     @property
     def has_working_tracker(self) -> bool:
         """Some tracker has answered, and not failed since."""
-        tracking = self.tracking
-        return tracking is not None and any(
-            entry.verified and entry.is_working for entry in tracking.trackers.entries()
-        )
+        return self.tracking is not None and self.tracking.has_working
 
     def peers_found(
         self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()

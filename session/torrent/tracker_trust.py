@@ -1,4 +1,4 @@
-"""HTTPS trackers of an SSL torrent: whom they have to be, which is said with each question.
+"""What is said with each question to a tracker: the address it leaves from, and whom an HTTPS tracker of an SSL torrent has to be.
 
 As in libtorrent the authority of the torrent vouches for them, and they see our certificate: neither who peers are nor who asks is
 told to a server that somebody else vouches for.  Of other torrents the system's authorities do.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...protocols.tracker.announce import AnnounceRequest, AnnounceResponse, ScrapeResponse
 from ...protocols.tracker.client import TrackerCall, TrackerClient, TrackerEngine
 from ...protocols.tracker.errors import TrackerError
+from ...protocols.tracker.local_end import LocalEnd
 
 if TYPE_CHECKING:
     from .torrent import Torrent
@@ -20,13 +21,14 @@ __all__ = ["TrustedTrackers"]
 
 
 class TrustedTrackers:
-    """The session's tracker client as one torrent uses it."""
+    """The session's tracker client as one torrent uses it from one of our addresses."""
 
-    __slots__ = ("_client", "_torrent")
+    __slots__ = ("_client", "_local", "_torrent")
 
-    def __init__(self, client: TrackerClient, torrent: Torrent) -> None:
+    def __init__(self, client: TrackerClient, torrent: Torrent, local: LocalEnd) -> None:
         self._client = client
         self._torrent = torrent
+        self._local = local
 
     @property
     def engine(self) -> TrackerEngine:
@@ -42,7 +44,9 @@ class TrustedTrackers:
         timeout: float | None = None,
     ) -> TrackerCall:
         """As `TrackerClient.announce`."""
-        return self._client.announce(url, request, on_done, timeout=timeout, tls_context=self._context())
+        return self._client.announce(
+            url, request, on_done, timeout=timeout, local=self._local, tls_context=self._context()
+        )
 
     def scrape(
         self,
@@ -53,7 +57,9 @@ class TrustedTrackers:
         timeout: float | None = None,
     ) -> TrackerCall:
         """As `TrackerClient.scrape`."""
-        return self._client.scrape(url, info_hashes, on_done, timeout=timeout, tls_context=self._context())
+        return self._client.scrape(
+            url, info_hashes, on_done, timeout=timeout, local=self._local, tls_context=self._context()
+        )
 
     def _context(self) -> object | None:
         tls = self._torrent.tls

@@ -160,6 +160,7 @@ class TorrentTrackers:
         on_event: Callable[[TrackerNews], object],
         *,
         settings: TrackerListSettings | None = None,
+        is_partial_seed: Callable[[], bool] = lambda: False,
         stop_timeout: float = 5.0,
         source: TrackerSource = TrackerSource.TORRENT,
         shuffle: bool = True,
@@ -167,7 +168,7 @@ class TorrentTrackers:
     ) -> None:
         """`make_request(event)` gives the counters of the moment; the tracker's id is put in here.
 
-        `on_peers` gets numeric addresses only.  With `stop_timeout` 0 nobody is told of a stop.
+        `on_peers` gets numeric addresses only.  `is_partial_seed` is asked before each announce (BEP 21).  With `stop_timeout` 0 nobody is told of a stop.
         """
         self.list = TrackerList(tiers, rng=rng or Random(), settings=settings, source=source, shuffle=shuffle)
         """Order and state of the trackers."""
@@ -178,6 +179,7 @@ class TorrentTrackers:
         self._make_request = make_request
         self._on_peers = on_peers
         self._on_event = on_event
+        self._is_partial_seed = is_partial_seed
         self._timer: Timer | None = None
         self._calls: dict[str, TrackerCall] = {}
         self._scrapes: dict[TrackerCall, None] = {}
@@ -229,10 +231,6 @@ class TorrentTrackers:
         """The last piece arrived."""
         self.list.completed(self._base.time())
         self._run()
-
-    def set_partial_seed(self, is_partial_seed: bool) -> None:
-        """Nothing more is wanted, or again something is (BEP 21)."""
-        self.list.is_partial_seed = is_partial_seed
 
     def set_settings(self, settings: TrackerListSettings) -> None:
         """Other choices hold from now on."""
@@ -309,6 +307,7 @@ class TorrentTrackers:
 
     def _run(self) -> None:
         """Make the announces that are due, and see to it that we come back for the next."""
+        self.list.is_partial_seed = self._is_partial_seed()
         for action in self.list.due(self._base.time()):
             self._announce(action)
         self._arm()

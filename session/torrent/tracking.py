@@ -1,30 +1,41 @@
 """A torrent's trackers as the session sees them: requests filled in, peers handed on, outcomes posted as alerts.
 
-Schedule and tiers are `TorrentTrackers`'; this is where it meets the torrent.  A hybrid torrent is announced by both of its
-names, each with a schedule of its own, as libtorrent does: who knows it by one of them finds us, too.
+Schedule and tiers are `TorrentTrackers`'; this is where it meets the torrent.  As with libtorrent it is announced from every socket
+that listens, so that a tracker knows each address of ours, and a hybrid one by both of its names, so that who knows one of them
+finds us, too.  Each such way has a schedule of its own: what fails over IPv6 does not keep it from being asked over IPv4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...protocols.tracker.announce import AnnounceEvent, AnnounceRequest, TrackerPeer
-from ...protocols.tracker.errors import TrackerError, TrackerFailure, TrackerHttpStatus
+from ...protocols.tracker.errors import (
+    TrackerError,
+    TrackerFailure,
+    TrackerHttpStatus,
+    TrackerSkipped,
+    TrackerUnreachable,
+)
 from ...protocols.tracker.tiers import TrackerEntry
+from ...protocols.types import Address, ProtocolVersion
 from ..alerts import (
     ScrapeFailedAlert,
     ScrapeReplyAlert,
+    TrackerAlert,
     TrackerAnnounceAlert,
     TrackerErrorAlert,
     TrackeridAlert,
     TrackerReplyAlert,
     TrackerWarningAlert,
 )
+from ..core.announcing import AnnounceEnd
 from ..core.external_ip import IpSource
-from ..errors import NO_ERROR, ErrorCode, Operation
+from ..errors import NO_ERROR, ErrorCode, Operation, TorrentErrc
 from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
 from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
@@ -48,29 +59,48 @@ if TYPE_CHECKING:
 __all__ = ["Tracking"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From where, and by which name, a torrent is announced."""
+
+    end: AnnounceEnd
+    name: bytes
+    version: ProtocolVersion
+
+
 class Tracking:
     """The trackers of one torrent."""
 
-    __slots__ = ("_core", "_key", "_torrent", "second", "trackers")
+    __slots__ = ("_core", "_key", "_lists", "_torrent")
 
     def __init__(self, torrent: Torrent, core: Core) -> None:
         self._torrent = torrent
         self._core = core
         self._key = core.rng.getrandbits(32)
-        self.trackers = self._make_list(torrent.params.tiers(), self._request)
-        self.second: TorrentTrackers | None = None
-        """The same by the v2 name of a hybrid torrent, once it is online."""
+        first = self._ways()[0]
+        self._lists = {first: self._make_list(first, torrent.params.tiers())}
+        """In the order of the sockets, v1 before v2.  One is enough until it is online."""
 
-    def _make_list(
-        self, tiers: Sequence[Sequence[str]], make_request: Callable[[AnnounceEvent], AnnounceRequest]
-    ) -> TorrentTrackers:
+    def _ways(self) -> list[_Way]:
+        torrent = self._torrent
+        names = torrent.info_hashes.wire_names()
+        return [
+            _Way(
+                end, bytes(name), ProtocolVersion.V1 if name == torrent.info_hashes.v1 else ProtocolVersion.V2
+            )
+            for end in self._core.announcing.ends(torrent)
+            for name in names
+        ]
+
+    def _make_list(self, way: _Way, tiers: Sequence[Sequence[str]] = ()) -> TorrentTrackers:
         torrent, core = self._torrent, self._core
         return TorrentTrackers(
-            TrustedTrackers(core.tracker_client, torrent),
+            TrustedTrackers(core.tracker_client, torrent, way.end.local),
             tiers,
-            make_request,
+            partial(self._request, way),
             self._peers_found,
-            self._heard,
+            partial(self._heard, way),
+            is_partial_seed=lambda: torrent.is_finished and not torrent.is_seed,
             settings=core.tracker_lists,
             # The order of resume data, in which working trackers lead their tiers, is kept.
             shuffle=not torrent.flags & TorrentFlags.override_trackers,
@@ -78,22 +108,39 @@ class Tracking:
             rng=core.rng,
         )
 
+    def _make_copy(self, way: _Way, entries: Iterable[TrackerEntry]) -> TorrentTrackers:
+        made = self._make_list(way)
+        made.list.copy(entries)
+        return made
+
     # ---------------------------------------------------------------------------------------------------- schedule
 
     def start(self) -> None:
         """The torrent is online."""
-        names = self._torrent.info_hashes.wire_names()
-        if len(names) > 1 and self.second is None:
-            other = next(bytes(name) for name in names if name != self._torrent.wire_name)
-            self.second = self._make_list((), lambda event: replace(self._request(event), info_hash=other))
-            self.second.replace((entry.url, entry.tier) for entry in self.trackers.entries())
+        self._find_ways()
         self.settings_changed()
-        for each in self._lists():
+        for each in self._lists.values():
             each.start(is_seed=self._torrent.is_seed)
+
+    def listening_changed(self) -> None:
+        """Other sockets listen than before."""
+        if self.is_announcing:
+            self.start()
+
+    def _find_ways(self) -> None:
+        """A list for each way there is now; ways that are no more are left without a word, as there is nobody to be reached."""
+        wanted = self._ways()
+        if wanted == list(self._lists):
+            return
+        entries, old = self.trackers.entries(), self._lists
+        self._lists = {way: old[way] if way in old else self._make_copy(way, entries) for way in wanted}
+        for way in old.keys() - self._lists.keys():
+            old[way].stop_timeout = 0.0
+            old[way].stop()
 
     def stop(self, on_told: Callable[[], object] | None) -> None:
         """The torrent goes offline; `on_told` is called when the trackers know, or had their time."""
-        lists = self._lists()
+        lists = list(self._lists.values())
         num_left = len(lists)
 
         def told() -> None:
@@ -107,7 +154,7 @@ class Tracking:
 
     def abort(self) -> None:
         """End everything at once; nobody is told."""
-        for each in self._lists():
+        for each in self._lists.values():
             each.abort()
 
     @property
@@ -115,40 +162,48 @@ class Tracking:
         """The torrent is online here."""
         return self.trackers.list.is_announcing
 
-    def _lists(self) -> list[TorrentTrackers]:
-        return [self.trackers] if self.second is None else [self.trackers, self.second]
+    @property
+    def has_working(self) -> bool:
+        """Some tracker has answered, and not failed since."""
+        return any(entry.verified and entry.is_working for entry in self._all_entries())
+
+    @property
+    def trackers(self) -> TorrentTrackers:
+        """The first way's, which has the order that is shown."""
+        return next(iter(self._lists.values()))
 
     def completed(self) -> None:
         """The last piece came."""
-        for each in self._lists():
+        for each in self._lists.values():
             each.completed()
 
     def settings_changed(self) -> None:
         """Take the session's settings over."""
-        for each in self._lists():
+        for each in self._lists.values():
             each.stop_timeout = float(self._core.settings.get_int("stop_tracker_timeout"))
             each.set_settings(self._core.tracker_lists)
 
     def reannounce(self, seconds: int, index: int, *, ignore_min_interval: bool) -> None:
         """Announce in so many seconds; to one tracker by its index, or (-1) to those whose turn it is."""
         url = self._url_at(index)
-        for each in self._lists():
+        for each in self._lists.values():
             each.force_reannounce(seconds, url, ignore_min_interval=ignore_min_interval)
 
     def scrape(self, index: int) -> None:
         """Ask one tracker for its counts; -1 is the one that answered last."""
         url = self._url_at(index)
-        for each in self._lists():
+        self._find_ways()
+        for each in self._lists.values():
             each.scrape(url)
 
     def add(self, url: str, tier: int) -> None:
         """One more tracker."""
-        for each in self._lists():
+        for each in self._lists.values():
             each.add(url, tier)
 
     def replace(self, wanted: Sequence[tuple[str, int]]) -> None:
         """Other trackers."""
-        for each in self._lists():
+        for each in self._lists.values():
             each.replace(wanted)
 
     def _url_at(self, index: int) -> str | None:
@@ -159,16 +214,16 @@ class Tracking:
             raise IndexError(f"tracker {index} of {len(entries)}")
         return entries[index].url
 
-    def _request(self, event: AnnounceEvent) -> AnnounceRequest:
+    def _request(self, way: _Way, event: AnnounceEvent) -> AnnounceRequest:
         torrent, core = self._torrent, self._core
         download, meters = torrent.download, torrent.meters
         downloaded = meters.payload_down.total
         if torrent.web is not None and not core.settings.get_bool("report_web_seed_downloads"):
             downloaded = max(0, downloaded - torrent.web.meters.payload_down.total)
         return AnnounceRequest(
-            bytes(torrent.wire_name),
+            way.name,
             bytes(core.peer_id),
-            core.listen_port_of(torrent),
+            core.announcing.port(torrent, way.end),
             uploaded=meters.payload_up.total,
             downloaded=downloaded,
             left=torrent.bytes_left,
@@ -184,36 +239,38 @@ class Tracking:
     def _peers_found(self, peers: list[TrackerPeer]) -> None:
         self._torrent.peers_found([(peer.host, peer.port) for peer in peers], PeerSource.tracker)
 
-    def _heard(self, news: TrackerNews) -> None:
-        _HEARD[type(news)](self, news)
+    def _heard(self, way: _Way, news: TrackerNews) -> None:
+        _HEARD[type(news)](self, way, news)
 
-    def _announced(self, news: TrackerAnnounced) -> None:
-        self._torrent.post(TrackerAnnounceAlert, news.url, TrackerEvent(int(news.event)))
+    def _post(self, way: _Way, kind: type[TrackerAlert], *args: Any) -> None:
+        self._torrent.post(kind, *args, local_endpoint=way.end.address, version=way.version)
 
-    def _replied(self, news: TrackerReplied) -> None:
-        self._torrent.post(TrackerReplyAlert, news.url, len(news.response.peers))
+    def _announced(self, way: _Way, news: TrackerAnnounced) -> None:
+        self._post(way, TrackerAnnounceAlert, news.url, TrackerEvent(int(news.event)))
+
+    def _replied(self, way: _Way, news: TrackerReplied) -> None:
+        self._post(way, TrackerReplyAlert, news.url, len(news.response.peers))
         if news.response.external_ip:
             self._core.external_address(news.response.external_ip, IpSource.TRACKER, _host_of(news.url))
         self._torrent.touch()
 
-    def _warned(self, news: TrackerWarned) -> None:
-        self._torrent.post(TrackerWarningAlert, news.url, news.message)
+    def _warned(self, way: _Way, news: TrackerWarned) -> None:
+        self._post(way, TrackerWarningAlert, news.url, news.message)
 
-    def _id_received(self, news: TrackerIdReceived) -> None:
-        self._torrent.post(TrackeridAlert, news.url, news.trackerid)
+    def _id_received(self, way: _Way, news: TrackerIdReceived) -> None:
+        self._post(way, TrackeridAlert, news.url, news.trackerid)
 
-    def _failed(self, news: TrackerFailed) -> None:
+    def _failed(self, way: _Way, news: TrackerFailed) -> None:
         reason = news.error.reason if isinstance(news.error, TrackerFailure) else ""
-        self._torrent.post(
-            TrackerErrorAlert, news.url, news.times_in_row, _code(news.error), reason, Operation.bittorrent
-        )
+        code, operation = _code(news.error), Operation.bittorrent
+        self._post(way, TrackerErrorAlert, news.url, news.times_in_row, code, reason, operation)
         self._torrent.touch()
 
-    def _scraped(self, news: ScrapeReplied) -> None:
-        self._torrent.post(ScrapeReplyAlert, news.url, news.entry.incomplete, news.entry.complete)
+    def _scraped(self, way: _Way, news: ScrapeReplied) -> None:
+        self._post(way, ScrapeReplyAlert, news.url, news.entry.incomplete, news.entry.complete)
 
-    def _scrape_failed(self, news: ScrapeFailed) -> None:
-        self._torrent.post(ScrapeFailedAlert, news.url, _code(news.error), str(news.error))
+    def _scrape_failed(self, way: _Way, news: ScrapeFailed) -> None:
+        self._post(way, ScrapeFailedAlert, news.url, _code(news.error), str(news.error))
 
     # ----------------------------------------------------------------------------------------------------- reports
 
@@ -222,20 +279,25 @@ class Tracking:
         return [self._entry(entry) for entry in self.trackers.entries()]
 
     def _entry(self, entry: TrackerEntry) -> AnnounceEntry:
-        states = [each.list.find(entry.url) for each in self._lists()]
-        endpoint = AnnounceEndpoint(
-            ("", self._core.listen_port_of(self._torrent)),
-            [self._state(state) for state in states if state is not None],
-        )
+        endpoints: dict[AnnounceEnd, AnnounceEndpoint] = {}
+        states = []
+        for way, each in self._lists.items():
+            if (state := each.list.find(entry.url)) is not None:
+                states.append(state)
+                shown = endpoints.setdefault(way.end, AnnounceEndpoint(self._shown_address(way.end)))
+                shown.info_hashes.append(self._state(state))
         return AnnounceEntry(
             entry.url,
             entry.tier,
-            entry.fail_limit,
+            max(state.fail_limit for state in states),
             TrackerSource(int(entry.source)),
-            entry.trackerid,
-            entry.verified,
-            [endpoint],
+            next((state.trackerid for state in states if state.trackerid), ""),
+            any(state.verified for state in states),
+            list(endpoints.values()),
         )
+
+    def _shown_address(self, end: AnnounceEnd) -> Address:
+        return end.address if end.address[1] else (end.address[0], self._core.listen_port_of(self._torrent))
 
     def _state(self, entry: TrackerEntry) -> AnnounceInfohash:
         return AnnounceInfohash(
@@ -254,14 +316,15 @@ class Tracking:
         )
 
     def _all_entries(self) -> list[TrackerEntry]:
-        return [entry for each in self._lists() for entry in each.entries()]
+        return [entry for each in self._lists.values() for entry in each.entries()]
 
     def fill_status(self, status: TorrentStatus) -> None:
         """The trackers' part of a torrent's status."""
-        trackers = self.trackers
-        status.current_tracker = trackers.current_tracker
-        status.next_announce = trackers.next_announce_in() or 0.0
-        status.announcing_to_trackers = trackers.list.is_announcing and bool(trackers.entries())
+        waits = [each.next_announce_in() for each in self._lists.values()]
+        working = (each.current_tracker for each in self._lists.values())
+        status.current_tracker = next(filter(None, working), "")
+        status.next_announce = min((wait for wait in waits if wait is not None), default=0.0)
+        status.announcing_to_trackers = self.is_announcing and bool(self.trackers.entries())
         for entry in self._all_entries():
             status.num_complete = max(status.num_complete, entry.scrape_complete)
             status.num_incomplete = max(status.num_incomplete, entry.scrape_incomplete)
@@ -292,12 +355,16 @@ def _seconds_until(when: float, now: float) -> float | None:
 
 
 def _code(error: TrackerError) -> ErrorCode:
+    if isinstance(error, TrackerSkipped):
+        return ErrorCode.of(TorrentErrc.announce_skipped)
+    if isinstance(error, TrackerUnreachable):  # What the system said, by its number.
+        return ErrorCode.from_exception(error.__cause__ or error)
     if isinstance(error, TrackerHttpStatus):
         return ErrorCode.from_http(error.status, "")
     return ErrorCode.from_exception(error)
 
 
-_HEARD: dict[type[Any], Callable[[Tracking, Any], None]] = {
+_HEARD: dict[type[Any], Callable[[Tracking, _Way, Any], None]] = {
     ScrapeFailed: Tracking._scrape_failed,
     ScrapeReplied: Tracking._scraped,
     TrackerAnnounced: Tracking._announced,

@@ -86,10 +86,18 @@ def test_wrong_values_leave_the_default():
     )
     params = read_session_params(data)
     assert params.settings.explicit() == {"connections_limit": 99}
-    assert params.unsupported_settings == {}
+    assert params.unsupported_settings == {"num_want": -1}, "refused, and not lost"
     assert params.ext_state == {"b": b"kept"}
     assert params.ip_filter is None
     assert params.dht_state is None
+
+
+def test_old_settings_of_the_dht():
+    old = {b"dht": {b"max_peers": 7, b"read_only": 1, b"max_torrents": b"x", b"unheard_of": 1}}
+    params = read_session_params(old)
+    assert params.settings.explicit() == {"dht_max_peers": 7, "dht_read_only": True}
+    assert read_session_params({**old, b"settings": {b"num_want": 5}}).settings.explicit() == {"num_want": 5}
+    assert not read_session_params(old, ~SaveStateFlags.save_settings).settings.explicit()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def run_until(multi: Multi, condition: Callable[[], bool]) -> None:
 class LocalTracker:
     """Use as a context manager."""
 
-    def __init__(self, *, interval: int = 1800, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, interval: int = 1800, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         """With a server's `tls` context the HTTP side speaks HTTPS."""
         self.swarms = Swarms(interval=interval)
         self.requests: list[str] = []
@@ -53,13 +55,14 @@ class LocalTracker:
         """Answer no datagram."""
         self.udp_url_data: list[bytes] = []
         """What followed the 98 bytes of each UDP announce."""
-        self._http = DemoTracker(swarms=self.swarms)
+        self._http = DemoTracker(host, swarms=self.swarms)
         server = self._http._server
         server.RequestHandlerClass = type("_Scripted", (_Scripted,), {"tracker": self})  # type: ignore[assignment]
         if tls is not None:
             server.get_request = lambda: accept_tls(server.socket, tls)  # type: ignore[method-assign]
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._is_ipv6 = ":" in host
+        self._udp = socket.socket(socket.AF_INET6 if self._is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind((host, 0))
         self._connections: set[bytes] = set()
         self._thread = threading.Thread(target=self._serve_udp, name="udp-tracker")
 
@@ -77,7 +80,8 @@ class LocalTracker:
 
     @property
     def udp_url(self) -> str:
-        return f"udp://127.0.0.1:{self._udp.getsockname()[1]}/announce"
+        host, port = self._udp.getsockname()[:2]
+        return f"udp://{f'[{host}]' if self._is_ipv6 else host}:{port}/announce"
 
     def forget_connections(self) -> None:
         """As after a restart: connection ids given out are no longer known."""
@@ -130,9 +134,9 @@ class LocalTracker:
             num_want=50 if want < 0 else want,
         )
         assert found is not None
-        seeds, leechers, peers, _ = found
+        seeds, leechers, peers, peers6 = found
         head = struct.pack(">I4sIII", 1, transaction, self.swarms.interval, leechers, seeds)
-        return head + b"".join(peers)
+        return head + b"".join(peers6 if self._is_ipv6 else peers)
 
     def _scrape(self, data: bytes, transaction: bytes) -> bytes:
         answer = struct.pack(">I4s", 2, transaction)

@@ -31,6 +31,7 @@ from ... import (
     TrackerErrorAlert,
     TrackerReplyAlert,
 )
+from ..tracker_remarks import why_it_failed
 from .records import (
     Details,
     FileRow,
@@ -115,8 +116,8 @@ class Gathering:
                     table.pop(key, None)
             case TorrentErrorAlert():
                 self._note(alert.handle, str(alert.error))
-            case TrackerErrorAlert():
-                self._note(alert.handle, f"tracker {alert.url}: {alert.failure_reason or str(alert.error)}")
+            case TrackerErrorAlert() if reason := why_it_failed(alert):
+                self._note(alert.handle, f"tracker {alert.url}: {reason}")
             case TrackerReplyAlert():
                 self._note(alert.handle, "")
             case AlertsDroppedAlert():

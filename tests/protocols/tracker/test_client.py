@@ -23,9 +23,11 @@ from evtorrent.protocols.tracker.errors import (
     TrackerFailure,
     TrackerHttpStatus,
     TrackerRefused,
+    TrackerSkipped,
     TrackerTimeout,
     TrackerUnreachable,
 )
+from evtorrent.protocols.tracker.local_end import LocalEnd
 from evtorrent.protocols.transport.proxy import ProxyOptions
 from support.http_world import AF_INET, AF_INET6, World, http
 
@@ -171,15 +173,50 @@ class TestHttp:
     def test_family(self) -> None:
         desk = Desk()
         desk.world.names["t"] = ["2600::1", "8.8.8.8"]
-        desk.announce(family=AF_INET)
+        desk.announce(local=LocalEnd("0.0.0.0"))
         desk.response()
         assert desk.world.dialled == [("tcp", ["8.8.8.8"])]
 
     def test_family_of_a_name_that_is_not_found(self) -> None:
         desk = Desk()
         desk.world.names["t"] = OSError(-2, "unknown")
-        desk.announce(family=AF_INET)
+        desk.announce(local=LocalEnd("0.0.0.0"))
         assert isinstance(desk.error(), TrackerUnreachable)
+
+
+class TestLocalEnd:
+    @pytest.mark.parametrize("url", [HTTP_URL, UDP_URL])
+    def test_out_of_reach(self, url: str) -> None:
+        desk = Desk()
+        desk.announce(url, local=LocalEnd("2600::1"))
+        error = desk.error()
+        assert isinstance(error, TrackerSkipped)
+        assert not error.is_final
+        assert str(error) == "no address of t can be reached from 2600::1"
+        assert not desk.world.dialled and not desk.world.datagrams
+
+    def test_the_addresses_that_can_be_reached(self) -> None:
+        desk = Desk()
+        desk.world.names["t"] = ["2600::9", "8.8.8.8"]
+        desk.announce(local=LocalEnd("8.8.8.1"))
+        desk.response()
+        assert desk.world.dialled == [("tcp", ["8.8.8.8"])]
+
+    def test_an_unknown_name_is_no_skip(self) -> None:
+        desk = Desk()
+        desk.world.names["t"] = []
+        desk.announce(local=LocalEnd("8.8.8.1"))
+        assert isinstance(desk.error(), TrackerRefused)
+
+    def test_sockets_of_lost_addresses_are_closed(self) -> None:
+        desk = Desk()
+        desk.announce(UDP_URL, local=LocalEnd("8.8.8.1"))
+        desk.answer_udp(struct.pack(">III", 900, 1, 2))
+        desk.response()
+        desk.client.retain([LocalEnd("8.8.8.1")])
+        assert not desk.world.datagrams[AF_INET].is_closed
+        desk.client.retain([LocalEnd("::")])
+        assert desk.world.datagrams[AF_INET].is_closed
 
 
 class TestQueue:
@@ -268,7 +305,7 @@ class TestUdp:
     def test_family(self) -> None:
         desk = Desk()
         desk.world.names["t"] = ["8.8.8.8", "2600::1"]
-        desk.announce(UDP_URL, family=AF_INET6)
+        desk.announce(UDP_URL, local=LocalEnd("::"))
         desk.answer_udp(struct.pack(">III", 900, 1, 2), AF_INET6)
         assert desk.response().tracker_address == "2600::1"
 

@@ -12,6 +12,7 @@ from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse, TrackerPeer
 from evtorrent.protocols.tracker.client import TrackerClient, TrackerClientSettings
 from evtorrent.protocols.tracker.errors import TrackerError, TrackerFailure, TrackerUnreachable
+from evtorrent.protocols.tracker.local_end import ANYWHERE, LocalEnd
 from evtorrent.protocols.transport.proxy import ProxyOptions
 from support.certificates import client_context, server_context
 from support.proxies import LocalProxy
@@ -134,29 +135,29 @@ def test_https(asker: Asker) -> None:
 
 def test_https_under_an_authority_of_ones_own(asker: Asker) -> None:
     with LocalTracker(tls=server_context()) as tracker:
-        for family in (0, 2):
+        for local in (ANYWHERE, LocalEnd("0.0.0.0"), LocalEnd("127.0.0.7")):
             for what in (SEED, [HASH]):
                 asker.result = None
                 if isinstance(what, AnnounceRequest):
                     asker.client.announce(
-                        tracker.https_url, what, asker._take, family=family, tls_context=client_context()
+                        tracker.https_url, what, asker._take, local=local, tls_context=client_context()
                     )
                 else:
                     asker.client.scrape(
-                        tracker.https_url, what, asker._take, family=family, tls_context=client_context()
+                        tracker.https_url, what, asker._take, local=local, tls_context=client_context()
                     )
                 run_until(asker.multi, lambda: asker.result is not None)
                 assert asker.result is not None and asker.result[1] is None
 
 
-@pytest.mark.parametrize("family", [0, 2])
-def test_udp_through_socks5(asker: Asker, family: int) -> None:
+@pytest.mark.parametrize("local", [ANYWHERE, LocalEnd("0.0.0.0"), LocalEnd("127.0.0.7")])
+def test_udp_through_socks5(asker: Asker, local: LocalEnd) -> None:
     with LocalTracker() as tracker, LocalProxy(names={"tracker.example": "127.0.0.1"}) as proxy:
         asker.client.proxy = ProxyOptions("socks5", proxy.address)
         url = tracker.udp_url.replace("127.0.0.1", "tracker.example")
         for what in (SEED, LEECH):
             asker.result = None
-            asker.client.announce(url, what, asker._take, family=family)
+            asker.client.announce(url, what, asker._take, local=local)
             run_until(asker.multi, lambda: asker.result is not None)
         assert asker.result is not None and asker.result[0].peers == [TrackerPeer("127.0.0.1", 1001)]
         assert asker.result[0].tracker_address == "127.0.0.1"

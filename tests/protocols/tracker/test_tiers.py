@@ -275,6 +275,17 @@ class TestEvents:
         script.wait()
         assert script.due() == "b"
 
+    def test_a_copy_is_asked_afresh(self) -> None:
+        script = Script("ab c")
+        script.due()
+        script.fail("a")
+        other = Script("")
+        other.trackers.copy(script.trackers.entries)
+        other.trackers.start(other.now)
+        assert other.order == script.order
+        assert other.due() == "a+"
+        assert [entry.source for entry in other.trackers.entries] == [TrackerSource.TORRENT] * 3
+
     def test_a_seed_never_completes(self) -> None:
         script = Script("a", is_seed=True)
         assert script.due() == "a+"
@@ -285,10 +296,16 @@ class TestEvents:
     def test_partial_seed(self) -> None:
         script = Script("a")
         script.trackers.is_partial_seed = True
-        assert script.due() == "a+"
+        assert script.due() == "a="
         script.answer("a")
         script.wait()
         assert script.due() == "a="
+        script.answer("a")
+        script.trackers.is_partial_seed = False
+        script.wait()
+        assert script.due() == "a"
+        script.answer("a")
+        assert [action.url for action in script.trackers.stop(script.now)] == ["a"], "it knows of us"
 
     def test_leave_is_taken_of_those_who_know_us_and_answer(self) -> None:
         script = Script("abc", announce_to_all_trackers=True)

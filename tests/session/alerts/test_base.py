@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.protocols.types import InfoHashes, Sha1Hash, Sha256Hash
+from evtorrent.protocols.types import InfoHashes, ProtocolVersion, Sha1Hash, Sha256Hash
 from evtorrent.session import alerts
 from evtorrent.session.alerts import (
     ALERT_TYPES,
@@ -95,7 +95,10 @@ def test_the_bases_have_messages_too():
     assert TorrentAlert(None, torrent_name="x").message() == "x"
     assert PeerAlert(None, ("10.0.0.1", 5), None, torrent_name="x").message() == "x peer 10.0.0.1:5"
     tracker = TrackerAlert(None, "http://t/a", torrent_name="x")
-    assert tracker.message() == "x (http://t/a)"
+    assert tracker.message() == "x (http://t/a)[v1]"
+    here, v2 = ("::1", 5), ProtocolVersion.V2
+    tracker = TrackerAlert(None, "http://t/a", torrent_name="x", local_endpoint=here, version=v2)
+    assert tracker.message() == "x (http://t/a)[[::1]:5-v2]"
     assert tracker.tracker_url() == "http://t/a"
 
 

@@ -29,6 +29,7 @@ def test_a_line(capsys):
     assert summary_of(view()) == (
         " 50.0%  512 B of 1.00 KiB  down 100 B/s  up 0 B/s  ETA 0:05  peers 3 (1 seeds)  pieces 1/2  downloading  na\\x1bme"
     )
+    assert "down 3.00 KiB/s on average  up" in summary_of(view(state="complete", average=3072.0))
     assert "pieces 1/2" in summary_of(view(state="checking"))
     assert "peers 3" in summary_of(view(state="getting metadata"))
 

@@ -41,6 +41,12 @@ def test_one_torrent_has_three_lines():
     )
 
 
+def test_what_is_complete_shows_how_fast_it_came():
+    over = view(state="complete", average=2048.0, down_rate=0.0)
+    assert "↓ 2.00 KiB/s on average" in drawn([over])
+    assert "2.00 KiB/s" in drawn([over] * 7)
+
+
 def test_notes_are_shown():
     assert "disk full" in drawn([view(state="failed", note="disk full")])
     assert "tracker down" in drawn([view(note="tracker down")])

@@ -24,7 +24,7 @@ from evtorrent.session.cli.reporters import JsonLines
 from evtorrent.session.cli.resume_store import ResumeStore
 from evtorrent.session.cli.selection import Selection
 from evtorrent.session.cli.transfers import TransferPlan, Transfers
-from support.command_line import event, make_sample
+from support.command_line import event, make_sample, seeding
 
 
 @pytest.fixture
@@ -67,6 +67,19 @@ def test_what_is_there_is_complete(begin, sample, capsys):
     out = capsys.readouterr().out
     assert event(out, "complete")["size"] == 120_000
     assert event(out, "progress")["state"] == "complete"
+    assert event(out, "progress")["average_rate"] is None, "nothing came"
+
+
+def test_what_came_has_an_average(begin, sample, tmp_path, capsys):
+    transfers = begin()
+    with seeding(sample) as peer:
+        host, _, port = peer.rpartition(":")
+        transfers.add(params_of(sample, tmp_path / "dl"), peers=[(host, int(port))])
+        assert transfers.run() == ExitStatus.DONE
+    out = capsys.readouterr().out
+    seconds = event(out, "complete")["seconds"]
+    assert event(out, "progress")["average_rate"] == pytest.approx(120_000 / seconds, rel=0.05)
+    assert event(out, "progress")["download_rate"] == 0
 
 
 def test_a_seed_must_have_everything(begin, sample):

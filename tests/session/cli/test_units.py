@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from evtorrent.session.cli.units import (
+    format_down,
     format_duration,
     format_elapsed,
     format_rate,
@@ -86,6 +87,11 @@ def test_a_size_written_is_a_size_read(size):
 )
 def test_times_are_written(seconds, text):
     assert format_duration(seconds) == text
+
+
+def test_how_fast_it_comes_or_came():
+    assert format_down(2048, None) == "2.00 KiB/s"
+    assert format_down(0, 2048) == "2.00 KiB/s on average"
 
 
 def test_measured_times_and_rates():

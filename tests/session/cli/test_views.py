@@ -9,12 +9,23 @@ from support.torrents import v1_info
 def test_a_rate_is_smoothed():
     meter = RateMeter()
     assert meter.update(1000, 10.0) == 0  # what came before counts for nothing
-    assert meter.update(2000, 10.1) == 0  # too soon to tell
-    assert meter.update(3000, 11.0) == 2000
-    assert 0 < meter.update(3000, 12.0) < 2000
-    for second in range(13, 40):
+    assert meter.update(1000, 11.0) == 0
+    assert meter.update(3000, 12.0) == 2000
+    assert 0 < meter.update(3000, 13.0) < 2000
+    for second in range(14, 40):
         meter.update(3000, second)
     assert meter.rate < 1
+
+
+def test_a_rate_begins_with_the_first_bytes():
+    meter = RateMeter()
+    for moment in (0.0, 5.0, 9.9):
+        assert meter.update(0, moment) == 0
+    assert meter.update(500, 9.9375) == 5000, "a burst is taken for a tenth of a second's worth"
+    assert meter.update(1000, 10.025) == pytest.approx(8000), "from when there was nothing"
+    assert meter.update(3000, 10.2) == pytest.approx(10_000)
+    assert meter.update(3000, 10.25) == pytest.approx(10_000), "kept until there is another sample"
+    assert meter.update(3000, 10.5) < 9000
 
 
 def status(**fields) -> TorrentStatus:
@@ -41,3 +52,6 @@ def test_machines_get_every_number():
     fields = view_of(status(state=TorrentState.downloading), down_rate=1.6, up_rate=0.4).as_fields()
     assert fields["info_hash"] == str(v1_info().info_hashes.v1)
     assert (fields["download_rate"], fields["upload_rate"], fields["eta"]) == (2, 0, None)
+    assert fields["average_rate"] is None
+    over = view_of(status(state=TorrentState.seeding), down_rate=0, up_rate=0, average=7.6)
+    assert over.as_fields()["average_rate"] == 8

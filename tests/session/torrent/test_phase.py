@@ -20,7 +20,8 @@ def test_before_the_pieces_are_known_they_do_not_matter(phase, state, is_seed, i
     assert state_of(phase, is_seed=is_seed, is_finished=is_finished) is state
 
 
-def test_what_active_means_follows_from_the_pieces():
-    assert state_of(Phase.ACTIVE, is_seed=False, is_finished=False) is TorrentState.downloading
-    assert state_of(Phase.ACTIVE, is_seed=False, is_finished=True) is TorrentState.finished
-    assert state_of(Phase.ACTIVE, is_seed=True, is_finished=True) is TorrentState.seeding
+@pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.LOOKED])
+def test_then_the_state_follows_from_them(phase):
+    assert state_of(phase, is_seed=False, is_finished=False) is TorrentState.downloading
+    assert state_of(phase, is_seed=False, is_finished=True) is TorrentState.finished
+    assert state_of(phase, is_seed=True, is_finished=True) is TorrentState.seeding

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.session.torrent.rates import RateMeter, TransferMeters
+from evtorrent.session.torrent.rates import RateMeter, Totals, TransferMeters
 
 
 def test_a_steady_rate_is_found():
@@ -92,3 +92,14 @@ def test_it_moves_until_the_rate_is_nothing():
         if not meters.up.rate:
             break
     assert meters.is_quiet
+
+
+def test_a_total_knows_what_its_parts_have_not_handed_over():
+    torrent, peer = TransferMeters(), TransferMeters()
+    torrent.payload_down.add(10)
+    peer.payload_down.add(5)
+    peer.up.add(2)
+    assert torrent.totals([peer]) == Totals(0, 2, 15, 0)
+    peer.tick(1, torrent)
+    assert torrent.totals([peer]) == Totals(0, 2, 15, 0)
+    assert torrent.totals() == Totals(0, 2, 15, 0)

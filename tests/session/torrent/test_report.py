@@ -81,6 +81,7 @@ def test_progress_counts_blocks_that_came(world):
     assert status.total_done == status.total_wanted_done == 100 + BLOCK
     assert status.progress == pytest.approx((100 + BLOCK) / len(content))
     assert status.progress_ppm == int(status.progress * 1e6)
+    assert status.total_payload_download == 100 + BLOCK, "known before the next tick"
     assert status.distributed_copies == pytest.approx(1.2)
     assert status.distributed_full_copies == 1
     assert status.distributed_fraction == 200

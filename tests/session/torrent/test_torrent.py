@@ -63,13 +63,13 @@ def magnet(world, **fields):
 # -- a life
 
 
-def test_a_torrent_that_never_started_is_little_more_than_its_metadata(world):
+def test_a_torrent_that_never_started_is_little_more_than_its_files(world):
     node = world.node()
     torrent = node.add(torrent_of(4)[0], start=False)
-    for part in ("clocks", "peers", "swarm", "download", "block_source", "files", "tracking", "startup"):
+    world.advance(0.1)
+    for part in ("clocks", "peers", "swarm", "download", "tracking", "startup"):
         assert getattr(torrent, part) is None
-    assert torrent.phase is Phase.NEW
-    assert not torrent.is_checked
+    assert torrent.phase is Phase.LOOKED
 
 
 def test_states_on_the_way(world):
@@ -189,7 +189,9 @@ def test_recheck_at_any_phase_finds_what_is_on_disk(world, moment):
             torrent.pause()
     torrent.recheck()
     if moment in ("paused", "never started"):
-        assert torrent.phase is Phase.NEW
+        world.advance(0.1)
+        assert torrent.phase is Phase.CHECKING, "it waits to be started"
+        assert torrent.have.count() == 0
         torrent.resume()
     node.platform.holds_disk = False
     world.pump()

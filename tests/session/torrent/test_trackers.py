@@ -78,6 +78,7 @@ class Torrent:
         self.peers: list[list[TrackerPeer]] = []
         self.news: list[Any] = []
         self.told = 0
+        self.is_partial_seed = False
         self.trackers = TorrentTrackers(
             self.clerk,
             [list(tier) for tier in tiers.split()],
@@ -85,6 +86,7 @@ class Torrent:
             self.peers.append,
             self.news.append,
             settings=TrackerListSettings(**settings),
+            is_partial_seed=lambda: self.is_partial_seed,
             stop_timeout=stop_timeout,
             shuffle=False,
             rng=Random(0),
@@ -168,15 +170,26 @@ def test_completed() -> None:
     assert torrent.asked == {"a": COMPLETED}
 
 
-def test_seed_and_partial_seed() -> None:
+def test_a_seed_completes_nothing() -> None:
     torrent = Torrent()
-    torrent.trackers.set_partial_seed(True)
     torrent.trackers.start(is_seed=True)
     torrent.answer("a")
     torrent.trackers.completed()
     assert torrent.asked == {}
+
+
+def test_a_partial_seed_says_so_while_it_is_one() -> None:
+    torrent = Torrent()
+    torrent.trackers.start()
+    torrent.answer("a")
+    torrent.is_partial_seed = True
+    assert torrent.asked == {}, "nothing is announced ahead of time"
     torrent.world.advance(1800)
     assert torrent.asked == {"a": PAUSED}
+    torrent.answer("a")
+    torrent.is_partial_seed = False
+    torrent.world.advance(1800)
+    assert torrent.asked == {"a": NONE}
 
 
 def test_names_of_peers_are_looked_up() -> None:

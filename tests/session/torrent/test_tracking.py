@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from evtorrent.protocols.bencode import encode
 from evtorrent.protocols.metainfo import parse_torrent
-from evtorrent.protocols.types import InfoHashes
-from evtorrent.session import AddTorrentParams, PeerSource, ReannounceFlags, TorrentFlags
+from evtorrent.protocols.types import InfoHashes, ProtocolVersion
+from evtorrent.session import AddTorrentParams, PeerSource, ReannounceFlags, TorrentFlags, TrackerEvent
 from evtorrent.session.alerts import (
     ExternalIpAlert,
     ScrapeFailedAlert,
@@ -18,7 +18,9 @@ from evtorrent.session.alerts import (
     TrackerWarningAlert,
 )
 from evtorrent.session.core.core import tracker_list_settings
+from support.sessions import Content, Member
 from support.torrents import PIECE_LENGTH, hybrid_torrent
+from support.trackers import LocalTracker
 from support.world import FakeSocket, World, torrent_of
 
 URL = "http://10.1.1.1:80/announce"
@@ -131,6 +133,65 @@ def test_a_seed_from_the_start_completes_nothing(world):
     tracker.serve()
     assert tracker.events() == ["started"]
     assert tracker.requests[0]["left"] == ["0"]
+
+
+def test_a_partial_seed_says_paused_while_it_wants_nothing(world):
+    tracker, _node, torrent = tracked(world)
+    tracker.serve()
+    handle = torrent.handle
+
+    def announce():
+        handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
+        tracker.serve()
+        return tracker.events()[-1]
+
+    assert announce() == ""
+    handle.prioritize_pieces([0] * 4)
+    assert torrent.is_finished and not torrent.is_seed
+    assert len(tracker.requests) == 2, "it becomes known with the next announce, not ahead of it"
+    assert announce() == "paused"
+    assert announce() == "paused"
+    assert int(tracker.requests[-1]["left"][0]) == torrent.info.total_size
+    handle.prioritize_pieces([4] * 4)
+    assert announce() == ""
+    handle.prioritize_pieces([0] * 4)
+    torrent.pause()
+    tracker.serve()
+    torrent.resume()
+    tracker.serve()
+    assert tracker.events()[-2:] == ["stopped", "paused"]
+
+
+def test_a_download_of_some_files_ends_as_a_partial_seed(world):
+    tracker, _node, torrent = tracked(world)
+    torrent.handle.prioritize_pieces([4, 4, 0, 0])
+    tracker.serve()
+    seed = world.node()
+    info, content = torrent_of(4)
+    seed.seed(info, content)
+    torrent.connect_peer(seed.address, PeerSource.tracker)
+    world.pump()
+    assert torrent.is_finished and not torrent.is_seed
+    torrent.handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
+    tracker.serve()
+    torrent.handle.prioritize_pieces([4] * 4)
+    torrent.connect_peer(seed.address, PeerSource.tracker)
+    tracker.serve()
+    assert torrent.is_seed
+    assert tracker.events() == ["started", "paused", "completed"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "udp"])
+def test_a_real_tracker_takes_a_partial_seed(scheme, tmp_path):
+    content = Content(100_000)
+    with LocalTracker() as tracker, Member() as member:
+        handle = member.add(content, tmp_path, trackers=[getattr(tracker, f"{scheme}_url")])
+        member.wait(TrackerReplyAlert)
+        handle.prioritize_pieces([0] * content.info.num_pieces)
+        handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
+        assert member.wait(TrackerAnnounceAlert, lambda alert: alert.event is TrackerEvent.paused)
+        member.wait(TrackerReplyAlert)
+    assert len([said for said in tracker.requests if "announce" in said]) >= 2
 
 
 def test_what_a_tracker_says_beside_peers(world):
@@ -258,6 +319,8 @@ def test_a_hybrid_torrent_is_announced_by_both_names(world):
     assert tracker.events() == ["started", "started"]
     (entry,) = torrent.handle.trackers()
     assert [state.start_sent for state in entry.endpoints[0].info_hashes] == [True, True]
+    for kind in (TrackerAnnounceAlert, TrackerReplyAlert):
+        assert [alert.version for alert in node.alerts(kind)] == [ProtocolVersion.V1, ProtocolVersion.V2]
     assert torrent.handle.status().num_complete == 3
     by_name = {bytes(name): {"complete": 7, "incomplete": 2} for name in info.info_hashes.wire_names()}
     tracker.scrape = {"files": by_name}
