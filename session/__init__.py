@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from .alerts import FileRenameFailedAlert as FileRenameFailedAlert
     from .alerts import FileStatusAlert as FileStatusAlert
     from .alerts import HashFailedAlert as HashFailedAlert
+    from .alerts import I2pAlert as I2pAlert
     from .alerts import IncomingConnectionAlert as IncomingConnectionAlert
     from .alerts import IncomingRequestAlert as IncomingRequestAlert
     from .alerts import InvalidRequestAlert as InvalidRequestAlert
@@ -446,6 +447,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "DhtModule",
         "DhtStatsAlert",
         "ExternalIpAlert",
+        "I2pAlert",
         "FastresumeRejectedAlert",
         "FileCompletedAlert",
         "FileErrorAlert",

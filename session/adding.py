@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "add_reporting", "as_params", "pause_all", "remove", "resume_all"]
 
-_REFUSED = TorrentFlags.i2p_torrent
-
 
 def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:
     """What callers may pass, checked.  TorrentParamsError when it cannot be added to any session."""
@@ -57,8 +55,6 @@ def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:
     for priority in (*params.file_priorities, *params.piece_priorities):
         if not 0 <= priority <= TOP_PRIORITY:
             raise TorrentParamsError(f"a priority is 0 to {TOP_PRIORITY}, not {priority}")
-    if params.flags & _REFUSED:
-        raise UnsupportedFeature(repr(params.flags & _REFUSED), "not in this version")
     if params.ti is not None and not params.ti.info_hashes.has_v1:
         raise UnsupportedFeature("v2-only torrents", "not in this version")
     if params.ti is None and not params.info_hashes.has_v1:

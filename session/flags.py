@@ -88,7 +88,7 @@ class TorrentFlags(IntFlag):
     default_dont_download = 1 << 23
     """Files without a given priority have priority 0."""
     i2p_torrent = 1 << 24
-    """Only I2P peers (not in this version)."""
+    """On I2P: peers and trackers there, and no others unless `allow_i2p_mixed`."""
     disable_v1_hashes = 1 << 25
     """Of a hybrid torrent, verify the v2 hashes only."""
 
@@ -444,6 +444,8 @@ class ProxyType(IntEnum):
     http = 4
     http_pw = 5
     """With user name and password."""
+    i2p_proxy = 6
+    """Not to be chosen: what is on I2P goes there by `i2p_hostname`, and nothing else can."""
 
 
 class AlertCategory(IntFlag):

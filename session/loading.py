@@ -16,6 +16,7 @@ from ..protocols.metainfo import (
     parse_torrent,
     write_torrent,
 )
+from ..protocols.tracker.i2p_urls import has_i2p_tracker
 from ..protocols.types import Buffer, Sha256Hash
 from .errors import ErrorCode, TorrentErrc, TorrentParamsError
 from .flags import TorrentFlags, WriteTorrentFlags
@@ -61,6 +62,8 @@ def load_torrent_buffer(
     for tier, urls in enumerate(metainfo.trackers):
         params.trackers.extend(urls)
         params.tracker_tiers.extend([tier] * len(urls))
+    if has_i2p_tracker(params.trackers):
+        params.flags |= TorrentFlags.i2p_torrent
     params.url_seeds = metainfo.web_seeds
     params.dht_nodes = metainfo.nodes
     params.comment = metainfo.comment
@@ -84,6 +87,8 @@ def parse_magnet_uri(uri: str) -> AddTorrentParams:
     params = AddTorrentParams(info_hashes=magnet.info_hashes, name=magnet.name)
     params.trackers = magnet.trackers
     params.tracker_tiers = list(range(len(magnet.trackers)))
+    if has_i2p_tracker(params.trackers):
+        params.flags |= TorrentFlags.i2p_torrent
     params.url_seeds = magnet.web_seeds
     params.peers = magnet.peers
     params.dht_nodes = magnet.nodes

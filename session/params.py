@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_PLUGINS", "AddTorrentParams", "SessionParams"]
 
-DEFAULT_PLUGINS = ("ut_metadata", "ut_pex", "smart_ban")
+DEFAULT_PLUGINS = ("ut_metadata", "ut_pex", "i2p_pex", "smart_ban")
 """Plug-ins of every session that does not choose otherwise; libtorrent's `session_flags_t::add_default_plugins`."""
 
 _NO_HASHES = InfoHashes()

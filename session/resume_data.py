@@ -29,6 +29,7 @@ from ..protocols.bits import Bitfield
 from ..protocols.errors import ProtocolError
 from ..protocols.metainfo import LoadLimits, TorrentInfo
 from ..protocols.metainfo.paths import is_safe_path
+from ..protocols.tracker.i2p_urls import has_i2p_tracker
 from ..protocols.types import Address, Buffer, InfoHashes, Sha1Hash, Sha256Hash
 from .errors import ErrorCode, ResumeDataError, TorrentErrc
 from .flags import StorageMode, TorrentFlags
@@ -346,6 +347,8 @@ def _read_sources(table: Table, params: AddTorrentParams) -> None:
             for url in _texts(urls):
                 params.trackers.append(url)
                 params.tracker_tiers.append(tier)
+        if has_i2p_tracker(params.trackers):
+            params.flags |= TorrentFlags.i2p_torrent
     seeds = find_list(table, b"url-list")
     if seeds is not None:
         params.flags |= TorrentFlags.override_web_seeds

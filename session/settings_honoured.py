@@ -200,7 +200,8 @@ HONOURED: dict[str, Honoured] = {
     "proxy_type": Honoured(
         0,
         "",
-        "Kind of proxy (`ProxyType`).  0: none.  1: SOCKS4.  2, 3: SOCKS5 without and with password.  4, 5: HTTP, as those.",
+        "Kind of proxy (`ProxyType`).  0: none.  1: SOCKS4.  2, 3: SOCKS5 without and with password.  4, 5: HTTP, as those.  "
+        "What is on I2P goes there by `i2p_hostname` in any case.",
         0,
         5,
     ),
@@ -215,6 +216,24 @@ HONOURED: dict[str, Honoured] = {
     "proxy_tracker_connections": Honoured(
         True, "", "Trackers are asked through the proxy; those over UDP only through SOCKS5, else not at all."
     ),
+    # I2P
+    "i2p_hostname": Honoured(
+        "", "", "Where the SAM bridge of the I2P router is; torrents on I2P need one.", 0, 255
+    ),
+    "i2p_port": Honoured(0, "port", "Its port; 0 is 7656, where bridges usually are.", 0, 65_535),
+    "allow_i2p_mixed": Honoured(
+        False, "", "Torrents on I2P may have peers and trackers outside, and others peers on I2P."
+    ),
+    "i2p_inbound_quantity": Honoured(
+        3, "tunnels", "Tunnels that lead to us; from the next session on.", 1, 16
+    ),
+    "i2p_outbound_quantity": Honoured(3, "tunnels", "Tunnels that lead away, likewise.", 1, 16),
+    "i2p_inbound_length": Honoured(3, "hops", "How long tunnels to us are; 0 hides nothing.", 0, 7),
+    "i2p_outbound_length": Honoured(3, "hops", "How long tunnels that lead away are.", 0, 7),
+    "i2p_inbound_length_variance": Honoured(
+        0, "hops", "Up to so many more, by lot; of a negative number more or fewer.", -7, 7
+    ),
+    "i2p_outbound_length_variance": Honoured(0, "hops", "The same of tunnels that lead away.", -7, 7),
     # DHT
     "enable_dht": Honoured(True, "", "Run a DHT node on every UDP socket (BEP 5)."),
     "dht_bootstrap_nodes": Honoured(

@@ -84,17 +84,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "nobody reads it any more, neither here nor in libtorrent": {
         "dht_max_torrent_search_reply": 20,
     },
-    "there is no I2P in this version": {
-        "allow_i2p_mixed": False,
-        "i2p_hostname": "",
-        "i2p_inbound_length": 3,
-        "i2p_inbound_length_variance": 0,
-        "i2p_inbound_quantity": 3,
-        "i2p_outbound_length": 3,
-        "i2p_outbound_length_variance": 0,
-        "i2p_outbound_quantity": 3,
-        "i2p_port": 0,
-    },
     "there is no WebTorrent in this version": {
         "max_webtorrent_offers": 10,
         "min_websocket_announce_interval": 60,

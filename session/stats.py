@@ -217,6 +217,7 @@ _GAUGES = (
     "peer.num_peers_half_open",
     "peer.num_tcp_peers",
     "peer.num_utp_peers",
+    "peer.num_i2p_peers",
     "peer.num_ssl_peers",
     "peer.num_ssl_utp_peers",
     "peer.num_peers_up_unchoked_all",

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..protocols.bits import Bitfield
-from ..protocols.types import Address, InfoHashes, PeerId
+from ..protocols.types import Address, InfoHashes, PeerId, Sha256Hash
 from .errors import NO_ERROR, ErrorCode
 from .flags import (
     BandwidthState,
@@ -228,6 +228,8 @@ class PeerInfo:
     """The other end."""
     local_endpoint: Address = ("", 0)
     """This end."""
+    i2p_destination: Sha256Hash | None = None
+    """Of a peer on I2P, the hash of its destination; `ip` then has its name, and port 0."""
     pid: PeerId | None = None
     client: str = ""
     """The program at the other end, as it says or as its id shows."""

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, cast
 
 from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
+from ..sam.destination import is_i2p_host
 from ..transport.base import Transport
 from ..transport.dial import dial
 from ..transport.proxy import ProxyOptions
@@ -52,7 +53,11 @@ class PlatformPorts:
         return ports
 
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
-        """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0)."""
+        """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0).  Names on I2P are not looked
+        up: whoever is asked would learn of them, and knows nothing.
+        """
+        if is_i2p_host(host):
+            return base.call_soon(callback, OSError(f"{host} is on I2P"))
         if self.proxy is not None and self.proxy.resolves_names:
             return base.call_soon(callback, [(_NO_FAMILY, (host, port))])
         return self._platform.resolve(base, host, port, callback)

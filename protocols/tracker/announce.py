@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from typing import NamedTuple, TypeAlias
 
 from ..errors import LocalProtocolError
+from ..sam.destination import Destination
 from ..types import Buffer
 
 __all__ = [
@@ -113,9 +114,12 @@ class TrackerPeer(NamedTuple):
     """A peer the tracker told of."""
 
     host: str
-    """Numeric address, or a name in the long form of BEP 3."""
+    """Numeric address, or a name in the long form of BEP 3; on I2P the name of the destination."""
     port: int
+    """0 on I2P, which has none."""
     peer_id: bytes | None = None
+    destination: Destination | None = None
+    """On I2P, if the tracker told more than its hash."""
 
 
 @dataclass(frozen=True, slots=True)

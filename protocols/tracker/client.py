@@ -25,13 +25,17 @@ from ..http.errors import (
     HttpTimeout,
 )
 from ..http.fetch import FetchOptions, FetchPorts, HttpFetch, HttpResponse
+from ..http.sam_ports import SamPorts
 from ..http.url import Url, parse_url
+from ..sam.destination import is_i2p_host
 from ..transport.proxy import ProxyOptions
+from ..transport.sam import SamOptions
 from ..transport.socks5_datagrams import Socks5Datagrams
 from ..types import Address, Buffer
 from .announce import MAX_SCRAPE_HASHES, AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
 from .errors import (
     InvalidTrackerResponse,
+    NoI2pRouter,
     TrackerError,
     TrackerHttpStatus,
     TrackerRefused,
@@ -40,6 +44,7 @@ from .errors import (
     TrackerUnreachable,
 )
 from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
+from .i2p_urls import is_i2p_url
 from .local_end import ANYWHERE, LocalEnd
 from .udp import UdpTimings
 from .udp_service import AF_INET, DatagramRelay
@@ -48,6 +53,9 @@ from .udp_sources import UdpSources
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
 
 SCHEMES = ("http", "https", "udp")
+
+I2P_PATIENCE = 4
+"""How many times as long a tracker on I2P may take (as in libtorrent)."""
 
 _LOOPBACK_PATHS = ("/announce", "/scrape")
 
@@ -130,6 +138,8 @@ class _Job(Generic[_T]):
     timeout: float
     local: LocalEnd
     tls_context: object | None
+    ports: FetchPorts | None = None
+    """In place of the client's."""
 
 
 class TrackerClient:
@@ -160,6 +170,8 @@ class TrackerClient:
         self._num_fetching = 0
         self._calls: dict[TrackerCall, None] = {}
         self._is_closed = False
+        self.sam: SamOptions | None = None
+        """The session through which trackers on I2P are asked; without it they are not.  May be changed at any time."""
         self.settings = settings or TrackerClientSettings()
 
     @property
@@ -214,9 +226,10 @@ class TrackerClient:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
         job = _Job(self._new_call(), on_done, timeout, local, tls_context)
+        is_i2p = is_i2p_url(url)
 
         def parse(response: HttpResponse) -> AnnounceResponse:
-            return replace(parse_announce(response.body), tracker_address=response.address)
+            return replace(parse_announce(response.body, is_i2p=is_i2p), tracker_address=response.address)
 
         self._start(job, url, lambda: announce_url(url.strip(), request), parse, request)
         return job.call
@@ -251,6 +264,17 @@ class TrackerClient:
     def retain(self, locals_: Collection[LocalEnd]) -> None:
         """Only these are asked from from now on: sockets of others are closed once nobody waits there."""
         self._udp.retain({None, *(local.bind for local in locals_)})
+
+    def refuse(self, on_done: Callable[[None, TrackerError], object], error: TrackerError) -> TrackerCall:
+        """A call that asks nobody and ends like one that failed with `error`."""
+        call = self._new_call()
+
+        def end() -> None:
+            call._end()
+            on_done(None, error)
+
+        call._proceed(self.engine.call_soon(end).cancel)
+        return call
 
     def close(self) -> None:
         """Forget every call silently and close the sockets.  Repeatable."""
@@ -294,6 +318,8 @@ class TrackerClient:
                 raise TrackerRefused(f"no port in {tracker}")
             if tracker.is_idna and not self.settings.allow_idna:
                 raise TrackerRefused(f"{tracker.host} is an internationalized name")
+            if is_i2p_host(tracker.host):
+                job = self._on_i2p(job, tracker)
             if tracker.scheme == "udp":
                 if self.proxy is not None and self.proxy.kind != "socks5":
                     raise TrackerRefused(f"UDP does not go through the proxy, which is {self.proxy.kind}")
@@ -305,6 +331,15 @@ class TrackerClient:
             self._fail_soon(job, _refused(error))
         except TrackerError as error:
             self._fail_soon(job, error)
+
+    def _on_i2p(self, job: _Job[_T], tracker: Url) -> _Job[_T]:
+        """The same over I2P, which takes its time."""
+        if tracker.scheme == "udp":
+            raise TrackerRefused("UDP does not lead to I2P")
+        if self.sam is None:
+            raise NoI2pRouter("no i2p router is set up")
+        ports = SamPorts(self.engine.platform, self.sam)
+        return replace(job, timeout=job.timeout * I2P_PATIENCE, ports=ports)
 
     def _fail_soon(self, job: _Job[_T], error: TrackerError) -> None:
         timer = self.engine.call_soon(self._finish, job, None, error)
@@ -361,13 +396,15 @@ class TrackerClient:
             ports,
             url,
             on_fetched,
-            options=self._fetch_options(job.timeout),
+            options=self._fetch_options(job.timeout, I2P_PATIENCE if job.ports is not None else 1),
         )
         self._num_fetching += 1
         job.call._proceed(cancel)
         fetch.start()
 
     def _ports_of(self, job: _Job[Any]) -> FetchPorts:
+        if job.ports is not None:
+            return job.ports
         if self._ports is not self._own_ports:
             return self._ports
         source = job.local.bind if self.proxy is None else None  # A proxy is reached from wherever it is.
@@ -375,13 +412,13 @@ class TrackerClient:
             return self._own_ports
         return self._own_ports.under(job.tls_context, source=source)
 
-    def _fetch_options(self, timeout: float) -> FetchOptions:
+    def _fetch_options(self, timeout: float, patience: int) -> FetchOptions:
         settings = self.settings
         return FetchOptions(
             user_agent=self.user_agent,
             max_body=settings.tracker_maximum_response_length,
             completion_timeout=timeout,
-            receive_timeout=settings.tracker_receive_timeout,
+            receive_timeout=settings.tracker_receive_timeout * patience,
             guard=AddressGuard(
                 loopback_path=_LOOPBACK_PATHS,
                 is_enabled=settings.ssrf_mitigation,

@@ -8,6 +8,7 @@ TrackerError
     TrackerUnreachable        name lookup, connection or socket failed
     TrackerRefused            we will not ask it: address filter, private address, malformed or unsupported URL
     TrackerSkipped            no address of it can be reached from the local address it was to be asked from
+        NoI2pRouter           it is on I2P, and we are not
     ScrapeNotAvailable        its URL has no scrape form (BEP 48)
 """
 
@@ -18,6 +19,7 @@ from ..errors import EvtorrentError, RemoteProtocolError
 __all__ = [
     "RETRY_NEVER",
     "InvalidTrackerResponse",
+    "NoI2pRouter",
     "ScrapeNotAvailable",
     "TrackerError",
     "TrackerFailure",
@@ -96,6 +98,10 @@ class TrackerRefused(TrackerError):
 
 class TrackerSkipped(TrackerError):
     """It has no address of the family, or in the network, that it was to be asked from."""
+
+
+class NoI2pRouter(TrackerRefused):
+    """A tracker on I2P cannot be asked: there is no session there."""
 
 
 class ScrapeNotAvailable(TrackerError):

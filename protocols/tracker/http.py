@@ -31,6 +31,7 @@ from .announce import (
     compact_peers,
 )
 from .errors import RETRY_NEVER, InvalidTrackerResponse, ScrapeNotAvailable, TrackerFailure
+from .i2p_peers import i2p_peers
 
 __all__ = ["announce_url", "has_tracker_arguments", "parse_announce", "parse_scrape", "scrape_url"]
 
@@ -100,8 +101,8 @@ def has_tracker_arguments(query: str) -> bool:
     return not _TRACKER_ARGUMENTS.isdisjoint(names)
 
 
-def parse_announce(body: Buffer) -> AnnounceResponse:
-    """The answer to an announce.  TrackerFailure or InvalidTrackerResponse."""
+def parse_announce(body: Buffer, *, is_i2p: bool = False) -> AnnounceResponse:
+    """The answer to an announce.  TrackerFailure or InvalidTrackerResponse.  With `is_i2p` peers are destinations."""
     answer = _parse_answer(body)
     return AnnounceResponse(
         interval=bounded_interval(_integer(answer, b"interval", DEFAULT_INTERVAL)),
@@ -109,10 +110,10 @@ def parse_announce(body: Buffer) -> AnnounceResponse:
         complete=_count(answer, b"complete"),
         incomplete=_count(answer, b"incomplete"),
         downloaded=_count(answer, b"downloaded"),
-        peers=_peers(answer)[:MAX_PEERS],
+        peers=(i2p_peers if is_i2p else _peers)(answer)[:MAX_PEERS],
         tracker_id=_tracker_id(answer),
         warning=_text(answer, b"warning message"),
-        external_ip=_packed_address(answer.get(b"external ip")),
+        external_ip=None if is_i2p else _packed_address(answer.get(b"external ip")),
     )
 
 

@@ -20,7 +20,7 @@ its tier's end: BEP 12's order survives the failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from random import Random
@@ -170,6 +170,8 @@ class TrackerList:
         """May be replaced at any time; holds from the next decision on."""
         self.is_partial_seed = False
         """Nothing more is wanted although pieces are missing: say "paused" in every announce (BEP 21)."""
+        self.may_ask: Callable[[str], bool] = lambda url: True
+        """Whether the tracker of this URL is asked at all; one that is not counts for nothing."""
         self._rng = rng
         self._entries: list[TrackerEntry] = []
         self._by_url: dict[str, TrackerEntry] = {}
@@ -228,6 +230,7 @@ class TrackerList:
     def stop(self, now: float) -> list[AnnounceAction]:
         """End announcing: the announces that take leave, of every working tracker that knows us."""
         leave = [e for e in self._entries if e.start_sent and e.is_working and self._is_announcing]
+        leave = [e for e in leave if self.may_ask(e.url)]
         self._is_announcing = False
         for entry in self._entries:
             entry.start_sent = False
@@ -354,7 +357,7 @@ class TrackerList:
         all_trackers = self.settings.announce_to_all_trackers
         all_tiers = self.settings.announce_to_all_tiers
         satisfied: int | None = None  # the tier in which a working tracker was met
-        for entry in self._entries:
+        for entry in filter(lambda entry: self.may_ask(entry.url), self._entries):
             is_past = satisfied is not None and (
                 not (all_tiers or entry.tier == satisfied) or not (all_trackers or entry.tier != satisfied)
             )

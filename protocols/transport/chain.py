@@ -94,6 +94,12 @@ def _load_mse(below: Transport, context: ChainContext) -> Transport:
     return put_on_mse(below, context)
 
 
+def _load_sam(below: Transport, context: ChainContext) -> Transport:
+    from .sam import put_on_sam
+
+    return put_on_sam(below, context)
+
+
 def _proxy(name: str) -> FilterFactory:
     def load(below: Transport, context: ChainContext) -> Transport:
         from .proxy import put_on_proxy
@@ -107,6 +113,7 @@ _bases: dict[str, TransportBase | None] = {"tcp": None, "utp": None}
 _filters: dict[str, FilterFactory] = {
     "http_connect": _proxy("http_connect"),
     "mse": _load_mse,
+    "sam": _load_sam,
     "socks4": _proxy("socks4"),
     "socks5": _proxy("socks5"),
     "tls": _load_tls,

@@ -64,6 +64,7 @@ from .portmap import PortmapAlert, PortmapErrorAlert, PortmapLogAlert
 from .session import (
     AlertsDroppedAlert,
     ExternalIpAlert,
+    I2pAlert,
     IncomingConnectionAlert,
     IpBanAlert,
     ListenFailedAlert,
@@ -176,6 +177,7 @@ __all__ = [
     "FileRenamedAlert",
     "FileStatusAlert",
     "HashFailedAlert",
+    "I2pAlert",
     "IncomingConnectionAlert",
     "IncomingRequestAlert",
     "InvalidRequestAlert",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertsDroppedAlert",
     "ExternalIpAlert",
+    "I2pAlert",
     "IncomingConnectionAlert",
     "IpBanAlert",
     "ListenFailedAlert",
@@ -70,6 +71,17 @@ class ListenFailedAlert(Alert):
             f"listening on {endpoint_text(self.endpoint)} (device: {self.listen_interface}) failed: "
             f"[{self.op.name}] [{self.socket_type.name}] {self.error}"
         )
+
+
+@alert(77, AlertCategory.error)
+class I2pAlert(Alert):
+    """There is no session on I2P, or none any more; it is tried again."""
+
+    error: ErrorCode
+    """Category "i2p error" where the bridge said why."""
+
+    def message(self) -> str:
+        return f"i2p_error: [{self.error.category}] {self.error}"
 
 
 @alert(66, AlertCategory.peer)

@@ -1,4 +1,4 @@
-"""How a session reaches others, as the command line says: limits of connections, encryption, a proxy, an interface.
+"""How a session reaches others, as the command line says: limits of connections, encryption, a proxy, an interface, I2P.
 
 `network_options` gives a command `network`, whose `settings` are the session's.
 """
@@ -87,6 +87,8 @@ class Network:
     encryption: str | None = None
     proxy: Proxy | None = None
     interface: str | None = None
+    i2p_host: str | None = None
+    i2p_port: int | None = None
 
     def settings(self, listen: str | None = None) -> dict[str, int | bool | str]:
         """The settings that differ.  click.UsageError where `listen` (`--listen`) does not go with the rest."""
@@ -101,6 +103,12 @@ class Network:
             settings |= self._proxy_settings(self.proxy, listen)
         if self.interface is not None:
             settings["listen_interfaces"] = self._listen_interfaces(self.interface, listen)
+        if self.i2p_host is not None:
+            settings["i2p_hostname"] = self.i2p_host
+        if self.i2p_port is not None:
+            if self.i2p_host is None:
+                raise click.UsageError("--i2p-port says nothing without --i2p-host")
+            settings["i2p_port"] = self.i2p_port
         return settings
 
     def _proxy_settings(self, proxy: Proxy, listen: str | None) -> dict[str, int | bool | str]:
@@ -158,9 +166,24 @@ _ROWS = (
         metavar="NAME|ADDRESS",
         help="Accept connections there only: tun0, 192.0.2.7.  Those we make go as the system routes them.",
     ),
+    click.option(
+        "--i2p-host",
+        metavar="HOST",
+        help="Where the SAM bridge of an I2P router is; torrents whose trackers are on I2P need one.",
+    ),
+    click.option("--i2p-port", type=click.IntRange(1, 65_535), help="Its port.  Default: 7656."),
 )
 
 network_options = grouped(
-    "network", Network, _ROWS, "max_connections", "max_uploads", "encryption", "proxy", "interface"
+    "network",
+    Network,
+    _ROWS,
+    "max_connections",
+    "max_uploads",
+    "encryption",
+    "proxy",
+    "interface",
+    "i2p_host",
+    "i2p_port",
 )
-"""--max-connections, --max-uploads, --encryption, --proxy, --interface, as `network`."""
+"""--max-connections, --max-uploads, --encryption, --proxy, --interface, --i2p-host, --i2p-port, as `network`."""

@@ -52,8 +52,8 @@ class Announcing:
         self._core.tracker_client.retain([_end_of(opened).local for opened in endpoints])
 
     def ends(self, torrent: Torrent) -> list[AnnounceEnd]:
-        """From where this torrent is announced; of an SSL torrent, where TLS is spoken."""
-        if self._core.proxying.for_trackers is not None:
+        """From where this torrent is announced; of an SSL torrent, where TLS is spoken; of one on I2P, no socket of ours."""
+        if self._core.proxying.for_trackers is not None or self._core.mixing.is_apart(torrent):
             return [NOWHERE_IN_PARTICULAR]
         is_ssl = torrent.tls is not None
         found = dict.fromkeys(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...protocols.sam import is_i2p_host
 from ...protocols.types import Address
 from ..alerts import BlockedReason, PeerBlockedAlert
 from ..close_reason import CloseReason
@@ -43,13 +44,20 @@ class Blocking:
     def is_port_blocked(self, address: Address) -> bool:
         """The port filter forbids dialling it."""
         ports = self.port_filter
-        return ports is not None and 0 <= address[1] <= 0xFFFF and ports.is_blocked(address[1])
+        return (
+            ports is not None
+            and not is_i2p_host(address[0])
+            and 0 <= address[1] <= 0xFFFF
+            and ports.is_blocked(address[1])
+        )
 
     def is_port_refused(self, peer: KnownPeer) -> bool:
         """A peer that is known may not be dialled for its port."""
         return self._why_port(peer.address) is not None
 
     def _why_port(self, address: Address) -> BlockedReason | None:
+        if is_i2p_host(address[0]):  # which has no ports
+            return None
         if self.is_port_blocked(address):
             return BlockedReason.port_filter
         if address[1] < _FIRST_PORT and self._core.tuning.no_connect_privileged_ports:
@@ -58,7 +66,12 @@ class Blocking:
 
     def refuses(self, torrent: Torrent, address: Address) -> bool:
         """A peer may not be dialled, nor remembered; says so."""
-        reason = BlockedReason.ip_filter if torrent.is_blocked(address[0]) else self._why_port(address)
+        if not self._core.mixing.admits(torrent, address[0]):
+            reason: BlockedReason | None = BlockedReason.i2p_mixed
+        elif torrent.is_blocked(address[0]):
+            reason = BlockedReason.ip_filter
+        else:
+            reason = self._why_port(address)
         if reason is None:
             return False
         torrent.post(PeerBlockedAlert, address, None, reason)

@@ -20,10 +20,11 @@ from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.sam import is_i2p_host
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.tracker.tiers import TrackerListSettings
 from ...protocols.transport.base import Transport
-from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
+from ...protocols.types import BLOCK_SIZE, Address, PeerId, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
 from ..close_reason import CloseReason
@@ -59,6 +60,8 @@ from .dht_service import DhtService
 from .encryption import Encryption
 from .extensions import ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
+from .i2p_bridge import I2pBridge
+from .i2p_mixing import I2pMixing, is_i2p_torrent
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
@@ -170,6 +173,8 @@ class Core:
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
         self.proxying = Proxying(self)
+        self.i2p = I2pBridge(self)
+        self.mixing = I2pMixing(self)
         self.routes = Routes(self)
         self.lobby = Lobby(self)
         self.connector = Connector(self)
@@ -205,6 +210,7 @@ class Core:
         """Listen and begin to tick."""
         self.base.add_handle(self._presence)
         self.listen()
+        self.i2p.open()
         self._last_tick = self.base.time()
         self._tick_timer = self.base.call_later(self._tick_interval, self._tick)
 
@@ -272,6 +278,9 @@ class Core:
         self.choking.settings_changed()
         if changed & {"auto_scrape_interval", "auto_scrape_min_interval"}:
             self.auto_scrape.settings_changed()
+        if "allow_i2p_mixed" in changed:
+            self.mixing.settings_changed()
+        self.i2p.settings_changed(changed)
         self.port_mapping.settings_changed(changed)
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
@@ -302,6 +311,7 @@ class Core:
             self._tick_timer.cancel()
         self.looks.close()
         self.lobby.close()
+        self.i2p.close()
         self.dht.close()
         self.datagrams.close()
         self.transports.close()
@@ -357,6 +367,7 @@ class Core:
     def torrent_started(self, torrent: Torrent) -> None:
         """It is online."""
         self.active[torrent] = self.lively[torrent] = None
+        self.i2p.torrent_started(torrent)
         self.queue.watch(torrent)
         self.local_discovery.torrent_changed(torrent)
 
@@ -392,6 +403,7 @@ class Core:
         settings = self.settings
         peers = PeerList(rng=self.rng, max_size=settings.get_int("max_peerlist_size"))
         self._configure(peers)
+        peers.set_reaches_i2p(self.i2p.is_open)
         for host in self.external.known:
             peers.set_own_address((host, self.listen_port_of(torrent)))
         return peers
@@ -499,6 +511,10 @@ class Core:
         for callback in self.on_external_address:
             callback(own)
 
+    def peer_id_of(self, torrent: Torrent) -> PeerId:
+        """What we call ourselves to its peers and trackers."""
+        return self.i2p.peer_id if is_i2p_torrent(torrent) else self.peer_id
+
     def is_own_address(self, address: Address) -> bool:
         """It leads to this session, as far as we know."""
         return address[1] == self.listen_port and address[0] in self.external.known
@@ -518,7 +534,7 @@ class Core:
             "v": self.settings.get_str("user_agent"),
             "reqq": self.tuning.max_allowed_in_request_queue,
         }
-        if port := self.listen_port_of(link.torrent):
+        if (port := self.listen_port_of(link.torrent)) and not is_i2p_host(link.address[0]):
             fields["p"] = port
         packed = _packed_address(link.address[0])
         if packed is not None:

@@ -221,6 +221,7 @@ _ERRNO_OF: dict[type[BaseException], int] = {
 _PEERS_OVER = {
     SocketType.tcp: "peer.num_tcp_peers",
     SocketType.utp: "peer.num_utp_peers",
+    SocketType.i2p: "peer.num_i2p_peers",
     SocketType.tcp_ssl: "peer.num_ssl_peers",
     SocketType.utp_ssl: "peer.num_ssl_utp_peers",
 }

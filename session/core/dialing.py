@@ -1,6 +1,6 @@
 """How a peer is reached: over every transport that the settings allow at once, with what `Routes` puts on top.
 
-With a proxy for peers no socket of ours listens, so there is none for uTP either: TCP through the proxy is all there is.
+Peers on I2P are reached through the SAM bridge and in no other way, whatever proxy there is.  With a proxy for peers no socket of ours listens, so there is none for uTP either: TCP through the proxy is all there is.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from ...protocols.errors import TransportBroken
+from ...protocols.errors import TransportBroken, TransportError
+from ...protocols.sam import is_i2p_host
 from ...protocols.transport import ChainContext, Transport, build_chain
 from ...protocols.transport.dial import dial
 from ...protocols.transport.race import Race
@@ -30,6 +31,11 @@ def dial_peer(
 
     Where none is possible it is one that fails at once.
     """
+    if is_i2p_host(address[0]):
+        try:
+            return core.i2p.dial(address, name, connection, peer)
+        except TransportError as error:
+            return Race(core.base, [partial(_raise, error)], address=address)
     transports, is_ssl = core.transports, core.ssl_peers.is_ssl(name)
     bases = transports.to_dial(address, is_ssl=is_ssl)
     if bases == ["tcp"] and not transports.has_filters_on("tcp"):
@@ -47,6 +53,10 @@ def dial_peer(
     # What is above belongs to whichever wins: a handshake is made once.
     filters, options = core.routes.on_top(name, connection, peer)
     return build_chain(race, filters, ChainContext(core.base, *address, options=options))
+
+
+def _raise(error: TransportError) -> NoReturn:
+    raise error
 
 
 def _no_way() -> NoReturn:

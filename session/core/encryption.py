@@ -55,7 +55,7 @@ class Encryption:
             methods=self._methods,
             prefer_rc4=self._core.tuning.prefer_rc4,
             takes_plain=policy == EncPolicy.enabled,
-            timeout=float(self._core.tuning.handshake_timeout),
+            timeout=float(self._core.mixing.handshake_timeout(str((transport.peer_address or ("", 0))[0]))),
             buffers=self._buffers,
         )
         context = ChainContext(self._core.base, is_inbound=True, options={"mse": options})
@@ -68,13 +68,15 @@ class Encryption:
             return peer is None or peer.encrypts
         return policy == EncPolicy.forced
 
-    def outgoing_options(self, name: Sha1Hash, connection: PeerConnection) -> dict[str, Any]:
+    def outgoing_options(
+        self, name: Sha1Hash, connection: PeerConnection, peer: KnownPeer | None = None
+    ) -> dict[str, Any]:
         """Options of a chain with "mse"; our BitTorrent handshake goes within that of MSE.  Any: as `dial` takes them."""
         options = MseOptions(
             skey=name,
             methods=self._methods,
             initial_payload=b"".join(connection.data_to_send()),
-            timeout=float(self._core.tuning.handshake_timeout),
+            timeout=float(self._core.mixing.handshake_timeout(peer.address[0] if peer is not None else "")),
             buffers=self._buffers,
         )
         return {"mse": options}

@@ -92,6 +92,10 @@ class Lobby(LinkOwner):
             )
         elif torrent.is_blocked(link.address[0]):  # Since it was accepted, the filter may have changed.
             self._refuse(link, LinkEnded(CloseReason.blocked))
+        elif not core.mixing.admits(torrent, link.address[0]):
+            self._refuse(
+                link, LinkEnded(CloseReason.blocked, "the peer is on another network than the torrent")
+            )
         elif not core.ssl_peers.belongs_to(link, torrent.tls):
             why = "the torrent requires TLS" if torrent.tls is not None else "it is no SSL torrent"
             self._refuse(link, LinkEnded(CloseReason.protocol_blocked, why))
@@ -130,10 +134,13 @@ class Lobby(LinkOwner):
 
     def tick(self, now: float) -> None:
         """End those that never speak."""
-        deadline = now - self._core.tuning.handshake_timeout
+        core = self._core
+        deadline = now - core.tuning.handshake_timeout
         for link in list(self.links):
             if link.connected_at > deadline:
                 break
+            if now - link.connected_at <= core.mixing.handshake_timeout(link.address[0]):
+                continue
             link.close(LinkEnded(CloseReason.timed_out_handshake))
 
     def close(self) -> None:

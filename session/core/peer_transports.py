@@ -26,9 +26,12 @@ from ..params import DEFAULT_TRANSPORTS
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["PeerTransports", "parse_transports"]
+__all__ = ["I2P_BASE", "PeerTransports", "parse_transports"]
 
-_BY_SETTINGS = {"http_connect", "mse", "socks4", "socks5", "tls"}
+I2P_BASE = "i2p"
+"""What strangers from I2P come over; not among the chains, since `i2p_hostname` says whether there is one."""
+
+_BY_SETTINGS = {"http_connect", "mse", "sam", "socks4", "socks5", "tls"}
 """Filters that the settings put on."""
 
 
@@ -88,7 +91,9 @@ class PeerTransports:
         core = self._core
         has_tcp = core.tuning.enable_outgoing_tcp and "tcp" in self._filters
         has_utp = core.tuning.enable_outgoing_utp and core.datagrams.is_open and "utp" in self._filters
-        return has_tcp or has_utp or (bool(self._others) and core.proxying.for_peers is None)
+        return (
+            has_tcp or has_utp or core.i2p.is_open or (bool(self._others) and core.proxying.for_peers is None)
+        )
 
     def has_filters_on(self, base: str) -> bool:
         """Somebody's filters are on it, which may fail in ways of their own."""
@@ -118,7 +123,7 @@ class PeerTransports:
 
     def put_on_accepted(self, transport: Transport, base: str, address: Address) -> Transport | None:
         """What an accepted connection is read through; None when none is wanted, or a filter failed: then it is closed."""
-        filters = self._filters.get(base)
+        filters = [] if base == I2P_BASE else self._filters.get(base)
         if filters is not None:
             try:
                 return build_chain(transport, filters, self._context(address, is_inbound=True))
@@ -137,6 +142,14 @@ class PeerTransports:
                     listener for base in self._others if (listener := self._listen(base, opened)) is not None
                 ]
 
+    def admit(self, base: str, transport: Transport, address: Address) -> None:
+        """A stranger connected over `base`; if nobody may, or not that one, it is ended."""
+        core, host = self._core, str(address[0])
+        if core.closing or core.is_paused or core.gate.admit(host) is not Verdict.ADMIT:
+            transport.abort()
+            return
+        core.lobby.admit_transport(transport, (host, int(address[1])), base=base)
+
     def close(self) -> None:
         """Accept nothing more."""
         while self._listeners:
@@ -149,7 +162,7 @@ class PeerTransports:
         try:
             return maker.listen(
                 self._context(where, is_inbound=True),
-                lambda transport, address: self._admit(base, transport, address),
+                lambda transport, address: self.admit(base, transport, address),
             )
         except Exception as exc:  # of somebody else's code
             error = (
@@ -162,13 +175,6 @@ class PeerTransports:
                 ListenFailedAlert, interface, *where, Operation.sock_listen, error, SocketType.tcp
             )
             return None
-
-    def _admit(self, base: str, transport: Transport, address: Address) -> None:
-        core, host = self._core, str(address[0])
-        if core.closing or core.is_paused or core.gate.admit(host) is not Verdict.ADMIT:
-            transport.abort()
-            return
-        core.lobby.admit_transport(transport, (host, int(address[1])), base=base)
 
     def _context(self, address: Address, *, is_inbound: bool = False) -> ChainContext:
         return ChainContext(self._core.base, *address, is_inbound, self._options)

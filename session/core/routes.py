@@ -48,5 +48,5 @@ class Routes:
         if core.ssl_peers.is_ssl(name):
             return ["tls"], core.ssl_peers.outgoing_options(name)
         if core.encryption.wants_to_encrypt(peer):
-            return ["mse"], core.encryption.outgoing_options(name, connection)
+            return ["mse"], core.encryption.outgoing_options(name, connection, peer)
         return [], {}

@@ -1,4 +1,4 @@
-"""The plug-ins a session has unless it is told otherwise: libtorrent's `ut_metadata`, `ut_pex` and `smart_ban`.
+"""The plug-ins a session has unless it is told otherwise: libtorrent's `ut_metadata`, `ut_pex`, `i2p_pex` and `smart_ban`.
 
 They are plug-ins of the session-wide form (`core/extensions.py`): one object serves all torrents and all connections, so that ten
 thousand torrents hold nothing for them.  A session that leaves them out is made with `SessionParams(default_plugins=…)`, and
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import PluginError
 from ..torrent.dont_have import DontHave
 from ..torrent.holepunch import Holepunch
+from ..torrent.i2p_pex import I2pPeerExchange
 from ..torrent.metadata_exchange import MetadataExchange
 from ..torrent.pex import PeerExchange
 from ..torrent.share_mode import ShareMode
@@ -28,6 +29,7 @@ __all__ = ["BUILT_IN", "add_built_in", "add_standard"]
 BUILT_IN: dict[str, Callable[[Core], Extension]] = {
     "ut_metadata": MetadataExchange,
     "ut_pex": PeerExchange,
+    "i2p_pex": I2pPeerExchange,
     "smart_ban": lambda core: SmartBanning(),
 }
 """Name → what makes it."""

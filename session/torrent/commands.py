@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...protocols.errors import RemoteProtocolError
 from ...protocols.metainfo import TorrentInfo
+from ...protocols.sam import b32_hash
 from ...protocols.types import Address
 from ..alerts import (
     CacheFlushedAlert,
@@ -42,8 +43,6 @@ from .unfinished import unfinished_pieces, write_down
 
 __all__: list[str] = []
 
-_REFUSED_FLAGS = TorrentFlags.i2p_torrent
-
 
 def pause(torrent: Torrent, flags: PauseFlags) -> None:
     """`TorrentHandle.pause`"""
@@ -58,8 +57,6 @@ def resume(torrent: Torrent) -> None:
 def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) -> None:
     """`TorrentHandle.set_flags` and `unset_flags`"""
     changed = (flags if mask is None else mask) & (flags ^ torrent.flags)
-    if changed & flags & _REFUSED_FLAGS:
-        raise UnsupportedFeature(repr(changed & flags & _REFUSED_FLAGS), "not in this version")
     paused = changed & TorrentFlags.paused
     torrent.flags ^= changed & ~paused
     if changed & TorrentFlags.sequential_download and torrent.download is not None:
@@ -70,6 +67,8 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
         _share_mode_changed(torrent)
     if changed & TorrentFlags.disable_lsd:
         torrent.lsd_changed()
+    if changed & TorrentFlags.i2p_torrent:
+        torrent._core.mixing.changed(torrent)
     if changed & TorrentFlags.upload_mode:
         torrent.priorities_changed()
     if paused:
@@ -313,7 +312,10 @@ def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -
 
 
 def connect_peer(torrent: Torrent, address: Address, source: PeerSource) -> None:
-    """`TorrentHandle.connect_peer`"""
+    """`TorrentHandle.connect_peer`; also a peer on I2P, by its short name and any port."""
+    if b32_hash(address[0]) is not None:
+        torrent.connect_peer((address[0].lower(), 0), source)
+        return
     host, port = str(ipaddress.ip_address(address[0])), int(address[1])
     if not 0 < port < 65536:
         raise ValueError(f"no such port: {port}")

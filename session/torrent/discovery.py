@@ -25,8 +25,11 @@ def may_discover(torrent: Torrent, source: PeerSource) -> bool:
     """The torrent may be announced to, and take peers from, `source`: `PeerSource.dht`, `pex` or `lsd`.
 
     A magnet link is not known to be private until its metadata came.  An SSL torrent is not announced on the local network:
-    one port is told there for all torrents, and its peers listen at another.
+    one port is told there for all torrents, and its peers listen at another.  One on I2P that is kept apart is announced nowhere
+    else, nor are clear peers exchanged (`ut_pex`).
     """
+    if torrent.is_apart:
+        return False
     if torrent.tls is not None and source is PeerSource.lsd:
         return False
     return not _is_private(torrent) and not torrent.flags & _DISABLED_BY[source]

@@ -19,6 +19,7 @@ from ...protocols.peer.extensions.ut_holepunch_codec import (
     pack_message,
     parse_message,
 )
+from ...protocols.sam import is_i2p_host
 from ...protocols.types import Address
 from ..flags import PeerSource
 from .discovery import may_discover
@@ -51,8 +52,8 @@ class Holepunch:
     def on_message(self, torrent: Torrent, link: PeerLink, payload: bytes) -> None:
         """A peer wants an introduction, gives one, or cannot."""
         message = parse_message(payload)
-        if message is None or not _speaks(link) or torrent.swarm is None:
-            return
+        if message is None or not _speaks(link) or torrent.swarm is None or is_i2p_host(link.address[0]):
+            return  # On I2P there is nothing to punch through.
         guard = link.user_data.get(_NAME)
         if guard is None:
             guard = link.user_data[_NAME] = HolepunchGuard()

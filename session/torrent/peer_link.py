@@ -131,6 +131,8 @@ class LinkQuota(Protocol):
 
 def socket_type_of(transport: Transport) -> SocketType:
     """What a connection runs over, in libtorrent's words."""
+    if transport.query("i2p"):
+        return SocketType.i2p
     is_ssl = transport.query("tls_context") is not None
     if transport.query("utp_connection") is not None:
         return SocketType.utp_ssl if is_ssl else SocketType.utp

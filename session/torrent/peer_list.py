@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import nsmallest
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import inf
 from random import Random
 
 from ...protocols.peer.priority import peer_priority
+from ...protocols.sam import is_i2p_host
 from ...protocols.types import Address
 from ..flags import PeerSource
+from .peer_host import I2pHost, PeerHost, canonical_peer, is_plausible_peer
 from .smart_ban import Trust
 
 __all__ = ["KnownPeer", "PeerList"]
@@ -47,6 +48,7 @@ class KnownPeer:
         "connection",
         "encrypts",
         "fails",
+        "is_i2p",
         "is_local",
         "is_seed",
         "last_tried",
@@ -59,6 +61,7 @@ class KnownPeer:
         self, address: Address, source: PeerSource, *, connectable: bool, is_local: bool, rank: int
     ) -> None:
         self.address = address
+        self.is_i2p = is_i2p_host(address[0])
         self.source = source
         """Everybody who told of it."""
         self.connectable = connectable
@@ -101,6 +104,7 @@ class PeerList:
         """Failures after which a peer is not tried again."""
         self.min_reconnect_time = min_reconnect_time
         self.allow_multiple_connections_per_ip = allow_multiple_connections_per_ip
+        self._reaches_i2p = False
         self._rng = rng
         self._finished = False
         self._own: dict[int, Address] = {}
@@ -117,8 +121,8 @@ class PeerList:
     ) -> KnownPeer | None:
         """A peer was heard of.  Returns its entry when it is new; None when it is known, invalid, or there is no room."""
         del now
-        where = _canonical(address)
-        if where is None or not _is_plausible(where):
+        where = canonical_peer(address)
+        if where is None or not is_plausible_peer(where):
             return None
         host, port = str(where[0]), where[1]
         peer = self._find(host, port)
@@ -144,7 +148,7 @@ class PeerList:
     def add_incoming(self, address: Address, now: float) -> KnownPeer | None:
         """A peer connected to us.  None when it is banned or there is no room; the entry may be connected already."""
         del now
-        where = _canonical(address)
+        where = canonical_peer(address)
         if where is None:
             return None
         peer = self._find(str(where[0]), where[1])
@@ -211,7 +215,7 @@ class PeerList:
     def set_listen_port(self, address: Address, port: int) -> bool:
         """A connected peer told the port it listens on.  False when that is a peer connected already: end this one."""
         peer = self.find(address)
-        if peer is None or not 0 < port <= 0xFFFF:
+        if peer is None or not 0 < port <= 0xFFFF or peer.is_i2p:
             return peer is not None
         host = peer.address[0]
         other = self._hosts[host].get(port)
@@ -242,14 +246,22 @@ class PeerList:
         self._finished = finished
         self._reconsider()
 
+    def set_reaches_i2p(self, reaches: bool) -> None:
+        """Whether peers on I2P can be dialled now; until they can they are no candidates."""
+        self._reaches_i2p = reaches
+        self._choice.clear()
+        self._reconsider()
+
     def set_own_address(self, address: Address) -> None:
         """How peers of this family see us: ranks are canonical from now on.  ValueError when it is not numeric."""
-        where = _canonical(address)
-        if where is None:
+        where = canonical_peer(address)
+        if where is None or isinstance(where[0], I2pHost):
             raise ValueError(f"{address[0]} is no address")
         self._own[where[0].version] = (str(where[0]), where[1])
         for peer in self:
-            peer.rank = self._rank(ip_address(peer.address[0]), peer.address[1])
+            place = canonical_peer(peer.address)
+            assert place is not None
+            peer.rank = self._rank(*place)
         self._choice.clear()
 
     def ban(self, address: Address) -> KnownPeer | None:
@@ -259,7 +271,7 @@ class PeerList:
         """
         peer = self.find(address)
         if peer is None:
-            where = _canonical(address)
+            where = canonical_peer(address)
             if where is None or (self._is_full() and not self._make_room(force=True)):
                 return None
             peer = self._insert(where, PeerSource(0), connectable=False)
@@ -292,7 +304,7 @@ class PeerList:
         peer = self._connected.get(address)
         if peer is not None:
             return peer
-        where = _canonical(address)
+        where = canonical_peer(address)
         if where is None:
             return None
         host = str(where[0])
@@ -300,7 +312,7 @@ class PeerList:
 
     def rank_of(self, address: Address) -> int | None:
         """Canonical priority of a connection with a peer, known or not; None while our own address is not."""
-        where = _canonical(address)
+        where = canonical_peer(address)
         if where is None or where[0].version not in self._own:
             return None
         return self._rank(*where)
@@ -319,12 +331,14 @@ class PeerList:
         return sum(peer.is_seed for peer in self)
 
     def addresses(self) -> list[Address]:
-        """Peers worth knowing again after a restart: those that listen and are not banned."""
-        return [peer.address for peer in self if peer.connectable and not peer.banned]
+        """Peers worth knowing again after a restart: those that listen and are not banned.  Resume data has no form for those
+        on I2P, which trackers tell of again.
+        """
+        return [peer.address for peer in self if peer.connectable and not peer.banned and not peer.is_i2p]
 
     def banned(self) -> list[Address]:
-        """Peers that are banned."""
-        return [peer.address for peer in self if peer.banned]
+        """Peers that are banned, as `addresses`."""
+        return [peer.address for peer in self if peer.banned and not peer.is_i2p]
 
     def __iter__(self) -> Iterator[KnownPeer]:
         for ports in self._hosts.values():
@@ -360,15 +374,13 @@ class PeerList:
             return next(iter(ports.values()))
         return peer
 
-    def _insert(
-        self, where: tuple[IPv4Address | IPv6Address, int], source: PeerSource, *, connectable: bool
-    ) -> KnownPeer:
+    def _insert(self, where: tuple[PeerHost, int], source: PeerSource, *, connectable: bool) -> KnownPeer:
         number, port = where
         host = str(number)
         peer = KnownPeer(
             (host, port),
             source,
-            connectable=connectable,
+            connectable=connectable or isinstance(number, I2pHost),
             is_local=number.is_private or number.is_loopback,
             rank=self._rank(number, port),
         )
@@ -397,7 +409,8 @@ class PeerList:
         ports[port] = peer
         peer.address = (host, port)
 
-    def _rank(self, number: IPv4Address | IPv6Address, port: int) -> int:
+    def _rank(self, number: PeerHost, port: int) -> int:
+        # BEP 40 knows no I2P: there it is always by lot.
         own = self._own.get(number.version)
         return self._rng.getrandbits(32) if own is None else peer_priority(own, (str(number), port))
 
@@ -411,6 +424,7 @@ class PeerList:
             and not peer.banned
             and peer.fails < self.max_failcount
             and not (self._finished and peer.is_seed)
+            and (self._reaches_i2p or not peer.is_i2p)
         )
 
     def _candidates(self) -> Iterator[KnownPeer]:
@@ -456,24 +470,6 @@ def _usefulness(peer: KnownPeer) -> tuple[int, ...]:
     return (-peer.fails, peer.source != PeerSource.resume_data, peer.connectable, peer.trust.points)
 
 
-def _canonical(address: Address) -> tuple[IPv4Address | IPv6Address, int] | None:
-    try:
-        number = ip_address(address[0])
-    except ValueError:
-        return None
-    if isinstance(number, IPv6Address) and number.ipv4_mapped is not None:
-        number = number.ipv4_mapped
-    return number, address[1]
-
-
 def _spelled(address: Address) -> Address:
-    where = _canonical(address)
+    where = canonical_peer(address)
     return address if where is None else (str(where[0]), where[1])
-
-
-def _is_plausible(where: tuple[IPv4Address | IPv6Address, int]) -> bool:
-    number, port = where
-    if not 1 < port <= 0xFFFF or number.is_unspecified or number.is_multicast:
-        return False
-    # A link-local IPv6 address is of no use without the interface it is meant for.
-    return number.version == 4 or not number.is_link_local

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...protocols.peer.extensions.ut_pex import PexReceiver, PexSender
 from ...protocols.peer.extensions.ut_pex_codec import PexFlags
+from ...protocols.sam import is_i2p_host
 from ...protocols.types import Address
 from ..flags import PeerSource
 from .discovery import may_discover
@@ -51,7 +52,8 @@ class PeerExchange:
 
     def on_handshake(self, torrent: Torrent, link: PeerLink) -> None:
         """A peer told what it speaks."""
-        if link.connection.extensions.id_of(_NAME) is None:
+        # Peers on I2P have an exchange of their own: nothing of the other networks goes there.
+        if is_i2p_host(link.address[0]) or link.connection.extensions.id_of(_NAME) is None:
             link.user_data.pop(_NAME, None)
         elif _NAME not in link.user_data:
             link.user_data[_NAME] = _PexState(self._core.settings.get_int("max_pex_peers"))
@@ -117,7 +119,7 @@ def _connected(torrent: Torrent) -> dict[Address, PexFlags]:
     found = {}
     for link in torrent.swarm.links:
         address = reachable_address(link)
-        if link.peer_id is not None and address is not None:
+        if link.peer_id is not None and address is not None and not is_i2p_host(address[0]):
             found[address] = _flags_of(link)
     return found
 

@@ -194,6 +194,9 @@ def _one_peer(torrent: Torrent, link: PeerLink) -> PeerInfo:
         int(meters.payload_down.rate),
         int(meters.payload_up.rate),
     )
+    destination = link.transport.query("i2p_destination")
+    if destination is not None:
+        info.i2p_destination = destination.hash
     info.last_active = torrent.now() - max(link.last_received, link.last_sent)
     if torrent.info is not None:
         info.pieces = Bitfield(torrent.info.num_pieces, link.pieces)
@@ -227,6 +230,7 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (requester is not None and requester.snubbed, PeerFlags.snubbed),
         (connection.extensions.upload_only, PeerFlags.upload_only),
         (link.is_punched, PeerFlags.holepunched),
+        (link.socket_type is SocketType.i2p, PeerFlags.i2p_socket),
         (link.socket_type in (SocketType.utp, SocketType.utp_ssl), PeerFlags.utp_socket),
         (link.socket_type in (SocketType.tcp_ssl, SocketType.utp_ssl), PeerFlags.ssl_socket),
     )

@@ -52,6 +52,11 @@ class TorrentStanding:
         return self.info is not None and self.have.all()
 
     @property
+    def is_apart(self) -> bool:
+        """It is on I2P, and nobody outside may hear of it."""
+        return self._core.mixing.is_apart(self)
+
+    @property
     def is_finished(self) -> bool:
         """Every wanted piece is here."""
         if self.download is not None:

@@ -15,7 +15,8 @@ from ...protocols.peer.connection import PeerConnection
 from ...protocols.peer.fast import allowed_fast_set
 from ...protocols.peer.handshake import Capability, Handshake
 from ...protocols.peer.messages import HandshakeReceived, Request
-from ...protocols.types import Address, PieceIndex
+from ...protocols.sam import is_i2p_host
+from ...protocols.types import Address, PeerId, PieceIndex, Sha1Hash
 from ..alerts import (
     PeerBanAlert,
     PeerConnectAlert,
@@ -33,7 +34,7 @@ from ..flags import PeerSource
 from ..operations import operation_of
 from .link_end import LinkEnded
 from .peer_link import LinkOwner, PeerLink, ReadBlock
-from .peer_list import PeerList
+from .peer_list import KnownPeer, PeerList
 from .picker_modes import PickMode
 from .requester import Requester
 from .upload_only import note_told
@@ -89,7 +90,11 @@ class Swarm(LinkOwner):
             # Known before the filter was set, or found to listen elsewhere: all go.
             self.peers.apply_filter(self._torrent.is_blocked)
             self.peers.forget_if(self._core.blocking.is_port_refused)
+            self.peers.forget_if(self._is_elsewhere)
         return False
+
+    def _is_elsewhere(self, peer: KnownPeer) -> bool:
+        return not self._core.mixing.admits(self._torrent, peer.address[0])
 
     def connect_now(self, address: Address, now: float, *, punched: bool = False) -> None:
         """Dial one peer of the list, unless it is connected, banned or forbidden by the IP filter.
@@ -111,7 +116,7 @@ class Swarm(LinkOwner):
     def connect_to(self, address: Address, now: float) -> PeerLink:
         """Dial a peer of the list."""
         core, torrent = self._core, self._torrent
-        local = Handshake.with_capabilities(torrent.wire_name, core.peer_id, self._capabilities)
+        local = self._handshake(torrent.wire_name, address)
         connection = PeerConnection(buffer=core.receive_buffer, local=local, registry=torrent.registry)
         transport = dial_peer(core, address, torrent.wire_name, connection, self.peers.find(address))
         link = PeerLink(self, transport, connection, address=address, outgoing=True, now=now)
@@ -128,8 +133,15 @@ class Swarm(LinkOwner):
         return link
 
     @property
-    def _capabilities(self) -> Capability:
-        return CAPABILITIES | Capability.DHT if self._core.dht.is_running else CAPABILITIES
+    def _peer_id(self) -> PeerId:
+        return self._core.peer_id_of(self._torrent)
+
+    def _handshake(self, name: Sha1Hash, address: Address) -> Handshake:
+        # On I2P nobody is told of our node, which is not there.
+        has_dht = self._core.dht.is_running and not is_i2p_host(address[0])
+        return Handshake.with_capabilities(
+            name, self._peer_id, CAPABILITIES | Capability.DHT if has_dht else CAPABILITIES
+        )
 
     def attach(self, link: PeerLink, handshake: HandshakeReceived, now: float) -> None:
         """Take over an incoming link whose handshake names this torrent."""
@@ -139,8 +151,8 @@ class Swarm(LinkOwner):
         link.source = PeerSource.incoming
         self.links[link] = None
         core.link_opened(link)
-        local = Handshake.with_capabilities(handshake.info_hash, core.peer_id, self._capabilities)
-        if handshake.peer_id == core.peer_id:
+        local = self._handshake(handshake.info_hash, link.address)
+        if handshake.peer_id == self._peer_id:
             # The other end, which is us, learns it from the answer and does not dial again.
             link.connection.accept(local, torrent.registry)
             link.flush(now)
@@ -166,7 +178,7 @@ class Swarm(LinkOwner):
     def _gives_way(self, other: PeerLink, link: PeerLink) -> bool:
         """Both sides dialled at once: the connection made by the side with the lower peer id stays, on both sides the same."""
         assert link.peer_id is not None
-        return other.outgoing and other.peer_id in (None, link.peer_id) and link.peer_id < self._core.peer_id
+        return other.outgoing and other.peer_id in (None, link.peer_id) and link.peer_id < self._peer_id
 
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
@@ -228,7 +240,7 @@ class Swarm(LinkOwner):
         if link.outgoing:
             self.num_half_open -= 1
         assert link.peer_id is not None
-        if link.peer_id == core.peer_id:
+        if link.peer_id == self._peer_id:
             self.peers.ban(link.address)
             core.counters.values["peer.num_banned_peers"] += 1
             link.close(LinkEnded(CloseReason.self_connection))
@@ -247,9 +259,10 @@ class Swarm(LinkOwner):
         if link.plugins is not None and connection.handshake is not None:
             link.plugins.handshake(connection.handshake.reserved)
         self.send_extension_handshake(link)
+        is_outside = not is_i2p_host(link.address[0])
         if torrent.info is not None and torrent.block_source is not None and connection.supports_fast:
             self._offer_fast(link)
-        if port := core.dht.port_for(link.address[0]):
+        if is_outside and (port := core.dht.port_for(link.address[0])):
             connection.send_port(port)
             core.counters.values["ses.num_outgoing_dht_port"] += connection.supports_dht
         self.peers.handshake_done(link.address, now)
@@ -273,7 +286,7 @@ class Swarm(LinkOwner):
     def _keep_newer(self, link: PeerLink) -> bool:
         """Both sides dialled at once: keep the connection the side with the lower peer id made, on both sides the same."""
         assert link.peer_id is not None
-        ours = self._core.peer_id < link.peer_id
+        ours = self._peer_id < link.peer_id
         if link.outgoing != ours:
             return False
         for other in list(self.links):
@@ -286,6 +299,8 @@ class Swarm(LinkOwner):
     def _offer_fast(self, link: PeerLink) -> None:
         torrent = self._torrent
         size = self._core.tuning.allowed_fast_set_size
+        if is_i2p_host(link.address[0]):  # BEP 6 chooses them by an address.
+            return
         if not size or not torrent.have.any() or torrent.info is None or torrent.super_seeding is not None:
             return
         for piece in allowed_fast_set(link.address[0], torrent.wire_name, torrent.info.num_pieces, size):
@@ -445,7 +460,7 @@ class Swarm(LinkOwner):
         extensions = link.connection.extensions
         if extensions.listen_port and not link.outgoing:
             self.peers.set_listen_port(link.address, extensions.listen_port)
-        if extensions.your_ip is not None:
+        if extensions.your_ip is not None and not is_i2p_host(link.address[0]):
             self._core.external_address(str(ip_address(extensions.your_ip)), IpSource.PEER, link.address[0])
         self._torrent.extension_handshake(link)
 
@@ -455,7 +470,7 @@ class Swarm(LinkOwner):
 
     def on_port(self, link: PeerLink, port: int) -> None:
         """The peer has a DHT node.  Only the first one counts: each is asked, and nobody may make us ask around."""
-        if "dht_port" not in link.user_data:
+        if "dht_port" not in link.user_data and not is_i2p_host(link.address[0]):
             link.user_data["dht_port"] = port
             self._core.counters.values["ses.num_incoming_dht_port"] += 1
             self._core.dht_node_heard((link.address[0], port))
@@ -521,7 +536,8 @@ class Swarm(LinkOwner):
             link.excuse(now, elapsed)
             if link.peer_id is None:
                 held = link.transport.read_suspended & ReadBlock.ALL
-                if link.is_connected and not held and now - link.connected_at > tuning.handshake_timeout:
+                timeout = self._core.mixing.handshake_timeout(link.address[0])
+                if link.is_connected and not held and now - link.connected_at > timeout:
                     link.close(LinkEnded(CloseReason.timed_out_handshake))
                 continue
             if now - link.last_received > tuning.peer_timeout:

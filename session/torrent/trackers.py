@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Protocol, TypeAlias
 
 from ...protocols.engine.ports import Timer
+from ...protocols.sam import is_i2p_host
 from ...protocols.tracker.announce import (
     AnnounceEvent,
     AnnounceRequest,
@@ -168,7 +169,8 @@ class TorrentTrackers:
     ) -> None:
         """`make_request(event)` gives the counters of the moment; the tracker's id is put in here.
 
-        `on_peers` gets numeric addresses only.  `is_partial_seed` is asked before each announce (BEP 21).  With `stop_timeout` 0 nobody is told of a stop.
+        `on_peers` gets numeric addresses and names on I2P only.  `is_partial_seed` is asked before each announce (BEP 21).  With
+        `stop_timeout` 0 nobody is told of a stop.
         """
         self.list = TrackerList(tiers, rng=rng or Random(), settings=settings, source=source, shuffle=shuffle)
         """Order and state of the trackers."""
@@ -349,11 +351,11 @@ class TorrentTrackers:
         if response.tracker_id and response.tracker_id != action.trackerid:
             self._on_event(TrackerIdReceived(url, response.tracker_id))
         self._on_event(TrackerReplied(url, action.event, response))
-        numeric = [peer for peer in response.peers if is_numeric(peer.host)]
+        numeric = [peer for peer in response.peers if not needs_lookup(peer.host)]
         if numeric:
             self._on_peers(numeric)
         if len(numeric) < len(response.peers):
-            named = [peer for peer in response.peers if not is_numeric(peer.host)]
+            named = [peer for peer in response.peers if needs_lookup(peer.host)]
             for peer in named[:MAX_PEER_NAMES]:
                 self._look_up(peer)
 
@@ -411,10 +413,12 @@ class TorrentTrackers:
         return self.list.last_working or next(iter(self.list.entries), None)
 
 
-def is_numeric(host: str) -> bool:
-    """`host` is an address and needs no lookup."""
+def needs_lookup(host: str) -> bool:
+    """`host` is neither an address nor on I2P, whose names are nobody else's business."""
+    if is_i2p_host(host):
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return True
+    return False

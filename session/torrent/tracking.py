@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 from ...protocols.tracker.announce import AnnounceEvent, AnnounceRequest, TrackerPeer
 from ...protocols.tracker.errors import (
+    NoI2pRouter,
     TrackerError,
     TrackerFailure,
     TrackerHttpStatus,
     TrackerSkipped,
     TrackerUnreachable,
 )
+from ...protocols.tracker.i2p_urls import is_i2p_url
 from ...protocols.tracker.tiers import TrackerEntry
 from ...protocols.types import Address, ProtocolVersion
 from ..alerts import (
@@ -39,6 +41,7 @@ from ..errors import NO_ERROR, ErrorCode, Operation, TorrentErrc
 from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
 from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
+from .i2p_trackers import NetworkedTrackers
 from .tracker_trust import TrustedTrackers
 from .trackers import (
     ScrapeFailed,
@@ -77,8 +80,9 @@ class Tracking:
         self._torrent = torrent
         self._core = core
         self._key = core.rng.getrandbits(32)
+        self._lists: dict[_Way, TorrentTrackers] = {}
         first = self._ways()[0]
-        self._lists = {first: self._make_list(first, torrent.params.tiers())}
+        self._lists[first] = self._make_list(first, torrent.params.tiers())
         """In the order of the sockets, v1 before v2.  One is enough until it is online."""
 
     def _ways(self) -> list[_Way]:
@@ -94,8 +98,8 @@ class Tracking:
 
     def _make_list(self, way: _Way, tiers: Sequence[Sequence[str]] = ()) -> TorrentTrackers:
         torrent, core = self._torrent, self._core
-        return TorrentTrackers(
-            TrustedTrackers(core.tracker_client, torrent, way.end.local),
+        trackers = TorrentTrackers(
+            NetworkedTrackers(core, torrent, TrustedTrackers(core.tracker_client, torrent, way.end.local)),
             tiers,
             partial(self._request, way),
             self._peers_found,
@@ -107,6 +111,13 @@ class Tracking:
             stop_timeout=float(core.settings.get_int("stop_tracker_timeout")),
             rng=core.rng,
         )
+        trackers.list.may_ask = partial(self._may_ask, way)
+        return trackers
+
+    def _may_ask(self, way: _Way, url: str) -> bool:
+        if is_i2p_url(url) and way.end != next(iter(self._lists), way).end:
+            return False  # Where we listen is all the same to it: once is enough.
+        return self._core.mixing.may_ask(self._torrent, url)
 
     def _make_copy(self, way: _Way, entries: Iterable[TrackerEntry]) -> TorrentTrackers:
         made = self._make_list(way)
@@ -222,7 +233,7 @@ class Tracking:
             downloaded = max(0, downloaded - torrent.web.meters.payload_down.total)
         return AnnounceRequest(
             way.name,
-            bytes(core.peer_id),
+            bytes(core.peer_id_of(torrent)),
             core.announcing.port(torrent, way.end),
             uploaded=meters.payload_up.total,
             downloaded=downloaded,
@@ -236,8 +247,20 @@ class Tracking:
 
     # -------------------------------------------------------------------------------------------------------- news
 
+    def i2p_opened(self) -> None:
+        """Trackers on I2P can be asked now."""
+        for each in self._lists.values():
+            for entry in each.entries():
+                if is_i2p_url(entry.url):
+                    each.force_reannounce(0, entry.url, ignore_min_interval=True)
+
     def _peers_found(self, peers: list[TrackerPeer]) -> None:
-        self._torrent.peers_found([(peer.host, peer.port) for peer in peers], PeerSource.tracker)
+        for peer in peers:
+            if peer.destination is not None:
+                self._core.i2p.remember(peer.destination)
+        own = self._core.i2p.destination
+        others = [peer for peer in peers if own is None or peer.host != own.name]
+        self._torrent.peers_found([(peer.host, peer.port) for peer in others], PeerSource.tracker)
 
     def _heard(self, way: _Way, news: TrackerNews) -> None:
         _HEARD[type(news)](self, way, news)
@@ -361,6 +384,8 @@ def _code(error: TrackerError) -> ErrorCode:
         return ErrorCode.from_exception(error.__cause__ or error)
     if isinstance(error, TrackerHttpStatus):
         return ErrorCode.from_http(error.status, "")
+    if isinstance(error, NoI2pRouter):
+        return ErrorCode(TorrentErrc.no_i2p_router, "libtorrent", str(error))
     return ErrorCode.from_exception(error)
 
 

@@ -101,6 +101,8 @@ class WebSeeds:
         info, limit = torrent.info, self._core.settings.get_int("max_web_seed_connections")
         if info is None or download is None or torrent.drain is not None or not torrent.wants_data:
             return
+        if torrent.is_apart:  # Servers outside I2P, and names there are not looked up here.
+            return
         for url in self.urls:
             if len(self.links) >= limit:
                 return

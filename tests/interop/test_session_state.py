@@ -137,7 +137,7 @@ def test_from_session_to_session(lt: Any) -> None:
     with Session(SessionParams(begun, extensions=[Keeper()], ip_filter=blocked)) as session:
         data = write_session_params_buf(session.session_state())
     params = lt.read_session_params(data)
-    params.settings = {**params.settings, "num_want": 34, "i2p_hostname": "nowhere"}
+    params.settings = {**params.settings, "num_want": 34, "webtorrent_stun_server": "nowhere"}
     theirs = lt.session(params)
     now = theirs.get_settings()
     assert (now["user_agent"], now["num_want"], now["allow_multiple_connections_per_ip"]) == (
@@ -159,7 +159,7 @@ def test_from_session_to_session(lt: Any) -> None:
         assert (settings["user_agent"], settings["num_want"]) == ("me/1", 34)
         assert session.get_ip_filter().is_blocked("10.0.0.7")
         last = session.session_state()
-        assert last.unsupported_settings["i2p_hostname"] == "nowhere"
+        assert last.unsupported_settings["webtorrent_stun_server"] == "nowhere"
         only = session.session_state(SaveStateFlags.save_ip_filter)
         assert (only.unsupported_settings, only.ext_state, only.dht_state) == ({}, {}, None)
         assert only.ip_filter is not None

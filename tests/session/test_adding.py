@@ -70,7 +70,6 @@ def test_an_info_hash_that_agrees_is_fine():
 @pytest.mark.parametrize(
     "fields",
     [
-        {"flags": TorrentFlags.i2p_torrent},
         {"ti": None, "info_hashes": InfoHashes(None, Sha256Hash(bytes(32)))},
     ],
 )

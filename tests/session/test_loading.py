@@ -19,6 +19,7 @@ from evtorrent.session.loading import (
     write_torrent_file_buf,
 )
 from evtorrent.session.params import AddTorrentParams
+from evtorrent.session.resume_data import read_resume_data, write_resume_data_buf
 from hypothesis import given
 from hypothesis import strategies as st
 from support.disk import make_torrent
@@ -226,3 +227,17 @@ def test_garbage_is_a_remote_error(data):
         load_torrent_buffer(data)
     with pytest.raises(RemoteProtocolError):
         parse_magnet_uri(data.decode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "is_i2p"), [("http://x.i2p/announce", True), ("http://x.i2p.example.org/announce", False)]
+)
+def test_a_tracker_on_i2p_makes_it_a_torrent_there(url, is_i2p):
+    info, _ = make_torrent(1000, 16384)
+    file = write_torrent_file_buf(AddTorrentParams(ti=info, trackers=["http://example.org/announce", url]))
+    resumed = write_resume_data_buf(
+        AddTorrentParams(ti=info, save_path="/disk", trackers=["http://example.org/announce", url])
+    )
+    link = f"magnet:?xt=urn:btih:{'a' * 40}&tr=http://example.org/announce&tr={url}"
+    for params in (load_torrent_buffer(file), parse_magnet_uri(link), read_resume_data(resumed)):
+        assert bool(params.flags & TorrentFlags.i2p_torrent) is is_i2p

@@ -261,7 +261,10 @@ def test_notification_is_edge_triggered(tmp_path: Path) -> None:
 
 def test_settings_are_all_or_nothing(member: Member) -> None:
     before = dict(member.session.get_settings())
-    for wrong in ({"upload_rate_limit": 5, "nonsense": 1}, {"upload_rate_limit": 5, "allow_i2p_mixed": True}):
+    for wrong in (
+        {"upload_rate_limit": 5, "nonsense": 1},
+        {"upload_rate_limit": 5, "max_webtorrent_offers": 11},
+    ):
         with pytest.raises(SettingsError):
             member.session.apply_settings(wrong)
     assert dict(member.session.get_settings()) == before
@@ -271,7 +274,7 @@ def test_settings_are_all_or_nothing(member: Member) -> None:
 
 def test_setting_that_is_refused_at_the_start() -> None:
     with pytest.raises(SettingsError):
-        Session({"allow_i2p_mixed": True})
+        Session({"max_webtorrent_offers": 11})
 
 
 def test_state_survives(member: Member) -> None:

@@ -117,13 +117,13 @@ def test_values_at_the_limit_are_accepted(name, value):
 
 
 def test_an_unsupported_setting_takes_its_default_and_nothing_else():
-    pack = SettingsPack({"allow_i2p_mixed": False, "cache_size": 2048})
-    with pytest.raises(UnsupportedSetting, match="there is no I2P"):
-        pack["allow_i2p_mixed"] = True
+    pack = SettingsPack({"announce_crypto_support": False, "cache_size": 2048})
+    with pytest.raises(UnsupportedSetting, match="what encryption"):
+        pack["announce_crypto_support"] = True
     with pytest.raises(UnsupportedSetting, match="deprecated"):
         pack["cache_size"] = 1
     with pytest.raises(InvalidSetting):
-        pack["allow_i2p_mixed"] = 0
+        pack["announce_crypto_support"] = 0
 
 
 def test_enumerations_are_kept_as_plain_numbers():

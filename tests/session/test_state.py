@@ -28,7 +28,7 @@ def full() -> SessionParams:
     )
     params.ext_state = {"plug-in": b"\x00\x01"}
     params.dht_state = DHT_STATE
-    params.unsupported_settings = {"allow_i2p_mixed": True, "i2p_hostname": "p"}
+    params.unsupported_settings = {"max_webtorrent_offers": 11, "webtorrent_stun_server": "p"}
     return params
 
 
@@ -156,13 +156,13 @@ def test_state_travels_both_ways(require_peer):
     theirs = lt.read_session_params(write_session_params_buf(full()))
     assert theirs.settings["num_want"] == 33
     assert theirs.settings["ssrf_mitigation"] is False
-    assert theirs.settings["allow_i2p_mixed"] is True
+    assert theirs.settings["max_webtorrent_offers"] == 11
     assert theirs.ip_filter.access("10.0.0.7") == 1
     assert theirs.ip_filter.access("10.0.1.0") == 0
     again = read_session_params(lt.write_session_params_buf(theirs))
     assert again.settings["num_want"] == 33
     assert again.settings["user_agent"] == "me"
-    assert again.unsupported_settings["allow_i2p_mixed"] is True
+    assert again.unsupported_settings["max_webtorrent_offers"] == 11
     assert again.dht_state == DHT_STATE
     assert again.ip_filter is not None
     assert again.ip_filter.access("2001:db8::7") == 1

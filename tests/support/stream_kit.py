@@ -14,6 +14,7 @@ from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import TransportError
 from evtorrent.protocols.mse import Method
 from evtorrent.protocols.mse.key_exchange import hash_of_skey
+from evtorrent.protocols.sam import AcceptStream
 from evtorrent.protocols.transport import (
     ChainContext,
     Transport,
@@ -25,6 +26,7 @@ from evtorrent.protocols.transport import (
 from evtorrent.protocols.transport.handshaking import HandshakeFilter
 from evtorrent.protocols.transport.mse import MseOptions
 from evtorrent.protocols.transport.proxy import ProxyOptions
+from evtorrent.protocols.transport.sam import SamOptions
 from evtorrent.protocols.transport.stream import StreamTransport
 from evtorrent.protocols.transport.utp import UtpTransport
 from evtorrent.protocols.transport.utp_port import UtpPort
@@ -32,6 +34,7 @@ from evtorrent.protocols.utp import PacketType, UtpSettings
 
 from .certificates import HOSTNAME, client_context, server_context
 from .datagrams import MemoryDatagrams
+from .sam_kit import HELLO, destination
 from .simulated_line import SimulatedLine
 
 PATIENCE = 20.0
@@ -221,6 +224,36 @@ def through_proxy(multi: Multi, pair: tuple[Transport, Transport], kind: str) ->
     return caller, HandshakeFilter(pair[1], two, ProxyScript(kind), timeout=10.0)
 
 
+class BridgeScript(Dialogue):
+    """What a SAM bridge says that finds everybody, or has a caller at once."""
+
+    def _talk(self) -> Script:
+        yield from self._skip_to(b"\n", 100)
+        self._output += HELLO
+        yield from self._skip_to(b" ID=me", 1000)
+        yield from self._skip_to(b"\n", 1000)
+        self._output += b"STREAM STATUS RESULT=OK\n"
+
+
+class CallerScript(BridgeScript):
+    """The same for one who waits: somebody calls at once."""
+
+    def _talk(self) -> Script:
+        yield from super()._talk()
+        self._output += f"{destination(1)} FROM_PORT=0 TO_PORT=0\n".encode()
+
+
+def over_sam(
+    multi: Multi, pair: tuple[Transport, Transport], *, is_called: bool = False
+) -> tuple[Transport, Transport]:
+    """A pair whose first side reaches the second over I2P, or is called by it."""
+    exchange = AcceptStream("me") if is_called else None
+    proxy = SamOptions(("the bridge", 7656), "me", exchange=exchange, known=destination(1))
+    caller = build_chain(pair[0], ["sam"], ChainContext(multi, "x.i2p", options={"proxy": proxy}))
+    script = CallerScript() if is_called else BridgeScript()
+    return caller, HandshakeFilter(pair[1], multi, script, timeout=10.0)
+
+
 _ports: list[UtpPort] = []
 
 
@@ -325,6 +358,14 @@ PAIRS: dict[str, Callable[[Multi], tuple[Transport, Transport]]] = {
     "rc4 over socks5 over tcp": lambda multi: over_mse(
         multi, through_proxy(multi, tcp_pair(multi), "socks5"), Method.RC4
     ),
+    "sam over memory": lambda multi: over_sam(multi, memory_pair(multi)),
+    "sam over tiny memory": lambda multi: over_sam(multi, memory_pair(multi, limit=7)),
+    "sam over tcp": lambda multi: over_sam(multi, tcp_pair(multi)),
+    "called over sam over tiny memory": lambda multi: over_sam(
+        multi, memory_pair(multi, limit=7), is_called=True
+    ),
+    "called over sam over tcp": lambda multi: over_sam(multi, tcp_pair(multi), is_called=True),
+    "rc4 over sam over tcp": lambda multi: over_mse(multi, over_sam(multi, tcp_pair(multi)), Method.RC4),
     "rc4 over tls over tcp": lambda multi: over_mse(multi, over_tls(multi, tcp_pair(multi)), Method.RC4),
 }
 """Every kind of transport; a new one is added here and must pass the conformance tests."""

@@ -12,11 +12,11 @@ most; those it drops make room.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from ...types import Address, Buffer
-from .ut_pex_codec import PexError, PexFlags, PexPeer, pack_message, parse_message
+from .ut_pex_codec import PexError, PexFlags, PexMessage, PexPeer, pack_message, parse_message
 
 __all__ = [
     "MAX_ADDED",
@@ -43,9 +43,11 @@ NEWS_INTERVAL = 2.0
 class PexSender:
     """What one peer was told."""
 
-    __slots__ = ("_next_at", "_told")
+    __slots__ = ("_next_at", "_pack", "_told")
 
-    def __init__(self) -> None:
+    def __init__(self, pack: Callable[[list[PexPeer], list[Address]], bytes] = pack_message) -> None:
+        """`pack` makes a message of those that are there and those that are gone."""
+        self._pack = pack
         self._told: dict[Address, None] = {}
         self._next_at = -inf
 
@@ -77,15 +79,17 @@ class PexSender:
         told.update((peer.address, None) for peer in added)
         for address in dropped:
             del told[address]
-        return pack_message(added, dropped)
+        return self._pack(added, dropped)
 
 
 class PexReceiver:
     """What one peer says it is connected to."""
 
-    __slots__ = ("_known", "_times", "max_peers", "num_ignored")
+    __slots__ = ("_known", "_parse", "_times", "max_peers", "num_ignored")
 
-    def __init__(self, max_peers: int) -> None:
+    def __init__(self, max_peers: int, parse: Callable[[Buffer], PexMessage] = parse_message) -> None:
+        """`parse` reads a message."""
+        self._parse = parse
         self.max_peers = max_peers
         """Peers of a family it may name at a time."""
         self.num_ignored = 0
@@ -99,7 +103,7 @@ class PexReceiver:
         if len(times) == MAX_IN_A_ROW - 1 and now - times[0] < PEX_INTERVAL:
             raise PexError("too_frequent_pex", f"{MAX_IN_A_ROW} peer exchange messages within a minute")
         times.append(now)
-        message = parse_message(payload)
+        message = self._parse(payload)
         self.num_ignored += message.num_ignored
         for address in message.dropped:
             self._family(address).pop(address, None)

@@ -143,3 +143,15 @@ def test_tls_under_another_context(multi: Multi) -> None:
             multi.add_handle(request)
             run_until(multi, lambda request=request: request.is_done)
             assert (request.error is None) == is_trusted
+
+
+def test_names_on_i2p_are_not_looked_up(multi: Multi) -> None:
+    watching = WatchedPlatform(multi.platform, {})
+    ports = PlatformPorts(watching)  # type: ignore[arg-type]
+    ports.proxy = ProxyOptions("socks5", ("127.0.0.1", 9))
+    for host in ("tracker.i2p", "Tracker.I2P."):
+        request = HttpRequest(f"http://{host}/announce", ports=ports)
+        multi.add_handle(request)
+        run_until(multi, lambda request=request: request.is_done)
+        assert "is on I2P" in str(request.error)
+    assert not watching.names and not watching.connected

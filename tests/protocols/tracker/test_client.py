@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from evtorrent.protocols.bencode import encode
+from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import LocalProtocolError
 from evtorrent.protocols.tracker.announce import (
     MAX_SCRAPE_HASHES,
@@ -15,9 +17,14 @@ from evtorrent.protocols.tracker.announce import (
     AnnounceRequest,
     TrackerPeer,
 )
-from evtorrent.protocols.tracker.client import TrackerCall, TrackerClient, TrackerClientSettings
+from evtorrent.protocols.tracker.client import (
+    TrackerCall,
+    TrackerClient,
+    TrackerClientSettings,
+)
 from evtorrent.protocols.tracker.errors import (
     InvalidTrackerResponse,
+    NoI2pRouter,
     ScrapeNotAvailable,
     TrackerError,
     TrackerFailure,
@@ -29,7 +36,12 @@ from evtorrent.protocols.tracker.errors import (
 )
 from evtorrent.protocols.tracker.local_end import LocalEnd
 from evtorrent.protocols.transport.proxy import ProxyOptions
+from evtorrent.protocols.transport.sam import SamOptions
 from support.http_world import AF_INET, AF_INET6, World, http
+from support.i2p_tracker import I2pTracker
+from support.sam_bridge import BridgeSession, SamBridge
+from support.sam_kit import destination
+from support.trackers import run_until
 
 HASH = b"h" * 20
 REQUEST = AnnounceRequest(HASH, b"p" * 20, 6881)
@@ -481,3 +493,62 @@ def test_udp_does_not_go_around_a_proxy() -> None:
     assert isinstance(error, TrackerRefused)
     assert "UDP does not go through the proxy" in str(error)
     assert not desk.world.datagrams
+
+
+I2P_URL = "http://tracker.i2p/announce"
+
+
+def test_without_a_router_trackers_on_i2p_are_not_asked() -> None:
+    desk = Desk()
+    desk.announce(I2P_URL)
+    error = desk.error()
+    assert isinstance(error, NoI2pRouter)
+    assert "no i2p router" in str(error)
+    assert not desk.world.dialled
+
+
+def test_udp_does_not_lead_to_i2p() -> None:
+    desk = Desk()
+    desk.client.sam = SamOptions(("127.0.0.1", 1), "me")
+    desk.announce("udp://tracker.i2p:80/announce")
+    assert "UDP does not lead to I2P" in str(desk.error())
+
+
+def test_a_call_that_is_refused() -> None:
+    desk = Desk()
+    call = desk.client.refuse(desk.take, TrackerRefused("no"))
+    assert not desk.results and not call.is_over
+    assert str(desk.error()) == "no"
+    assert call.is_over
+    desk.client.refuse(desk.take, TrackerRefused("no")).cancel()
+    desk.world.run()
+    assert len(desk.results) == 1
+    assert desk.client.num_running == 0
+
+
+@pytest.mark.parametrize("is_compact", [True, False])
+def test_a_tracker_on_i2p(is_compact: bool) -> None:
+    multi = Multi()
+    results: list[Any] = []
+    us, them = destination(1), destination(2)
+    with SamBridge() as bridge, I2pTracker(is_compact=is_compact) as tracker:
+        bridge.sessions["me"] = BridgeSession(us)
+        bridge.offer("tracker.i2p", tracker.address)
+        client = TrackerClient(multi, user_agent="me/1")
+        client.sam = SamOptions(bridge.address, "me")
+        for who in (them, us):
+            request = replace(REQUEST, ip=f"{who}.i2p")
+            client.announce(I2P_URL, request, lambda *result: results.append(result))
+            count = len(results)
+            run_until(multi, lambda count=count: len(results) > count)
+        client.scrape(I2P_URL, [HASH], lambda *result: results.append(result))
+        run_until(multi, lambda: len(results) == 3)
+        client.close()
+    (_, first), (second, error), (scraped, _) = results
+    assert first is None and error is None
+    known = None if is_compact else them
+    assert second.peers == [TrackerPeer(them.name, 0, None if is_compact else b"x" * 20, known)]
+    assert scraped[HASH].complete == 3
+    assert tracker.requests[0]["host"] == "tracker.i2p"
+    multi.close()
+    multi.platform.close()  # type: ignore[attr-defined]

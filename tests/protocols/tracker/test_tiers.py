@@ -506,3 +506,27 @@ def test_any_order_of_calls(
         elif step == "f":
             trackers.reannounce(script.now, url=url if number % 2 else None)
         trackers.check_invariant()
+
+
+class TestWhoMayBeAsked:
+    def test_who_may_not_counts_for_nothing(self) -> None:
+        script = Script("ab c")
+        script.trackers.may_ask = lambda url: url not in "ac"
+        assert script.due() == "b+"
+        script.fail("b")
+        script.wait()
+        assert script.due() == "b+"
+
+    def test_nobody(self) -> None:
+        script = Script("a")
+        script.trackers.may_ask = lambda url: False
+        assert script.due() == ""
+        assert script.trackers.next_timeout() is None
+
+    def test_nor_is_leave_taken(self) -> None:
+        script = Script("a b", announce_to_all_tiers=True)
+        assert script.due() == "a+b+"
+        script.answer("a")
+        script.answer("b")
+        script.trackers.may_ask = lambda url: url != "a"
+        assert [action.url for action in script.trackers.stop(script.now)] == ["b"]

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from evtorrent.protocols import bencode
+from evtorrent.session import TorrentFlags
 from evtorrent.session.cli.resume_store import ResumeStore
 from support.command_line import (
     LOOPBACK,
@@ -18,7 +19,12 @@ from support.command_line import (
     seeding,
     wait_until,
 )
+from support.i2p_tracker import I2pTracker
 from support.proxies import LocalProxy
+from support.real_peers import torrent_bytes
+from support.sam_bridge import SamBridge
+from support.sessions import Content, Member
+from support.waiting import wait_for
 
 SLOW_RATE = 400_000
 """Bytes per second: so slow that there is time to interrupt."""
@@ -284,3 +290,24 @@ def test_through_a_proxy(sample, tmp_path, kind):
     assert same_files(sample.root, tmp_path / "dl" / "sample")
     around = run("get", "http://127.0.0.1:1/x.torrent", "--proxy", url)
     assert (around.exit_code, "not fetched through a proxy" in around.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_torrent_on_i2p(tmp_path):
+    content = Content()
+    torrent = tmp_path / "t.torrent"
+    torrent.write_bytes(torrent_bytes(content, "http://tracker.i2p/announce"))
+    with SamBridge() as bridge, I2pTracker() as tracker, Member(bridge.settings) as seed:
+        bridge.offer("tracker.i2p", tracker.address)
+        bridge.wait_for_sessions()
+        seed.seed(
+            content,
+            tmp_path / "seed",
+            trackers=["http://tracker.i2p/announce"],
+            flags=TorrentFlags.i2p_torrent,
+        )
+        wait_for(lambda: tracker.announces("started"))
+        host, port = bridge.address
+        result = get(torrent, "-o", tmp_path / "dl", "--i2p-host", host, "--i2p-port", port)
+        assert result.exit_code == 0, result.output
+        content.assert_in(tmp_path / "dl")

@@ -24,6 +24,8 @@ def test_nothing_chosen_changes_nothing():
                 ("refuse", EncPolicy.disabled),
             ]
         ),
+        (Network(i2p_host="localhost"), {"i2p_hostname": "localhost"}),
+        (Network(i2p_host="::1", i2p_port=7000), {"i2p_hostname": "::1", "i2p_port": 7000}),
         (Network(interface="tun0"), {"listen_interfaces": "tun0:6881"}),
         (Network(interface="fe80::1%eth0"), {"listen_interfaces": "[fe80::1%eth0]:6881"}),
     ],
@@ -43,6 +45,7 @@ def test_a_port_goes_with_an_interface():
         (Network(interface="eth0"), "eth1:7000"),
         (Network(interface="eth0,eth1"), None),
         (Network(interface=""), None),
+        (Network(i2p_port=7000), None),
         (Network(proxy=Proxy(2, "h", 1)), EVERYWHERE),
         (Network(proxy=Proxy(2, "h", 1), interface="eth0"), None),
     ],

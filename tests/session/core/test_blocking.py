@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from evtorrent.session import IpFilter, PeerSource, PortFilter
+from evtorrent.session import IpFilter, PeerSource, PortFilter, TorrentFlags
 from evtorrent.session.alerts import BlockedReason, PeerBlockedAlert, PeerDisconnectedAlert
 from evtorrent.session.close_reason import CloseReason
+from support.sam_kit import destination
 from support.world import Wire, World, torrent_of
 
 
@@ -110,3 +111,16 @@ def test_privileged_ports_are_refused_when_asked_for(scene):
     torrent.peers_found([("1.2.3.4", 1023), ("1.2.3.5", 1024)], PeerSource.tracker)
     assert torrent.peers.addresses() == [("1.2.3.5", 1024)]
     assert blocked(node) == [(("1.2.3.4", 1023), BlockedReason.privileged_ports)]
+
+
+def test_i2p_has_no_ports(scene):
+    _world, node, torrent = scene
+    torrent.handle.set_flags(TorrentFlags.i2p_torrent)
+    node.session.apply_settings({"no_connect_privileged_ports": True})
+    node.session.set_port_filter(ports(0, 65535))
+    there = (destination(1).name, 0)
+    assert not node.core.blocking.refuses(torrent, there)
+    assert not node.core.blocking.is_port_blocked(there)
+    torrent.peers_found([there, ("1.2.3.4", 7000)], PeerSource.tracker)
+    assert [peer.address for peer in torrent.peers] == [there]
+    assert blocked(node) == [(("1.2.3.4", 7000), BlockedReason.i2p_mixed)]

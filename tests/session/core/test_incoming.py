@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from evtorrent.listener.gate import Verdict
+from evtorrent.protocols.transport import memory_pair
 from evtorrent.session import IpFilter, TorrentFlags
 from evtorrent.session.alerts import IncomingConnectionAlert, PeerConnectAlert
+from evtorrent.session.core.peer_transports import I2P_BASE
+from support.sam_kit import destination
 from support.world import HAVE_ALL, HAVE_NONE, Wire, World, torrent_of
 
 
@@ -204,3 +208,19 @@ def test_a_filter_set_before_the_handshake_came(world):
     wire.say(wire.handshake.pack())
     assert wire.is_closed
     assert not torrent.swarm.links
+
+
+def test_strangers_on_i2p_have_more_time(world):
+    node = world.node(handshake_timeout=10)
+    core, name = node.core, destination(1).name
+    near, far = memory_pair(core.base)
+    assert core.gate.admit(name) is Verdict.ADMIT
+    core.lobby.admit_transport(near, (name, 0), base=I2P_BASE)
+    other = Wire(world, bytes(20)).call(node, handshake=False)
+    world.advance(12)
+    assert other.is_closed
+    assert not near.is_closed
+    world.advance(30)
+    assert near.is_closed
+    assert core.gate.num_open == 0
+    far.abort()

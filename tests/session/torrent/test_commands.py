@@ -30,6 +30,7 @@ from evtorrent.session.alerts import (
 )
 from evtorrent.session.disk.params import MoveResult
 from evtorrent.session.error_table import TorrentErrc
+from support.sam_kit import destination
 from support.world import HAVE_ALL, Wire, World, torrent_of
 
 
@@ -96,11 +97,14 @@ def test_flags_of_a_torrent_that_never_started(world):
     assert not torrent.handle.need_save_resume_data()
 
 
-def test_flags_this_version_has_not(world):
+def test_a_peer_on_i2p_is_named_and_not_numbered(world):
     _node, torrent, _info, _content = leech(world)
-    with pytest.raises(UnsupportedFeature):
-        torrent.handle.set_flags(TorrentFlags.i2p_torrent)
-    assert not torrent.handle.flags() & TorrentFlags.i2p_torrent
+    torrent.handle.set_flags(TorrentFlags.i2p_torrent)
+    name = destination(1).name
+    torrent.handle.connect_peer((name.upper(), 6881))
+    assert [peer.address for peer in torrent.peers] == [(name, 0)]
+    with pytest.raises(ValueError):
+        torrent.handle.connect_peer(("somebody.i2p", 6881))
 
 
 def test_limits(world):

@@ -78,3 +78,11 @@ def test_a_private_torrent_does_not_offer_peer_exchange(world: World) -> None:
     wire.tell("ut_pex", b"d5:added6:\x0a\x05\x00\x01\x1a\xe1e")
     assert not wire.is_closed
     assert [peer.address[0] for peer in torrent.peers] == ["10.9.9.1"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("source", PUBLIC)
+def test_a_torrent_on_i2p_may_nothing_outside(world: World, source: PeerSource) -> None:
+    torrent = world.node().add(torrent_of(2)[0], flags=TorrentFlags.i2p_torrent)
+    assert not may_discover(torrent, source)
+    mixed = world.node(allow_i2p_mixed=True).add(torrent_of(2)[0], flags=TorrentFlags.i2p_torrent)
+    assert may_discover(mixed, source)

@@ -18,6 +18,7 @@ from evtorrent.session.core.external_ip import IpSource
 from evtorrent.session.flags import PeerFlags
 from support.disk import make_torrent
 from support.extension_wire import ExtensionWire
+from support.sam_kit import destination
 from support.world import World
 
 TARGET = ("10.9.0.2", 7000)
@@ -208,3 +209,12 @@ def test_a_punched_attempt_is_not_asked_for_again(world: World) -> None:
     one.tell("ut_pex", pack_pex([PexPeer(TARGET, PexFlags.HOLEPUNCH)], []))
     world.advance(20)  # It times out.
     assert said(one) == []
+
+
+def test_on_i2p_nothing_is_punched_through(world: World) -> None:
+    node, torrent = stage(world)
+    wire = ExtensionWire(world, torrent, host="10.9.0.1").meet(node)
+    link = next(iter(torrent.swarm.links))
+    link.address = (destination(1).name, 0)
+    ask(wire, TARGET)
+    assert said(wire) == []

@@ -9,6 +9,7 @@ from evtorrent.session.torrent.peer_list import KnownPeer, PeerList
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.sam_kit import destination
 
 TRACKER, PEX, DHT, LSD = PeerSource.tracker, PeerSource.pex, PeerSource.dht, PeerSource.lsd
 RESUME = PeerSource.resume_data
@@ -562,3 +563,60 @@ def test_unwanted_peers_are_forgotten_but_not_the_connected_and_banned() -> None
     assert {peer.address for peer in known} == {A, B}
     assert known.next_candidate(1.0) is None
     known.check_invariant()
+
+
+class TestPeersOnI2p:
+    NAME = destination(1).name
+    THERE = (NAME, 0)
+
+    def make(self) -> PeerList:
+        known = make()
+        known.set_reaches_i2p(True)
+        assert known.add(self.THERE, TRACKER, 0.0) is not None
+        return known
+
+    def test_one_entry_a_destination(self) -> None:
+        known = self.make()
+        assert known.add((self.NAME.upper(), 6881), PEX, 0.0) is None
+        assert [(peer.address, peer.source) for peer in known] == [(self.THERE, TRACKER | PEX)]
+        assert known.add(("somebody.i2p", 6881), TRACKER, 0.0) is None
+        assert len(known) == 1
+        known.check_invariant()
+
+    def test_they_are_candidates_while_there_is_a_way(self) -> None:
+        known = self.make()
+        assert next_address(known) == self.THERE
+        known.set_reaches_i2p(False)
+        assert next_address(known) is None
+        assert known.num_candidates() == 0
+        known.set_reaches_i2p(True)
+        assert next_address(known) == self.THERE
+
+    def test_who_came_can_be_called(self) -> None:
+        known = make()
+        peer = known.add_incoming(self.THERE, 0.0)
+        assert peer is not None and peer.connectable and not peer.is_local
+        assert known.set_listen_port(self.THERE, 6881)
+        assert peer.address == self.THERE
+
+    def test_ranks_are_by_lot(self) -> None:
+        known = self.make()
+        (peer,) = known
+        known.set_own_address(("9.0.0.9", 6881))
+        assert known.rank_of(self.THERE) is None
+        assert 0 <= peer.rank < 2**32
+        with pytest.raises(ValueError, match="no address"):
+            known.set_own_address(self.THERE)
+
+    def test_resume_data_has_no_form_for_them(self) -> None:
+        known = self.make()
+        assert known.addresses() == []
+        assert known.ban(self.THERE) is not None
+        assert known.banned() == []
+        assert known.add_incoming(self.THERE, 0.0) is None
+
+    def test_connections(self) -> None:
+        known = self.make()
+        attempt(known, self.THERE, 1.0)
+        assert next_address(known, 2.0) is None
+        assert next_address(known, 200.0) == self.THERE

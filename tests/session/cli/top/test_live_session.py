@@ -220,7 +220,7 @@ def test_a_torrent_that_cannot_be_added(stage, sample):
     live = stage.open()
     params = load_torrent_file(sample.torrent)
     params.save_path = ""
-    params.flags |= TorrentFlags.i2p_torrent
+    params.file_priorities = [99]
     with pytest.raises(CommandFailed, match="sample: ") as failed:
         live.add(params)
     assert failed.value.status == 3
