@@ -21,7 +21,6 @@ from .errors import (
     SessionError,
     TorrentErrc,
     TorrentParamsError,
-    UnsupportedFeature,
 )
 from .flags import RemoveFlags, TorrentFlags
 from .handle import TorrentHandle
@@ -55,10 +54,6 @@ def as_params(given: AddTorrentParams | Mapping[str, Any]) -> AddTorrentParams:
     for priority in (*params.file_priorities, *params.piece_priorities):
         if not 0 <= priority <= TOP_PRIORITY:
             raise TorrentParamsError(f"a priority is 0 to {TOP_PRIORITY}, not {priority}")
-    if params.ti is not None and not params.ti.info_hashes.has_v1:
-        raise UnsupportedFeature("v2-only torrents", "not in this version")
-    if params.ti is None and not params.info_hashes.has_v1:
-        raise UnsupportedFeature("v2-only magnet links", "not in this version")
     return params
 
 

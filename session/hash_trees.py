@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..protocols.metainfo import FileStorage
     from .params import AddTorrentParams
 
-__all__ = ["piece_layers_of", "set_piece_layers"]
+__all__ = ["known_layers", "piece_layers_of", "set_piece_layers"]
 
 _NO_HASH = bytes(Sha256Hash.LENGTH)
 
@@ -69,6 +69,19 @@ def piece_layers_of(params: AddTorrentParams, files: FileStorage) -> dict[Sha256
         if not verify_piece_layer(root, layer, size, files.piece_length):
             raise _refused(TorrentErrc.torrent_invalid_piece_layer, files.path(index))
         layers[root] = layer
+    return layers
+
+
+def known_layers(params: AddTorrentParams, files: FileStorage) -> dict[Sha256Hash, bytes]:
+    """The piece layers, by root, that the trees of `params` hold whole; whether they lead to it is not looked at."""
+    layers: dict[Sha256Hash, bytes] = {}
+    for index in files:
+        root, size = files.root(index), files.size(index)
+        if root is None or index >= len(params.merkle_trees) or not has_piece_layer(size, files.piece_length):
+            continue
+        layer = _piece_layer(_known_nodes(params, index, size), size, files.piece_length)
+        if layer is not None:
+            layers[root] = layer
     return layers
 
 

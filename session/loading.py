@@ -38,25 +38,20 @@ _NORMAL_PRIORITY: Final = 4
 _NO_FLAGS: Final = WriteTorrentFlags(0)
 
 
-def load_torrent_file(
-    path: str | os.PathLike[str], limits: LoadLimits = _DEFAULT_LIMITS, *, allow_v2_only: bool = False
-) -> AddTorrentParams:
+def load_torrent_file(path: str | os.PathLike[str], limits: LoadLimits = _DEFAULT_LIMITS) -> AddTorrentParams:
     """Read and parse a .torrent file.  OSError, and as `load_torrent_buffer`."""
     with open(path, "rb") as file:
         # One byte more than allowed is enough to know that it is too long.
         data = file.read(limits.max_buffer_size + 1)
-    return load_torrent_buffer(data, limits, allow_v2_only=allow_v2_only)
+    return load_torrent_buffer(data, limits)
 
 
-def load_torrent_buffer(
-    data: Buffer, limits: LoadLimits = _DEFAULT_LIMITS, *, allow_v2_only: bool = False
-) -> AddTorrentParams:
+def load_torrent_buffer(data: Buffer, limits: LoadLimits = _DEFAULT_LIMITS) -> AddTorrentParams:
     """Parse the bytes of a .torrent file.
 
-    RemoteProtocolError when it breaks a rule or exceeds `limits`; UnsupportedTorrent when it has no v1 part, unless that
-    is allowed, for tools: a session does not take it.
+    RemoteProtocolError when it breaks a rule or exceeds `limits`.
     """
-    metainfo = parse_torrent(data, limits, allow_v2_only=allow_v2_only)
+    metainfo = parse_torrent(data, limits)
     info = metainfo.info
     params = AddTorrentParams(ti=info, info_hashes=info.info_hashes)
     for tier, urls in enumerate(metainfo.trackers):
@@ -74,11 +69,9 @@ def load_torrent_buffer(
     return params
 
 
-def load_torrent_parsed(
-    table: Mapping[bytes, Any], limits: LoadLimits = _DEFAULT_LIMITS, *, allow_v2_only: bool = False
-) -> AddTorrentParams:
+def load_torrent_parsed(table: Mapping[bytes, Any], limits: LoadLimits = _DEFAULT_LIMITS) -> AddTorrentParams:
     """The same of a decoded .torrent file (Any: the values are what bencoding knows)."""
-    return load_torrent_buffer(encode(table), limits, allow_v2_only=allow_v2_only)
+    return load_torrent_buffer(encode(table), limits)
 
 
 def parse_magnet_uri(uri: str) -> AddTorrentParams:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MESSAGES",
+    "MESSAGES_SENT",
     "SIZES",
     "Counters",
     "MetricType",
@@ -67,6 +68,12 @@ MESSAGES = {
     "extended": MessageId.EXTENDED,
 }
 """Messages of the peer wire that are counted, by libtorrent's names.  The handshake of BEP 10 is not an "extended" one."""
+MESSAGES_SENT = {
+    "hash_request": MessageId.HASH_REQUEST,
+    "hashes": MessageId.HASHES,
+    "hash_reject": MessageId.HASH_REJECT,
+}
+"""Those that are counted as they leave only."""
 SIZES = range(3, 21)
 """Reads and writes are counted by powers of two of their bytes; the first and the last take what is below and above, too."""
 
@@ -153,7 +160,7 @@ _COUNTERS = (
     "picker.hash_fail_piece_picks",
     # Messages
     *(f"ses.num_incoming_{name}" for name in MESSAGES),
-    *(f"ses.num_outgoing_{name}" for name in MESSAGES),
+    *(f"ses.num_outgoing_{name}" for name in (*MESSAGES, *MESSAGES_SENT)),
     "ses.num_incoming_ext_handshake",
     "ses.num_outgoing_ext_handshake",
     # What woke the loop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .create import CreateFile, CreateFlags, CreateTorrent
-from .errors import CreateError, MagnetError, MetainfoError, UnsupportedTorrent
+from .errors import CreateError, MagnetError, MetainfoError
 from .files import FileFlags, FileSlice, FileStorage
 from .info import TorrentInfo
 from .limits import LoadLimits
@@ -24,7 +24,6 @@ __all__ = [
     "Metainfo",
     "MetainfoError",
     "TorrentInfo",
-    "UnsupportedTorrent",
     "parse_magnet",
     "parse_torrent",
     "write_torrent",

@@ -2,7 +2,6 @@
 
 RemoteProtocolError
     MetainfoError           a .torrent or info dictionary that breaks a rule; `reason` names the rule
-        UnsupportedTorrent  a valid one that this version cannot download
     MagnetError             a link that is not a magnet link to a torrent
 LocalProtocolError
     CreateError             asked to make a torrent that would break a rule
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 
-__all__ = ["CreateError", "MagnetError", "MetainfoError", "UnsupportedTorrent"]
+__all__ = ["CreateError", "MagnetError", "MetainfoError"]
 
 
 class MetainfoError(RemoteProtocolError):
@@ -27,10 +26,6 @@ class MetainfoError(RemoteProtocolError):
 
     def __str__(self) -> str:
         return self.detail
-
-
-class UnsupportedTorrent(MetainfoError):
-    """A torrent that is well formed and beyond what this version does; says what is missing."""
 
 
 class MagnetError(RemoteProtocolError):

@@ -7,7 +7,10 @@ first use.  Everything is checked once, on construction; nothing later can fail.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha1, sha256
+from types import MappingProxyType
+from typing import Final
 
 from ..bencode import (
     BencodeError,
@@ -19,8 +22,9 @@ from ..bencode import (
     find_int,
     find_list,
 )
+from ..bits import iter_bits
 from ..types import InfoHashes, Sha1Hash, Sha256Hash
-from .errors import MetainfoError, UnsupportedTorrent
+from .errors import MetainfoError
 from .file_list import finish_paths, read_file_list, read_single_file, single_file_size
 from .file_tree import adopt_roots, read_file_tree
 from .files import FileStorage
@@ -31,6 +35,7 @@ __all__ = ["TorrentInfo"]
 
 _DEFAULT_LIMITS = LoadLimits()
 _MIN_V2_PIECE = 16 * 1024
+_NONE_SHORT: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class TorrentInfo:
@@ -45,6 +50,7 @@ class TorrentInfo:
         "name",
         "num_pieces",
         "piece_length",
+        "short_pieces",
         "total_size",
     )
 
@@ -70,15 +76,14 @@ class TorrentInfo:
             self.total_size = self._files.total_size
         self.num_pieces = -(-self.total_size // self.piece_length)
         self._check_pieces(table, limits)
+        self.short_pieces = self._short_pieces()
+        """Pieces of a v2-only torrent that are shorter than the others, and their sizes: the last ones of its files."""
 
     @classmethod
-    def from_info(
-        cls, info_section: bytes, *, limits: LoadLimits = _DEFAULT_LIMITS, allow_v2_only: bool = False
-    ) -> TorrentInfo:
+    def from_info(cls, info_section: bytes, *, limits: LoadLimits = _DEFAULT_LIMITS) -> TorrentInfo:
         """Parse a raw info dictionary, such as peers send (BEP 9).
 
-        RemoteProtocolError (a MetainfoError, or a BencodeError) when it breaks a rule or exceeds `limits`;
-        UnsupportedTorrent when it has no v1 part, unless that is allowed.
+        RemoteProtocolError (a MetainfoError, or a BencodeError) when it breaks a rule or exceeds `limits`.
         """
         table, used, spans = decode_spans(
             info_section, max_depth=limits.max_decode_depth, max_items=limits.max_decode_tokens, strict=False
@@ -89,10 +94,7 @@ class TorrentInfo:
             raise MetainfoError("invalid_bencoding", "data after the info dictionary")
         pieces = find_bytes(table, b"pieces")
         end = next((end for _, key, _, end in spans if key == b"pieces"), 0)
-        info = cls(info_section, table, end - len(pieces or b""), limits)
-        if not allow_v2_only:
-            info.require_v1()
-        return info
+        return cls(info_section, table, end - len(pieces or b""), limits)
 
     @property
     def files(self) -> FileStorage:
@@ -108,7 +110,9 @@ class TorrentInfo:
         return 1 if self._files is None else self._files.num_files
 
     def piece_size(self, index: int) -> int:
-        """Bytes of a piece; the last one may be shorter."""
+        """Bytes of a piece: the last one may be shorter, in a v2-only torrent the last one of each file."""
+        if (size := self.short_pieces.get(index)) is not None:
+            return size
         if index == self.num_pieces - 1:
             return self.total_size - index * self.piece_length
         return self.piece_length
@@ -119,6 +123,17 @@ class TorrentInfo:
             raise IndexError(f"no v1 hash of piece {index}")
         at = self._pieces_at + 20 * index
         return self.info_section[at : at + 20]
+
+    def bytes_of(self, pieces: int) -> int:
+        """Bytes that these pieces, piece i at bit i, have together."""
+        total = pieces.bit_count() * self.piece_length
+        if not self.short_pieces:
+            last = self.num_pieces - 1
+            return total - (self.piece_length - self.piece_size(last)) * (pieces >> last & 1)
+        if pieces.bit_count() == self.num_pieces:
+            return total - len(self.short_pieces) * self.piece_length + sum(self.short_pieces.values())
+        short = self.short_pieces.keys() & set(iter_bits(pieces))
+        return total - sum(self.piece_length - self.short_pieces[piece] for piece in short)
 
     @property
     def is_multi_file(self) -> bool:
@@ -145,13 +160,6 @@ class TorrentInfo:
         """Names of collections it belongs to (BEP 38)."""
         return read_collections(self._table())
 
-    def require_v1(self) -> None:
-        """UnsupportedTorrent when peers could only be asked in v2 terms."""
-        if self.info_hashes.v1 is None:
-            raise UnsupportedTorrent(
-                "torrent_unknown_version", "a v2-only torrent: only v1 and hybrid can be downloaded"
-            )
-
     def __repr__(self) -> str:
         return f"TorrentInfo({self.name!r}, {self.num_pieces} pieces, {self.total_size} bytes)"
 
@@ -177,6 +185,17 @@ class TorrentInfo:
             raise MetainfoError(
                 "torrent_invalid_hashes", f"{len(pieces)} bytes of hashes for {self.num_pieces} pieces"
             )
+
+    def _short_pieces(self) -> Mapping[int, int]:
+        if self.info_hashes.v1 is not None:
+            return _NONE_SHORT
+        files, length = self.files, self.piece_length
+        short = {}
+        for index in files:
+            tail = files.size(index) % length
+            if tail and not files.is_pad(index):
+                short[(files.offset(index) + files.size(index)) // length] = tail
+        return short
 
 
 def read_similar(table: dict[bytes, BencodeValue]) -> list[Sha1Hash]:

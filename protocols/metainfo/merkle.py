@@ -24,6 +24,7 @@ __all__ = [
     "piece_hash",
     "piece_height",
     "proof",
+    "root_at",
     "root_from_proof",
     "tree_height",
     "verify_piece_layer",
@@ -77,17 +78,20 @@ def merkle_root(layer: Sequence[bytes], height: int = 0) -> bytes:
     return layer[0]
 
 
+def root_at(leaves: Sequence[bytes], height: int) -> bytes:
+    """Root of the tree of that height whose first leaves these are, one to 2**height, the others being padding."""
+    layer = leaves
+    for level in range(height):
+        layer = parent_layer(layer, level)
+    return layer[0]
+
+
 def piece_hash(blocks: Sequence[bytes], piece_length: int, *, whole_file: bool = False) -> bytes:
     """Hash of a piece from those of its blocks.
 
     A short last piece is filled up to a whole one, but a file shorter than a piece only to a power of two blocks.
     """
-    layer: Sequence[bytes] = blocks
-    if whole_file:
-        return merkle_root(layer)
-    for height in range(piece_height(piece_length)):
-        layer = parent_layer(layer, height)
-    return merkle_root(layer, piece_height(piece_length))
+    return root_at(blocks, tree_height(len(blocks)) if whole_file else piece_height(piece_length))
 
 
 def file_root(pieces: Sequence[bytes], piece_length: int) -> bytes:

@@ -45,13 +45,10 @@ class Metainfo:
     """Hashes of the pieces of files by the root of the file (BEP 52), checked against it."""
 
 
-def parse_torrent(
-    data: Buffer, limits: LoadLimits = _DEFAULT_LIMITS, *, allow_v2_only: bool = False
-) -> Metainfo:
+def parse_torrent(data: Buffer, limits: LoadLimits = _DEFAULT_LIMITS) -> Metainfo:
     """Parse a .torrent file.
 
-    RemoteProtocolError (a MetainfoError, or a BencodeError) when it breaks a rule or exceeds `limits`;
-    UnsupportedTorrent when it has no v1 part, unless that is allowed.
+    RemoteProtocolError (a MetainfoError, or a BencodeError) when it breaks a rule or exceeds `limits`.
     """
     if len(data) > limits.max_buffer_size:
         raise MetainfoError("metadata_too_large", f"a torrent file of {len(data)} bytes")
@@ -72,8 +69,6 @@ def parse_torrent(
     hashes_end = next((e for _, key, s, e in spans if key == b"pieces" and start < s < end), start)
     pieces_at = hashes_end - len(find_bytes(info_table, b"pieces") or b"") - start
     info = TorrentInfo(raw[start:end], info_table, pieces_at, limits)
-    if not allow_v2_only:
-        info.require_v1()
     return Metainfo(
         info,
         trackers=_trackers(table, limits),

@@ -1,4 +1,4 @@
-"""One connection of the peer wire, sans-I/O (BEP 3, 4, 6, 10, 20, 21).
+"""One connection of the peer wire, sans-I/O (BEP 3, 4, 6, 10, 20, 21, 52).
 
 The law of its states, and who moves it:
 
@@ -26,15 +26,24 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 
 from ..bits import Bitfield
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..types import Buffer, PieceIndex
+from ..metainfo.hash_request import HashRequest
+from ..types import Buffer, PieceIndex, Sha1Hash
 from . import codec
 from .extensions.registry import ExtensionRegistry, PeerExtensions, parse_handshake
 from .handshake import HANDSHAKE_LENGTH, Capability, Handshake, check_prefix
+from .hash_messages import (
+    HASH_REQUEST_SIZE,
+    MAX_HASHES_SIZE,
+    pack_hash_message,
+    pack_hashes,
+    parse_hash_request,
+    parse_hashes,
+)
 from .messages import (
     AllowedFast,
     Block,
@@ -45,6 +54,9 @@ from .messages import (
     ExtensionHandshake,
     ExtensionMessage,
     HandshakeReceived,
+    HashesReceived,
+    HashRejectReceived,
+    HashRequestReceived,
     HaveReceived,
     InterestChanged,
     MessageId,
@@ -118,16 +130,19 @@ class PeerConnection:
         "_early_pieces",
         "_events",
         "_fast",
+        "_full_pieces",
         "_num_pieces",
         "_out",
         "_piece_length",
         "_requests",
+        "_short_pieces",
         "_size",
         "am_choking",
         "am_interested",
         "counts",
         "extensions",
         "handshake",
+        "is_v2",
         "local",
         "owner_data",
         "peer_choking",
@@ -155,6 +170,8 @@ class PeerConnection:
         self.am_interested = False
         self.peer_choking = True
         self.peer_interested = False
+        self.is_v2 = False
+        """The torrent was named by its v2 info-hash: hashes may be asked for (BEP 52).  Its owner's to say, and before `accept`."""
         self.owner_data: object = None
         """Its owner's, and not looked at here."""
         self._accepted = local is not None
@@ -162,6 +179,9 @@ class PeerConnection:
         self._num_pieces: int | None = None
         self._piece_length = 0
         self._size = 0
+        self._full_pieces = -1
+        """Pieces from the first on that are as long as the torrent says."""
+        self._short_pieces: Mapping[int, int] = {}
         self._early_pieces: tuple[MessageId, bytes] | None = None
         self._early_haves = 0
         self._buffer = buffer
@@ -190,12 +210,22 @@ class PeerConnection:
         carry, self._carry = self._carry, b""
         self.receive_data(carry)
 
-    def set_num_pieces(self, num_pieces: int, piece_length: int, total_size: int) -> None:
+    def set_num_pieces(
+        self,
+        num_pieces: int,
+        piece_length: int,
+        total_size: int,
+        *,
+        short_pieces: Mapping[int, int] | None = None,
+    ) -> None:
         """The torrent's shape, when it is known: at once, or when a magnet link's metadata arrived.
 
-        What the peer said it has is checked and delivered, as one event.  RemoteProtocolError when it does not fit.
+        `short_pieces`: sizes of pieces that are not as long as the others, though not the last (BEP 52).  What the peer
+        said it has is checked and delivered, as one event.  RemoteProtocolError when it does not fit.
         """
         self._num_pieces, self._piece_length, self._size = num_pieces, piece_length, total_size
+        self._short_pieces = short_pieces or {}
+        self._full_pieces = min(self._short_pieces, default=num_pieces - 1)
         early, self._early_pieces = self._early_pieces, None
         bits, self._early_haves = self._early_haves, 0
         if early is None and not bits:
@@ -279,6 +309,21 @@ class PeerConnection:
         if self.supports_dht:
             self.counts.sent[MessageId.PORT] += 1
             self._out.append(codec.pack_port(port))
+
+    def send_hash_request(self, request: HashRequest) -> None:
+        """hash request (BEP 52); only where `is_v2`."""
+        self.counts.sent[MessageId.HASH_REQUEST] += 1
+        self._out.append(pack_hash_message(MessageId.HASH_REQUEST, request))
+
+    def send_hashes(self, request: HashRequest, hashes: bytes) -> None:
+        """hashes (BEP 52), those that `request` asks for"""
+        self.counts.sent[MessageId.HASHES] += 1
+        self._out.append(pack_hashes(request, hashes))
+
+    def send_hash_reject(self, request: HashRequest) -> None:
+        """hash reject (BEP 52)"""
+        self.counts.sent[MessageId.HASH_REJECT] += 1
+        self._out.append(pack_hash_message(MessageId.HASH_REJECT, request))
 
     def send_keep_alive(self) -> None:
         """An empty message, to be sent when nothing else was for two minutes (BEP 3)."""
@@ -375,6 +420,19 @@ class PeerConnection:
     # ----------------------------------------------------------------------------------------------- queries
 
     @property
+    def torrent_name(self) -> Sha1Hash | None:
+        """The info-hash the connection is about, as it was first said; None while it is not known."""
+        if self.local is not None:
+            return self.local.info_hash
+        return self.handshake.info_hash if self.handshake is not None else None
+
+    @property
+    def knows_pieces(self) -> bool:
+        """The peer has pieces of a torrent whose shape we do not know yet."""
+        early = self._early_pieces
+        return bool(self._early_haves) or (early is not None and early[0] is not MessageId.HAVE_NONE)
+
+    @property
     def supports_dht(self) -> bool:
         """The peer has a DHT node (BEP 5)."""
         return self.handshake is not None and bool(self.handshake.capabilities & Capability.DHT)
@@ -464,7 +522,7 @@ class PeerConnection:
         """Take all requests that follow each other from `position` on; gives the position behind them."""
         count = (end - position) // _REQUEST_FRAME.size
         # Most are inside a full piece; the rest, and what is wrong, is looked at closely.
-        full_pieces = (self._num_pieces or 0) - 1
+        full_pieces = self._full_pieces
         piece_length, longest = self._piece_length, MAX_REQUEST_LENGTH
         append, new = self._requests.append, tuple.__new__
         frames = self._buffer.view[position : position + count * _REQUEST_FRAME.size]
@@ -512,7 +570,8 @@ class PeerConnection:
         index = self._checked_piece(piece)
         if not 0 < length <= MAX_REQUEST_LENGTH:
             raise RemoteProtocolError(f"block of {length} bytes asked for")
-        if begin + length > min(self._piece_length, self._size - piece * self._piece_length):
+        size = self._short_pieces.get(piece, self._piece_length)
+        if begin + length > min(size, self._size - piece * self._piece_length):
             raise RemoteProtocolError(f"block {begin}+{length} beyond the end of piece {piece}")
         return Request(index, begin, length)
 
@@ -528,6 +587,10 @@ class PeerConnection:
         # close the connection."
         if not self._fast:
             raise RemoteProtocolError(f"{kind} without the fast extension")
+
+    def _need_v2(self, kind: str) -> None:
+        if not self.is_v2:
+            raise RemoteProtocolError(f"{kind} in a torrent that has none")
 
     # One method a message.  Sizes are checked by the table below.
 
@@ -592,6 +655,18 @@ class PeerConnection:
         if self._num_pieces is not None:
             self._events.append(AllowedFast(self._checked_piece(_U32.unpack(payload)[0])))
 
+    def _handle_hash_request(self, payload: memoryview) -> None:
+        self._need_v2("hash request")
+        self._events.append(HashRequestReceived(parse_hash_request(payload)))
+
+    def _handle_hashes(self, payload: memoryview) -> None:
+        self._need_v2("hashes")
+        self._events.append(HashesReceived(*parse_hashes(payload)))
+
+    def _handle_hash_reject(self, payload: memoryview) -> None:
+        self._need_v2("hash reject")
+        self._events.append(HashRejectReceived(parse_hash_request(payload)))
+
     def _handle_port(self, payload: memoryview) -> None:
         port = int.from_bytes(payload, "big")
         if port:
@@ -633,6 +708,9 @@ _HANDLERS: dict[int, Callable[[PeerConnection, memoryview], None]] = {
     MessageId.REJECT: PeerConnection._handle_reject,
     MessageId.ALLOWED_FAST: PeerConnection._handle_allowed_fast,
     MessageId.EXTENDED: PeerConnection._handle_extended,
+    MessageId.HASH_REQUEST: PeerConnection._handle_hash_request,
+    MessageId.HASHES: PeerConnection._handle_hashes,
+    MessageId.HASH_REJECT: PeerConnection._handle_hash_reject,
 }
 """Message id → what is done about it.  Requests and blocks are the data plane: `_parse` takes them itself."""
 
@@ -654,5 +732,8 @@ _SIZES: dict[int, tuple[int, int]] = {
     MessageId.REJECT: (12, 12),
     MessageId.ALLOWED_FAST: (4, 4),
     MessageId.EXTENDED: (1, MAX_FRAME - 1),
+    MessageId.HASH_REQUEST: (HASH_REQUEST_SIZE, HASH_REQUEST_SIZE),
+    MessageId.HASHES: (HASH_REQUEST_SIZE + 32, MAX_HASHES_SIZE),
+    MessageId.HASH_REJECT: (HASH_REQUEST_SIZE, HASH_REQUEST_SIZE),
 }
 """Message id → least and most bytes of payload."""

@@ -1,4 +1,4 @@
-"""Messages of the peer wire and the events a `PeerConnection` makes of them (BEP 3, 5, 6, 10, 21).
+"""Messages of the peer wire and the events a `PeerConnection` makes of them (BEP 3, 5, 6, 10, 21, 52).
 
 An event is a fact about the other side.  Blocks and requests come in batches, one event for all that arrived together,
 because they are the data plane: see the README of this folder.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
+from ..metainfo.hash_request import HashRequest
 from ..types import PeerId, PieceIndex, Sha1Hash
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
     "ExtensionHandshake",
     "ExtensionMessage",
     "HandshakeReceived",
+    "HashRejectReceived",
+    "HashRequestReceived",
+    "HashesReceived",
     "HaveReceived",
     "InterestChanged",
     "MessageId",
@@ -54,6 +58,9 @@ class MessageId(IntEnum):
     REJECT = 16
     ALLOWED_FAST = 17
     EXTENDED = 20  # BEP 10
+    HASH_REQUEST = 21  # BEP 52
+    HASHES = 22
+    HASH_REJECT = 23
 
 
 class Request(NamedTuple):
@@ -161,6 +168,28 @@ class AllowedFast:
 
 
 @dataclass(frozen=True, slots=True)
+class HashRequestReceived:
+    """The peer wants hashes of a file's tree (BEP 52).  There may be no such file or hashes."""
+
+    request: HashRequest
+
+
+@dataclass(frozen=True, slots=True)
+class HashesReceived:
+    """Hashes, as many as belong to the request (BEP 52); whether they were asked for, and are true, is the owner's to know."""
+
+    request: HashRequest
+    hashes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HashRejectReceived:
+    """The peer will not send hashes (BEP 52)."""
+
+    request: HashRequest
+
+
+@dataclass(frozen=True, slots=True)
 class PortReceived:
     """The UDP port of the peer's DHT node (BEP 5)."""
 
@@ -202,6 +231,9 @@ Event = (
     | RejectReceived
     | SuggestReceived
     | AllowedFast
+    | HashRequestReceived
+    | HashesReceived
+    | HashRejectReceived
     | PortReceived
     | ExtensionHandshake
     | ExtensionMessage

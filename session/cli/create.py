@@ -8,7 +8,7 @@ import time
 import click
 
 from .. import load_torrent_buffer, make_magnet_uri
-from .exit_status import CommandFailed
+from .exit_status import CommandFailed, ExitStatus
 from .hashing_bar import HashingBar
 from .making import Recipe, make_torrent, write_new_file
 from .options import SIZE, output_options
@@ -41,6 +41,7 @@ __all__ = ["command", "tiers_of"]
 @click.option("--comment", default="", help="Anything.")
 @click.option("--source", default="", help="Makes the info-hash differ from other torrents of these files.")
 @click.option("--hybrid", is_flag=True, help="With v2 hashes too.")
+@click.option("--v2", is_flag=True, help="With v2 hashes only (BEP 52).")
 @click.option(
     "--no-date", is_flag=True, help="Do not say when it was made: the same files give the same file."
 )
@@ -57,6 +58,7 @@ def command(
     comment: str,
     source: str,
     hybrid: bool,
+    v2: bool,
     no_date: bool,
     force: bool,
     as_json: bool,
@@ -64,6 +66,8 @@ def command(
 ) -> None:
     """Make a .torrent of the file or folder at PATH."""
     target = output or f"{os.path.basename(os.path.abspath(path))}.torrent"
+    if hybrid and v2:
+        raise CommandFailed("--hybrid and --v2 exclude each other", ExitStatus.USAGE)
     if os.path.exists(target) and not force:
         raise CommandFailed(f"{target} exists already: --force replaces it")
     recipe = Recipe(
@@ -75,6 +79,7 @@ def command(
         source=source,
         has_date=not no_date,
         hybrid=hybrid,
+        v2=v2,
     )
     started = time.monotonic()
     with HashingBar(enabled=not quiet and not as_json) as bar:
@@ -91,7 +96,7 @@ def command(
         f"{format_size(info.piece_length)}, hashed at {format_rate(info.total_size / max(seconds, 0.001))}",
         file=target,
         name=info.name,
-        info_hash=str(info.info_hashes.v1),
+        info_hash=str(info.info_hashes.v1 or info.info_hashes.v2),
         size=info.total_size,
         piece_length=info.piece_length,
         pieces=info.num_pieces,

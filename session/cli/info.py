@@ -32,7 +32,7 @@ _ATTRIBUTES = (
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(*, uri: str, with_files: bool, as_json: bool) -> None:
     """Show what is in a .torrent file or magnet link."""
-    params = load_source(uri, any_version=True)
+    params = load_source(uri)
     fields = describe(params, with_files=with_files)
     if as_json:
         click.echo(json.dumps(fields))

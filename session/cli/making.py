@@ -36,6 +36,8 @@ class Recipe:
     has_date: bool = True
     hybrid: bool = False
     """With v2 hashes beside the v1 ones."""
+    v2: bool = False
+    """With v2 hashes and no others (BEP 52)."""
 
 
 def make_torrent(
@@ -44,7 +46,9 @@ def make_torrent(
     """The bytes of a .torrent of the file or folder at `path`; `exclude` is a file to leave out.  CommandFailed."""
     root = os.path.abspath(path)
     left_out = os.path.abspath(exclude) if exclude else ""
-    flags = CreateFlags(0) if recipe.hybrid else CreateFlags.V1_ONLY
+    flags = CreateFlags.V1_ONLY
+    if recipe.v2 or recipe.hybrid:
+        flags = CreateFlags.V2_ONLY if recipe.v2 else CreateFlags(0)
     try:
         found = list_files(root, flags, predicate=lambda place: place != left_out and not _is_ours(place))
         torrent = CreateTorrent(found, recipe.piece_size, flags)

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from typing import Final
 
 from ...protocols.bencode import BencodeError
-from ...protocols.metainfo import LoadLimits, MagnetError, MetainfoError, UnsupportedTorrent
+from ...protocols.metainfo import LoadLimits, MagnetError, MetainfoError
 from .. import AddTorrentParams, load_torrent_buffer, load_torrent_file, parse_magnet_uri
 from .exit_status import CommandFailed, ExitStatus
 
@@ -22,51 +22,44 @@ _INFO_HASH = re.compile(r"[0-9a-fA-F]{40}|[A-Za-z2-7]{32}")
 _LIMITS: Final = LoadLimits()
 
 
-def load_source(uri: str, *, any_version: bool = False) -> AddTorrentParams:
-    """The torrent `uri` means.  CommandFailed when there is none, or (unless `any_version`) none that can be downloaded."""
+def load_source(uri: str) -> AddTorrentParams:
+    """The torrent `uri` means.  CommandFailed when there is none."""
     lower = uri[:8].lower()
     if lower.startswith("magnet:"):
-        return _load_magnet(uri, any_version=any_version)
+        return _load_magnet(uri)
     if lower.startswith(("http://", "https://")):
-        return _parsed(uri, _fetch(uri), any_version=any_version)
+        return _parsed(uri, _fetch(uri))
     if _INFO_HASH.fullmatch(uri):
-        return _load_magnet(f"magnet:?xt=urn:btih:{uri}", any_version=any_version)
-    return load_torrent(uri, any_version=any_version)
+        return _load_magnet(f"magnet:?xt=urn:btih:{uri}")
+    return load_torrent(uri)
 
 
-def load_torrent(path: str, *, any_version: bool = False) -> AddTorrentParams:
+def load_torrent(path: str) -> AddTorrentParams:
     """The torrent in a file.  CommandFailed."""
     try:
-        return load_torrent_file(path, allow_v2_only=any_version)
+        return load_torrent_file(path)
     except OSError as error:
         raise CommandFailed(f"cannot read {path}: {error.strerror or error}", ExitStatus.BAD_INPUT) from None
     except (MetainfoError, BencodeError) as error:
         raise _unusable(path, error) from None
 
 
-def _load_magnet(uri: str, *, any_version: bool) -> AddTorrentParams:
+def _load_magnet(uri: str) -> AddTorrentParams:
     try:
-        params = parse_magnet_uri(uri)
+        return parse_magnet_uri(uri)
     except MagnetError as error:
         raise CommandFailed(f"bad magnet link: {error}", ExitStatus.BAD_INPUT) from None
-    if not params.info_hashes.has_v1 and not any_version:
-        raise CommandFailed(
-            "the magnet link is of a v2-only torrent: only v1 and hybrid can be downloaded",
-            ExitStatus.BAD_INPUT,
-        )
-    return params
 
 
-def _parsed(where: str, data: bytes, *, any_version: bool) -> AddTorrentParams:
+def _parsed(where: str, data: bytes) -> AddTorrentParams:
     try:
-        return load_torrent_buffer(data, allow_v2_only=any_version)
+        return load_torrent_buffer(data)
     except (MetainfoError, BencodeError) as error:
         raise _unusable(where, error) from None
 
 
 def _unusable(where: str, error: MetainfoError | BencodeError) -> CommandFailed:
-    problem = "cannot be downloaded" if isinstance(error, UnsupportedTorrent) else "is no valid .torrent"
-    return CommandFailed(f"{where} {problem}: {error}", ExitStatus.BAD_INPUT)
+    return CommandFailed(f"{where} is no valid .torrent: {error}", ExitStatus.BAD_INPUT)
 
 
 def _fetch(url: str) -> bytes:

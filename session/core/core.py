@@ -426,6 +426,7 @@ class Core:
             initial_picker_threshold=self.settings.get_int("initial_picker_threshold"),
             strict_end_game_mode=self.settings.get_bool("strict_end_game_mode"),
         )
+        picker.short_pieces = {piece: -(-size // BLOCK_SIZE) for piece, size in info.short_pieces.items()}
         if self._picker_policy is not None:
             picker.policy = picker_policy_for(self._picker_policy, info, self.plugins.faults)
         return picker

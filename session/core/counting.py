@@ -17,7 +17,7 @@ from ...protocols.types import BLOCK_SIZE
 from ...protocols.utp.connection import State
 from ..close_reason import CloseReason
 from ..flags import SocketType, TorrentFlags
-from ..stats import MESSAGES, SIZES, UTP_COUNTS
+from ..stats import MESSAGES, MESSAGES_SENT, SIZES, UTP_COUNTS
 from ..torrent.link_end import LinkEnded, PeerHungUp
 from ..torrent.peer_link import ReadBlock
 from ..torrent.phase import Phase
@@ -86,6 +86,8 @@ def _gauge_of(torrent: Torrent) -> str:
 def _count_wire(values: dict[str, int], counts: WireCounts) -> None:
     for name, kind in MESSAGES.items():
         values[f"ses.num_incoming_{name}"] = counts.received[kind]
+        values[f"ses.num_outgoing_{name}"] = counts.sent[kind]
+    for name, kind in MESSAGES_SENT.items():
         values[f"ses.num_outgoing_{name}"] = counts.sent[kind]
     values["ses.num_incoming_extended"] -= counts.handshakes_in
     values["ses.num_outgoing_extended"] -= counts.handshakes_out

@@ -138,7 +138,12 @@ class TorrentQueue:
         downloads: list[Candidate[Torrent]] = []
         for torrent in list(self.order):
             if _is_managed(torrent):
-                if torrent.swarm is None and not torrent.is_parked and torrent.needs_check:
+                if (
+                    torrent.swarm is None
+                    and not torrent.is_parked
+                    and torrent.needs_check
+                    and torrent.can_verify
+                ):
                     torrent.start()  # Online it goes when it is its turn.
                 elif torrent.startup is None:
                     downloads.append(self._candidate(torrent))

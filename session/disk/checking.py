@@ -22,6 +22,7 @@ from .hashing import ExpectedPiece, PieceStream, is_hash_of_zeros
 
 if TYPE_CHECKING:
     from ...protocols.metainfo import TorrentInfo
+    from ...protocols.metainfo.piece_hashes import PieceHashes
 
 __all__ = ["Check", "CheckSlice", "cut_slices"]
 
@@ -43,10 +44,11 @@ def cut_slices(pieces: Iterable[int], piece_length: int) -> Iterator[list[int]]:
 class CheckSlice:
     """The worker's half: checks some pieces of one torrent."""
 
-    def __init__(self, backend: Backend, info: TorrentInfo) -> None:
+    def __init__(self, backend: Backend, info: TorrentInfo, hashes: PieceHashes) -> None:
         self.is_cancelled = False
         self._backend = backend
         self._info = info
+        self._hashes = hashes
         self._buffers: list[bytearray] = []
 
     def run(self, pieces: Sequence[int]) -> list[tuple[int, bool]]:
@@ -57,13 +59,13 @@ class CheckSlice:
         for index in pieces:
             piece = self._expected(index)
             presence = scan.presence(index * self._info.piece_length, piece.size)
-            if presence is Presence.DATA and (not run or run[-1].piece == index - 1):
+            if presence is Presence.DATA and (not run or self._goes_on(run[-1], index)):
                 run.append(piece)
                 continue
             results += self._read_run(run)
             run = [piece] if presence is Presence.DATA else []
             if presence is not Presence.DATA:
-                is_good = presence is Presence.ZEROS and is_hash_of_zeros(piece.size, piece.hash)
+                is_good = presence is Presence.ZEROS and is_hash_of_zeros(*piece[1:])
                 results.append((index, is_good))
         return results + self._read_run(run)
 
@@ -76,7 +78,11 @@ class CheckSlice:
                 raise
 
     def _expected(self, index: int) -> ExpectedPiece:
-        return ExpectedPiece(index, self._info.piece_size(index), self._info.piece_hash(index))
+        return ExpectedPiece(index, self._info.piece_size(index), *self._hashes.expected(index))
+
+    def _goes_on(self, before: ExpectedPiece, index: int) -> bool:
+        # In a v2 torrent there is a gap behind the last piece of a file.
+        return before.piece == index - 1 and before.size == self._info.piece_length
 
     def _read_run(self, run: list[ExpectedPiece]) -> list[tuple[int, bool]]:
         """Read and hash consecutive pieces."""

@@ -21,7 +21,7 @@ from .checking import Check, CheckSlice, cut_slices
 from .counts import DiskCounts
 from .descriptors import FilePool
 from .errors import StorageError
-from .jobs import PieceJob, PieceResult, store_pieces, write_runs
+from .jobs import PieceJob, PieceResult, hash_blocks, store_pieces, write_runs
 from .params import DiskSettings, MoveResult, StorageParams
 from .posix import PosixBackend
 from .storage import Storage
@@ -79,7 +79,7 @@ class DiskIo:
 
     def open(self, params: StorageParams) -> Storage:
         """A storage for one torrent.  Touches no file.  StorageError for a renamed file that leaves the save path."""
-        return Storage(params.info, self._make_backend(params, self.files))
+        return Storage(params.info, self._make_backend(params, self.files), params.hashes)
 
     def apply(self, settings: DiskSettings) -> None:
         """Change the limits."""
@@ -149,6 +149,27 @@ class DiskIo:
 
         self._submit_exclusive(storage, write_runs, storage.backend, runs, on_done=finished)
 
+    def submit_hash_blocks(
+        self,
+        storage: Storage,
+        offset: int,
+        length: int,
+        on_done: Callable[[list[bytes] | None, StorageError | None], object],
+    ) -> None:
+        """Read bytes of one file, from the beginning of a block on, and give the SHA-256 of each block (BEP 52)."""
+        counts = self.counts
+        counts.reads_running += 1
+
+        def finished(hashes: list[bytes] | None, error: StorageError | None) -> None:
+            counts.reads_running -= 1
+            if hashes is not None:
+                counts.read_ops += 1
+                counts.blocks_read += len(hashes)
+                counts.blocks_hashed += len(hashes)
+            on_done(hashes, error)
+
+        self._submit(storage, hash_blocks, storage.backend, offset, length, on_done=finished)
+
     def submit_check(
         self,
         storage: Storage,
@@ -164,7 +185,7 @@ class DiskIo:
         info = storage.info
         indices = range(info.num_pieces) if pieces is None else iter_bits(pieces.bits)
         check = Check(
-            CheckSlice(storage.backend, info),
+            CheckSlice(storage.backend, info, storage.hashes),
             cut_slices(indices, info.piece_length),
             partial(self._submit, storage),
             on_progress=on_progress,

@@ -6,11 +6,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...protocols.metainfo.merkle import block_hashes
+from ...protocols.types import BLOCK_SIZE
 from .backend import Backend
 from .errors import StorageError
 from .hashing import matches
 
-__all__ = ["JobFence", "PieceJob", "PieceResult", "store_pieces", "write_runs"]
+__all__ = ["JobFence", "PieceJob", "PieceResult", "hash_blocks", "store_pieces", "write_runs"]
+
+_READ_BYTES = 32 * BLOCK_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,9 @@ class PieceJob:
     buffer: memoryview | bytearray
     """The whole piece and nothing else."""
     expected: bytes
-    """20 bytes of SHA-1 or 32 of SHA-256."""
+    """20 bytes of SHA-1, or 32 of the root of a hash tree (BEP 52)."""
+    height: int = 0
+    """Of that tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def store_pieces(backend: Backend, piece_length: int, batch: Sequence[PieceJob])
     results = [PieceResult(job.index, False, None) for job in batch]
     run: list[int] = []
     for position, job in enumerate(batch):
-        if not matches(job.buffer, job.expected):
+        if not matches(job.buffer, job.expected, job.height):
             continue
         if run and not _follows(batch[run[-1]], job, piece_length):
             _write_run(backend, piece_length, batch, run, results)
@@ -98,6 +104,18 @@ def write_runs(backend: Backend, runs: Sequence[tuple[int, bytes]]) -> None:
     """Write data at its offsets.  On a worker.  StorageError."""
     for offset, data in runs:
         backend.write([data], offset)
+
+
+def hash_blocks(backend: Backend, offset: int, length: int) -> list[bytes]:
+    """The leaves of a v2 file's hash tree (BEP 52) for these bytes of it, read anew.  On a worker.  StorageError."""
+    hashes: list[bytes] = []
+    with memoryview(bytearray(min(_READ_BYTES, length))) as buffer:
+        for at in range(0, length, _READ_BYTES):
+            chunk = buffer[: min(_READ_BYTES, length - at)]
+            backend.read([chunk], offset + at)
+            hashes += block_hashes(chunk)
+            chunk.release()
+    return hashes
 
 
 def _follows(before: PieceJob, job: PieceJob, piece_length: int) -> bool:

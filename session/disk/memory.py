@@ -29,6 +29,7 @@ class MemoryBackend(Backend):
     """A torrent in memory, piece by piece."""
 
     def __init__(self, params: StorageParams, pool: FilePool | None = None) -> None:
+        self._info = params.info
         self._piece_length = params.info.piece_length
         self._total_size = params.info.total_size
         self._pieces: dict[int, bytearray] = {}
@@ -127,7 +128,7 @@ class SyntheticBackend(MemoryBackend):
         if data != self._content(offset, len(data)):
             raise StorageError("write", self.save_path, OSError(errno.EIO, f"wrong content at {offset}"))
         for piece, _, _, size in self._split(offset, len(data)):
-            if size == min(self._piece_length, self._total_size - piece * self._piece_length):
+            if size == self._info.piece_size(piece):
                 self._pieces[piece] = bytearray()
 
     def read_nowait(self, buffers: Sequence[Writable], offset: int) -> bool:

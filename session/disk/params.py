@@ -10,6 +10,7 @@ from ..flags import StorageMode
 
 if TYPE_CHECKING:
     from ...protocols.metainfo import TorrentInfo
+    from ...protocols.metainfo.piece_hashes import PieceHashes
 
 __all__ = ["DEFAULT_PRIORITY", "DONT_DOWNLOAD", "DiskSettings", "MoveResult", "StorageParams"]
 
@@ -41,6 +42,8 @@ class StorageParams:
     """File index to a path relative to `save_path`, or absolute."""
     part_file_name: str = ""
     """Name within `save_path`; empty for libtorrent's `.<info-hash>.parts`."""
+    hashes: PieceHashes | None = None
+    """What a check compares pieces with; None for the SHA-1 hashes of `info`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...protocols.types import BLOCK_SIZE
 
 __all__ = ["Block", "BlockCutter"]
@@ -13,10 +15,14 @@ Block = tuple[int, int, memoryview]
 class BlockCutter:
     """Give it `start` at the border of a block, then what follows in parts of any size."""
 
-    __slots__ = ("_at", "_filled", "_partial", "_piece_length", "_spare", "_total_size")
+    __slots__ = ("_at", "_filled", "_partial", "_piece_length", "_short_pieces", "_spare", "_total_size")
 
-    def __init__(self, piece_length: int, total_size: int) -> None:
+    def __init__(
+        self, piece_length: int, total_size: int, short_pieces: Mapping[int, int] | None = None
+    ) -> None:
+        """`short_pieces`: sizes of those with less than others behind which a gap is (BEP 52)."""
         self._piece_length = piece_length
+        self._short_pieces = short_pieces or {}
         self._total_size = total_size
         self._at = 0
         self._filled = 0
@@ -34,7 +40,8 @@ class BlockCutter:
         position = 0
         while position < len(data):
             piece, begin = divmod(self._at, self._piece_length)
-            size = min(BLOCK_SIZE, self._piece_length - begin, self._total_size - self._at)
+            left = self._short_pieces.get(piece, self._piece_length) - begin
+            size = min(BLOCK_SIZE, left, self._total_size - self._at)
             take = min(size - self._filled, len(data) - position)
             part = data[position : position + take]
             position += take

@@ -305,7 +305,8 @@ def add_piece(torrent: Torrent, piece: int, data: bytes, flags: AddPieceFlags) -
                 download.had_elsewhere(piece)
                 torrent.on_piece_finished(piece)
 
-    source.submit_pieces([PieceJob(piece, memoryview(bytearray(data)), info.piece_hash(piece))], done)
+    expected = source.storage.hashes.expected(piece)
+    source.submit_pieces([PieceJob(piece, memoryview(bytearray(data)), *expected)], done)
 
 
 # ------------------------------------------------------------------------------------------------- peers and trackers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...protocols.errors import RemoteProtocolError
 from ...protocols.metainfo.info import TorrentInfo
+from ...protocols.metainfo.piece_hashes import PieceHashes, Sha1Hashes
 from ...protocols.types import BLOCK_SIZE
 from ..disk.errors import StorageError
 from ..disk.jobs import PieceJob, PieceResult
@@ -68,6 +69,7 @@ class Download:
         "_assembly",
         "_complete",
         "_errors_told",
+        "_hashes",
         "_info",
         "_owner",
         "_sink",
@@ -93,12 +95,15 @@ class Download:
         sink: PieceSink,
         buffers: BufferSource,
         owner: DownloadOwner,
+        *,
+        hashes: PieceHashes | None = None,
     ) -> None:
+        """`hashes` are what pieces must come to; None for the SHA-1 hashes of `info`."""
         self.picker = picker
         self.num_pieces, self.piece_length = info.num_pieces, info.piece_length
         self.blocks_per_piece = (info.piece_length + BLOCK_SIZE - 1) // BLOCK_SIZE
-        self.has_odd_blocks = info.piece_length % BLOCK_SIZE != 0
-        """Every piece ends in a block that is not full."""
+        self.has_odd_blocks = info.piece_length % BLOCK_SIZE != 0 or bool(info.short_pieces)
+        """Not only the last piece may end in a block that is not full."""
         self.num_failed_bytes = 0
         """Bytes of pieces whose hash was wrong."""
         self.num_waste_bytes = 0
@@ -113,6 +118,7 @@ class Download:
         self.on_room: Callable[[PeerLink, float], object] | None = None
         """While pieces are urgent: called when a peer may be asked for more, to ask it for these.  See `Deadlines`."""
         self._info = info
+        self._hashes = hashes or Sha1Hashes(info)
         self._sink = sink
         self._owner = owner
         self._assembly = Assembly(buffers)
@@ -217,7 +223,7 @@ class Download:
         views: dict[int, memoryview] = {}
         for piece in complete:
             buffers[piece], views[piece] = self._assembly.take(piece)
-            batch.append(PieceJob(piece, views[piece], self._info.piece_hash(piece)))
+            batch.append(PieceJob(piece, views[piece], *self._hashes.expected(piece)))
         told = self._errors_told
         if self._sink.submit_pieces(batch, lambda results: self._written(results, buffers, views, told)):
             self._owner.on_congested()

@@ -54,6 +54,8 @@ class DownloadNews:
         swarm = torrent.swarm
         if swarm is None:
             return
+        if torrent.piece_hashes is not None:
+            torrent.need_hashes().piece_failed(piece)
         for address in blame.piece_failed(contributors, use_parole_mode=core.tuning.use_parole_mode):
             self.on_culprit(address)
         swarm.update_all_interest(core.base.time(), "picker.hash_fail_piece_picks")

@@ -67,6 +67,7 @@ class TorrentFiles:
             tuple(self.priorities),
             dict(self.renamed),
             part_file_name=_part_file_name(torrent.params.part_file_dir, torrent.info),
+            hashes=torrent.piece_hashes,
         )
 
     # ------------------------------------------------------------------------------------------------- priorities

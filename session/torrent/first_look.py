@@ -31,7 +31,9 @@ def look(torrent: Torrent, core: Core) -> None:
 
 
 def _is_to_be_looked_at(torrent: Torrent, core: Core) -> bool:
-    if torrent.info is None or torrent.swarm is not None or torrent.removed or torrent.error or core.closing:
+    if torrent.info is None or not torrent.can_verify:
+        return False
+    if torrent.swarm is not None or torrent.removed or torrent.error or core.closing:
         return False
     return core.is_paused or not torrent.is_managed
 

@@ -22,6 +22,7 @@ from ...protocols.peer.extensions.ut_metadata_server import MetadataServer
 from ..alerts import MetadataFailedAlert
 from ..errors import ErrorCode, TorrentErrc
 from .peer_link import PeerLink
+from .unsent import UnsentAnswers
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -184,14 +185,13 @@ class MetadataFetch:
 class _Serving:
     """A peer that asks for metadata, and how much of it has left."""
 
-    __slots__ = ("_core", "_link", "_made", "_sent_before", "_timer", "server")
+    __slots__ = ("_core", "_link", "_timer", "_unsent", "server")
 
     def __init__(self, link: PeerLink, core: Core) -> None:
         self._link = link
         self._core = core
         self._timer: Any = None
-        self._made = 0
-        self._sent_before = 0
+        self._unsent = UnsentAnswers(link, MAX_UNSENT_METADATA)
         self.server = MetadataServer()
 
     def receive_message(self, message: MetadataMessage) -> None:
@@ -207,19 +207,10 @@ class _Serving:
         link = self._link
         if link.closed:
             return
-        while self._has_room() and (answer := self.server.next_answer()) is not None:
+        while self._unsent.has_room() and (answer := self.server.next_answer()) is not None:
             if link.connection.send_extension(_NAME, answer):
-                self._made += len(answer)
+                self._unsent.add(len(answer))
                 self._core.counters.values["ses.num_outgoing_metadata"] += 1
         link.flush(self._core.base.time())
         if self.server.has_answers and not link.closed:
             self._timer = self._core.base.call_later(_SERVE_AGAIN_AFTER, self._answer)
-
-    def _has_room(self) -> bool:
-        """All that leaves counts as metadata, which is in a queue with it: what is unsent may seem less than it is by what
-        was in front, and a peer that does not read takes no more than the limit.
-        """
-        sent = self._link.meters.up.total
-        if self._made <= sent - self._sent_before:
-            self._made, self._sent_before = 0, sent
-        return self._made - (sent - self._sent_before) < MAX_UNSENT_METADATA

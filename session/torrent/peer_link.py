@@ -22,6 +22,9 @@ from ...protocols.peer.messages import (
     ExtensionHandshake,
     ExtensionMessage,
     HandshakeReceived,
+    HashesReceived,
+    HashRejectReceived,
+    HashRequestReceived,
     HaveReceived,
     InterestChanged,
     MessageId,
@@ -44,6 +47,7 @@ from .uploader import Slab, Uploader
 
 if TYPE_CHECKING:
     from ..plugins.peer_hooks import PeerPlugins
+    from .hash_exchange import HashMessage
     from .torrent import Torrent
 
 __all__ = ["LinkOwner", "PeerLink", "ReadBlock", "socket_type_of"]
@@ -103,6 +107,9 @@ class LinkOwner:
 
     def on_extension_message(self, link: PeerLink, name: str, payload: bytes) -> None:
         """It sent a message of an extension."""
+
+    def on_hash_message(self, link: PeerLink, event: HashMessage) -> None:
+        """It asks for hashes, sends them or will not (BEP 52)."""
 
     def on_port(self, link: PeerLink, port: int) -> None:
         """It has a DHT node."""
@@ -489,6 +496,9 @@ class PeerLink:
     def _on_extension_message(self, event: ExtensionMessage, now: float) -> None:
         self.owner.on_extension_message(self, event.name, event.payload)
 
+    def _on_hash_message(self, event: HashMessage, now: float) -> None:
+        self.owner.on_hash_message(self, event)
+
     def _on_unknown(self, event: UnknownMessage, now: float) -> None:
         """Whom it was for has heard it."""
 
@@ -585,6 +595,9 @@ _HANDLERS: dict[type[Event], Callable[[PeerLink, Any, float], None]] = {
     ExtensionHandshake: PeerLink._on_extension_handshake,
     ExtensionMessage: PeerLink._on_extension_message,
     HandshakeReceived: PeerLink._on_handshake,
+    HashesReceived: PeerLink._on_hash_message,
+    HashRejectReceived: PeerLink._on_hash_message,
+    HashRequestReceived: PeerLink._on_hash_message,
     HaveReceived: PeerLink._on_have,
     InterestChanged: PeerLink._on_interest,
     PiecesReceived: PeerLink._on_pieces,

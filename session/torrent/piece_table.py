@@ -9,7 +9,7 @@ Sets of pieces are integers, bit `i` being piece `i`.  Laws, which `check_invari
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from ...protocols.bits import Bitfield, iter_bits
 from ...protocols.types import PieceIndex
@@ -51,6 +51,7 @@ class PieceTable:
         "open_bits",
         "priorities",
         "sets",
+        "short_pieces",
         "wanted_bits",
     )
 
@@ -63,6 +64,8 @@ class PieceTable:
         self.num_pieces = num_pieces
         self.blocks_per_piece = blocks_per_piece
         self.blocks_in_last_piece = blocks_in_last_piece
+        self.short_pieces: Mapping[int, int] = {}
+        """Blocks of pieces that have fewer than others, beside the last: the ends of files in v2 torrents."""
         self.have = Bitfield(num_pieces)
         """Pieces verified and written.  Read it; change it through the methods here."""
         self.num_have = 0
@@ -173,6 +176,8 @@ class PieceTable:
 
     def num_blocks(self, piece: int) -> int:
         """Blocks a piece has."""
+        if (blocks := self.short_pieces.get(piece)) is not None:
+            return blocks
         return self.blocks_in_last_piece if piece == self.num_pieces - 1 else self.blocks_per_piece
 
     # -- begun pieces

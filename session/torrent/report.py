@@ -72,11 +72,11 @@ def _fill_progress(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) 
         return
     have = torrent.have
     status.num_pieces = have.count()
-    status.total = info.total_size
-    status.total_done = _bytes_of(torrent, have.bits)
+    status.total = info.bytes_of((1 << info.num_pieces) - 1)
+    status.total_done = info.bytes_of(have.bits)
     wanted = torrent.wanted_bits
-    status.total_wanted = _bytes_of(torrent, wanted)
-    status.total_wanted_done = _bytes_of(torrent, wanted & have.bits)
+    status.total_wanted = info.bytes_of(wanted)
+    status.total_wanted_done = info.bytes_of(wanted & have.bits)
     if torrent.download is not None:
         partial = sum(piece.num_received for piece in torrent.download.picker.downloading()) * BLOCK_SIZE
         status.total_done = min(status.total, status.total_done + partial)
@@ -95,17 +95,6 @@ def _fill_progress(torrent: Torrent, status: TorrentStatus, flags: StatusFlags) 
         status.distributed_copies = copies
         status.distributed_full_copies = int(copies)
         status.distributed_fraction = int(copies * 1000 + 1e-6) % 1000
-
-
-def _bytes_of(torrent: Torrent, bits: int) -> int:
-    info = torrent.info
-    assert info is not None
-    count = bits.bit_count()
-    last = info.num_pieces - 1
-    total = count * info.piece_length
-    if bits >> last & 1:
-        total -= info.piece_length - info.piece_size(last)
-    return total
 
 
 def _fill_transfer(torrent: Torrent, status: TorrentStatus) -> None:
@@ -295,6 +284,8 @@ def resume_params(torrent: Torrent, written: Mapping[int, Bitfield] | None = Non
         }
         if torrent.seed_mode is not None:
             params.verified_pieces = torrent.seed_mode.verified.copy()
+    if torrent.hashes is not None:
+        torrent.hashes.write_to(params)
     if torrent.files is not None:
         params.file_priorities = list(torrent.files.priorities)
         params.renamed_files = dict(torrent.files.renamed)

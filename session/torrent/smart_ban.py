@@ -2,7 +2,8 @@
 
 A piece comes from several peers, and a wrong hash does not say whose block was bad.  So the digest of each block is kept
 with its sender; when the piece is there at last, a block that differs from the good one convicts.  A sender is convicted
-at once when the whole piece was its own, or when it sent one block twice, differently.
+at once when the whole piece was its own, or when it sent one block twice, differently; in a v2 torrent as soon as a peer
+told the hashes of the blocks.
 
 `Trust` is the weaker judgement that needs no proof: points lost by taking part in bad pieces, and parole, under which a
 peer gets pieces of its own so that the next failure is proof.
@@ -10,8 +11,8 @@ peer gets pieces of its own so that the next failure is proof.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from hashlib import sha1
+from collections.abc import Hashable, Mapping, Sequence
+from hashlib import sha1, sha256
 
 from ...protocols.types import BLOCK_SIZE, Buffer
 
@@ -27,10 +28,12 @@ class SmartBan:
     Peers are compared by equality: give something that names the sender beyond its connection, such as its address.
     """
 
-    __slots__ = ("_limit", "_num_blocks", "_pieces")
+    __slots__ = ("_digest", "_limit", "_num_blocks", "_pieces")
 
-    def __init__(self, max_blocks: int = MAX_SUSPECT_BLOCKS) -> None:
+    def __init__(self, max_blocks: int = MAX_SUSPECT_BLOCKS, *, is_v2: bool = False) -> None:
+        """`is_v2`: digests are the leaves of the torrent's hash trees (BEP 52), which peers may know."""
         self._limit = max_blocks
+        self._digest = sha256 if is_v2 else sha1
         self._num_blocks = 0
         self._pieces: dict[int, dict[tuple[int, Hashable], bytes]] = {}
 
@@ -56,7 +59,7 @@ class SmartBan:
         for block, sender in enumerate(contributors):
             if sender is None:
                 continue
-            digest = sha1(view[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE]).digest()
+            digest = self._digest(view[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE]).digest()
             if suspects.setdefault((block, sender), digest) != digest:
                 guilty[sender] = None
         self._pieces[piece] = suspects
@@ -68,19 +71,27 @@ class SmartBan:
 
     def piece_passed(self, piece: int, data: Buffer) -> list[Hashable]:
         """`data` is the good copy.  Returns the peers that sent something else before."""
-        suspects = self._pieces.pop(piece, None)
-        if not suspects:
-            return []
-        self._num_blocks -= len(suspects)
+        suspects = self._pieces.get(piece, {})
         view = memoryview(data)
-        good: dict[int, bytes] = {}
-        guilty: dict[Hashable, None] = {}
-        for (block, sender), digest in suspects.items():
-            if block not in good:
-                good[block] = sha1(view[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE]).digest()
-            if good[block] != digest:
-                guilty[sender] = None
-        return list(guilty)
+        return self.digests_known(
+            piece,
+            {
+                block: self._digest(view[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE]).digest()
+                for block, _ in suspects
+            },
+        )
+
+    def digests_known(self, piece: int, good: Mapping[int, bytes]) -> list[Hashable]:
+        """What the digests of its blocks should be.  Returns the peers that sent something else."""
+        suspects = self._pieces.pop(piece, {})
+        self._num_blocks -= len(suspects)
+        return list(
+            dict.fromkeys(sender for (block, sender), digest in suspects.items() if good[block] != digest)
+        )
+
+    def suspects(self, piece: int) -> bool:
+        """Who sent the bad block of a piece is not known yet."""
+        return bool(self._pieces.get(piece))
 
     def forget(self, peer: Hashable) -> None:
         """The peer is known no more."""

@@ -26,7 +26,7 @@ class SmartBanning:
 
     def on_download(self, torrent: Torrent, download: Download) -> None:
         """A torrent begins to put pieces together."""
-        download.smart_ban = SmartBan()
+        download.smart_ban = SmartBan(is_v2=torrent.piece_hashes is not None)
 
     def on_handshake(self, torrent: Torrent, link: PeerLink) -> None:
         """Nothing is said about it."""

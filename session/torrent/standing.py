@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...protocols.bits import Bitfield
 from ...protocols.metainfo import TorrentInfo
+from ...protocols.metainfo.piece_hashes import PieceHashes
+from ...protocols.types import InfoHashes, Sha1Hash
 from ..flags import TorrentFlags
 from .phase import Phase
 from .picker_modes import PickMode
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from .download import Download
     from .drain import Drain
     from .files import TorrentFiles
+    from .hash_exchange import HashExchange
     from .peer_list import PeerList
     from .startup import Startup
     from .swarm import Swarm
@@ -41,10 +44,13 @@ class TorrentStanding:
         download: Download | None
         drain: Drain | None
         files: TorrentFiles | None
+        info_hashes: InfoHashes
         peers: PeerList | None
         startup: Startup | None
         swarm: Swarm | None
         tracking: Tracking | None
+
+        def need_hashes(self) -> HashExchange: ...
 
     @property
     def is_seed(self) -> bool:
@@ -157,10 +163,7 @@ class TorrentStanding:
         info = self.info
         if info is None:
             return 16 * 1024
-        missing = ((1 << info.num_pieces) - 1) & ~self.have.bits
-        last = info.num_pieces - 1
-        left = missing.bit_count() * info.piece_length
-        return left - (info.piece_length - info.piece_size(last)) if missing >> last & 1 else left
+        return info.bytes_of(((1 << info.num_pieces) - 1) & ~self.have.bits)
 
     def known_peers(self) -> tuple[int, int]:
         """Seeds and downloaders: as its trackers said, else those it knows itself."""
@@ -168,3 +171,41 @@ class TorrentStanding:
         listed = self.peers.num_seeds if self.peers is not None else 0
         others = len(self.peers) - listed if self.peers is not None else 0
         return (seeds if seeds >= 0 else listed), (downloaders if downloaders >= 0 else others)
+
+    @property
+    def wire_name(self) -> Sha1Hash:
+        """The name to dial and announce with: a hybrid's v1 hash, for its v1 pieces are what is exchanged here.
+
+        Of a torrent of v2 only its v2 hash, cut (BEP 52).
+        """
+        return self.info_hashes.v1 or self.info_hashes.best()
+
+    def is_blocked(self, host: str) -> bool:
+        """The session's IP filter forbids it and holds for this torrent."""
+        return bool(self.flags & TorrentFlags.apply_ip_filter) and self._core.is_blocked(host)
+
+    def has_piece(self, piece: int) -> bool:
+        """It is verified and on disk."""
+        return self.have[piece]
+
+    @property
+    def has_working_tracker(self) -> bool:
+        """Some tracker has answered, and not failed since."""
+        return self.tracking is not None and self.tracking.has_working
+
+    def has_v2_name(self, name: bytes | None) -> bool:
+        """A connection by this name is about the v2 torrent (BEP 52)."""
+        v2 = self.info_hashes.v2
+        return v2 is not None and v2[:20] == name
+
+    @property
+    def piece_hashes(self) -> PieceHashes | None:
+        """What pieces are verified by, when it is not the SHA-1 hashes of the metadata."""
+        info = self.info
+        return None if info is None or info.info_hashes.has_v1 else self.need_hashes().trees
+
+    @property
+    def can_verify(self) -> bool:
+        """The hash of every piece is known."""
+        hashes = self.piece_hashes
+        return hashes is None or hashes.is_complete

@@ -32,9 +32,11 @@ from ..core.external_ip import IpSource
 from ..errors import ErrorCode
 from ..flags import PeerSource
 from ..operations import operation_of
+from .hash_exchange import HashMessage, receive_hash_message
 from .link_end import LinkEnded
 from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import KnownPeer, PeerList
+from .phase import Phase
 from .picker_modes import PickMode
 from .requester import Requester
 from .upload_only import note_told
@@ -185,10 +187,13 @@ class Swarm(LinkOwner):
         link.torrent = torrent
         link.send_watermark = core.tuning.send_buffer_watermark
         link.quota = core.quotas.quota_for(torrent, link)
+        link.connection.is_v2 = torrent.has_v2_name(link.connection.torrent_name)
         info = torrent.info
-        if info is None:
+        if info is None or torrent.phase is Phase.METADATA:
             return
-        link.connection.set_num_pieces(info.num_pieces, info.piece_length, info.total_size)
+        link.connection.set_num_pieces(
+            info.num_pieces, info.piece_length, info.total_size, short_pieces=info.short_pieces
+        )
         download, storage = torrent.download, torrent.block_source
         if download is not None:
             link.requester = Requester(link, download, core.tuning)
@@ -329,6 +334,8 @@ class Swarm(LinkOwner):
             self.peers.connection_closed(link.address, core.base.time(), failed=failed, may_return=again)
         core.link_closed(link)
         core.extensions.on_closed(torrent, link)
+        if torrent.hashes is not None:
+            torrent.hashes.link_ended(link)
         if link.plugins is not None:
             link.plugins.disconnected(error)
         torrent.link_ended(link)
@@ -340,6 +347,10 @@ class Swarm(LinkOwner):
             torrent.post(PeerErrorAlert, link.address, link.peer_id, operation, code)
         reason = error.reason if isinstance(error, LinkEnded) else CloseReason.none
         torrent.post(PeerDisconnectedAlert, link.address, link.peer_id, operation, code, reason)
+
+    def on_hash_message(self, link: PeerLink, event: HashMessage) -> None:
+        """About hash trees."""
+        receive_hash_message(self._torrent, link, event)
 
     # ------------------------------------------------------------------------------------------ LinkOwner: pieces
 

@@ -21,6 +21,8 @@ def tick(torrent: Torrent, core: Core, now: float, elapsed: float) -> bool:
     if swarm is not None:
         swarm.tick(now, elapsed)
         core.extensions.on_tick(torrent, now)
+        if torrent.hashes is not None:
+            torrent.hashes.tick(now)
     if web is not None:
         web.tick(now, elapsed)
     if torrent.drain is not None and torrent.drain.tick(now):

@@ -15,7 +15,7 @@ from ...protocols.errors import EvtorrentError
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.transport.base import Transport
-from ...protocols.types import Address, InfoHashes, Sha1Hash
+from ...protocols.types import Address, InfoHashes
 from ..alerts import (
     Alert,
     FileErrorAlert,
@@ -40,12 +40,14 @@ from ..status import TorrentState
 from . import discovery, ticking, unfinished, upload_only
 from .bound_storage import BoundStorage
 from .clocks import ActivityClocks
+from .conflict import end_in_conflict
 from .deadlines import Deadlines
 from .download import Download
 from .download_news import DownloadNews
 from .drain import Drain
 from .files import TorrentFiles
 from .first_look import look
+from .hash_exchange import HashExchange
 from .link_end import LinkEnded
 from .peer_link import PeerLink
 from .peer_list import PeerList
@@ -86,6 +88,7 @@ class Torrent(TorrentStanding):
         "files",
         "flags",
         "handle",
+        "hashes",
         "have",
         "info",
         "info_hashes",
@@ -157,6 +160,8 @@ class Torrent(TorrentStanding):
         self.startup: Startup | None = None
         self.seed_mode: SeedMode | None = None
         """While pieces are believed and not verified."""
+        self.hashes: HashExchange | None = None
+        """Hash trees of a v2 torrent, once they are needed."""
         self.tls: PeerTls | None = None
         """Of an SSL torrent, whose peers speak TLS and nothing else."""
         self.news = DownloadNews(self, core)
@@ -192,7 +197,7 @@ class Torrent(TorrentStanding):
         self.swarm = Swarm(self, core, self.peers)
         self.swarm.add_peers(self.params.peers, PeerSource.resume_data)
         self._core.dht.add_nodes_of(self)
-        if self.info is None:
+        if self.info is None or not self.can_verify:
             self.enter(Phase.METADATA)
             self._go_online()
         elif self.phase is Phase.ACTIVE:
@@ -312,6 +317,9 @@ class Torrent(TorrentStanding):
         """Trust nothing and hash everything again."""
         if self.info is None or self.removed:
             return
+        if not self.can_verify:
+            self.params.have_pieces = None  # All is hashed once there is something to compare it with.
+            return
         swarm = self.swarm
         if swarm is not None:
             swarm.close_all(LinkEnded(CloseReason.none, "the torrent is checked again"))
@@ -401,7 +409,7 @@ class Torrent(TorrentStanding):
 
     def metadata_received(self, info: TorrentInfo) -> None:
         """A magnet link's metadata came from peers and fits its hash (BEP 9): go on as if it had been there."""
-        if self.info is not None or self.removed:
+        if self.info is not None or self.removed or end_in_conflict(self, self._core, info):
             return
         self.info = info
         self.info_hashes = info.info_hashes
@@ -415,10 +423,18 @@ class Torrent(TorrentStanding):
         discovery.forget_public_peers(self)
         take_root_certificate(self)
         self.lsd_changed()
-        if self.swarm is not None:
+        if self.swarm is not None and self.can_verify:
             self.check(from_resume=True)
+        elif self.swarm is not None:
+            self.need_hashes().fetch()
         else:
             look(self, self._core)
+
+    def hashes_complete(self) -> None:
+        """The hashes of all pieces came from peers (BEP 52): go on as if they had been there."""
+        self.need_save()
+        if self.swarm is not None and self.phase is Phase.METADATA:
+            self.check(from_resume=True)
 
     def clear_error(self) -> None:
         """Forget why it stopped; it starts again when it is not paused."""
@@ -484,7 +500,8 @@ class Torrent(TorrentStanding):
         picker = self._core.new_picker(info)
         picker.set_have(self.have.bits)
         self.have = picker.have
-        self.download = Download(info, picker, source, self._core.buffers, self.news)
+        hashes = source.storage.hashes
+        self.download = Download(info, picker, source, self._core.buffers, self.news, hashes=hashes)
         self.download.counts = self._core.counters.values
         self._core.extensions.on_download(self, self.download)
         self.download.is_held = self._core.disk.is_congested
@@ -500,13 +517,15 @@ class Torrent(TorrentStanding):
             self.clocks.begin(self.now(), is_seed=self.is_seed, is_finished=self.is_finished)
         if self.scope.trackers:
             self.tracking.start()
-        if self.info is not None:
+        if self.phase is Phase.ACTIVE:
             unfinished.restore(self)
             self.swarm.metadata_arrived(self._core.base.time())
             if self.params.url_seeds or self.web is not None:
                 self.need_web().connect(self._core.base.time())
         else:
             self._core.connector.boost(self, self.now())  # The peers a magnet link names (x.pe).
+            if self.info is not None:
+                self.need_hashes().fetch()
 
     # ------------------------------------------------------------------------------------------------- properties
 
@@ -528,22 +547,9 @@ class Torrent(TorrentStanding):
             self._core.queue.watch(self)
         self._core.queue.changed()
 
-    @property
-    def wire_name(self) -> Sha1Hash:
-        """The name to dial and announce with: a hybrid's v1 hash, for its v1 pieces are what is exchanged here."""
-        return self.info_hashes.v1 or self.info_hashes.best()
-
-    def is_blocked(self, host: str) -> bool:
-        """The session's IP filter forbids it and holds for this torrent."""
-        return bool(self.flags & TorrentFlags.apply_ip_filter) and self._core.is_blocked(host)
-
     def now(self) -> float:
         """The loop's clock."""
         return self._core.base.time()
-
-    def has_piece(self, piece: int) -> bool:
-        """It is verified and on disk."""
-        return self.have[piece]
 
     # -------------------------------------------------------------------------------------------------- download
 
@@ -650,11 +656,6 @@ class Torrent(TorrentStanding):
         """It takes part in the DHT."""
         return self._core.dht.announcer.takes_part(self)
 
-    @property
-    def has_working_tracker(self) -> bool:
-        """Some tracker has answered, and not failed since."""
-        return self.tracking is not None and self.tracking.has_working
-
     def peers_found(
         self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()
     ) -> None:
@@ -726,6 +727,12 @@ class Torrent(TorrentStanding):
         self._open_storage()
         assert self.block_source is not None
         return self.block_source
+
+    def need_hashes(self) -> HashExchange:
+        """Its hash trees; there is metadata."""
+        if self.hashes is None:
+            self.hashes = HashExchange(self, self._core)
+        return self.hashes
 
     def need_deadlines(self) -> Deadlines:
         """Its deadlines."""

@@ -136,7 +136,7 @@ class WebLink:
         """Responses on this connection."""
         self._view = view
         self._pipeline = HttpPipeline(user_agent=user_agent)
-        self._cutter = BlockCutter(seed.info.piece_length, seed.info.total_size)
+        self._cutter = BlockCutter(seed.info.piece_length, seed.info.total_size, seed.info.short_pieces)
         self._waiting: deque[WebRange] = deque()
         """Ordered and not asked for yet."""
         self._sent: deque[WebRange] = deque()

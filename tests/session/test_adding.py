@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evtorrent.protocols.metainfo import parse_torrent
 from evtorrent.protocols.types import InfoHashes, Sha1Hash, Sha256Hash
 from evtorrent.session import (
     AddTorrentParams,
@@ -12,7 +11,6 @@ from evtorrent.session import (
     RemoveFlags,
     TorrentFlags,
     TorrentParamsError,
-    UnsupportedFeature,
 )
 from evtorrent.session.adding import as_params
 from evtorrent.session.alerts import (
@@ -23,7 +21,6 @@ from evtorrent.session.alerts import (
     TorrentRemovedAlert,
 )
 from evtorrent.session.error_table import TorrentErrc
-from support.torrents import hybrid_torrent
 from support.world import Wire, World, torrent_of
 
 
@@ -67,26 +64,8 @@ def test_an_info_hash_that_agrees_is_fine():
     assert as_params(params(info_hashes=INFO.info_hashes)).ti is INFO
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"ti": None, "info_hashes": InfoHashes(None, Sha256Hash(bytes(32)))},
-    ],
-)
-def test_what_this_version_has_not(fields):
-    with pytest.raises(UnsupportedFeature):
-        as_params(params(**fields))
-
-
-def test_metadata_of_v2_only():
-    info = parse_torrent(hybrid_torrent(40_000)).info
-
-    class V2Only:
-        info_hashes = InfoHashes(None, info.info_hashes.v2)
-        name = "v2"
-
-    with pytest.raises(UnsupportedFeature):
-        as_params(params(ti=V2Only()))
+def test_a_torrent_of_v2_only_is_as_good_as_any():
+    assert as_params(params(ti=None, info_hashes=InfoHashes(None, Sha256Hash(b"2" * 32)))).ti is None
 
 
 # -- adding

@@ -5,7 +5,7 @@ from evtorrent.protocols.bits import Bitfield
 from evtorrent.protocols.metainfo import merkle, parse_torrent
 from evtorrent.protocols.types import Sha256Hash
 from evtorrent.session.errors import TorrentErrc, TorrentParamsError
-from evtorrent.session.hash_trees import piece_layers_of, set_piece_layers
+from evtorrent.session.hash_trees import known_layers, piece_layers_of, set_piece_layers
 from evtorrent.session.params import AddTorrentParams
 from support.torrents import PIECE_LENGTH, hybrid_torrent
 
@@ -107,3 +107,13 @@ def test_libtorrent_makes_the_same_resume_data_of_it(require_peer, meta):
     for index in range(len(SIZES)):
         assert theirs.merkle_trees[index] == ours.merkle_trees[index]
         assert list(theirs.merkle_tree_mask[index].indices()) == list(ours.merkle_tree_mask[index].indices())
+
+
+def test_what_is_known_is_what_is_whole(meta):
+    params = filled(meta)
+    files = meta.info.files
+    assert known_layers(params, files) == meta.piece_layers
+    assert known_layers(leaves_only(meta), files) == meta.piece_layers
+    params.merkle_trees[0] = params.merkle_trees[0][:-1]
+    assert known_layers(params, files) == {files.root(2): meta.piece_layers[files.root(2)]}
+    assert known_layers(AddTorrentParams(), files) == {}

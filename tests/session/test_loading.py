@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from evtorrent.protocols import bencode
 from evtorrent.protocols.errors import RemoteProtocolError
-from evtorrent.protocols.metainfo import LoadLimits, MetainfoError, UnsupportedTorrent
+from evtorrent.protocols.metainfo import LoadLimits, MetainfoError
 from evtorrent.protocols.types import InfoHashes, Sha1Hash, Sha256Hash
 from evtorrent.session.errors import ErrorCode, TorrentErrc, TorrentParamsError
 from evtorrent.session.flags import TorrentFlags, WriteTorrentFlags
@@ -124,10 +124,8 @@ def v2_torrent():
     return bencode.encode(table)
 
 
-def test_a_torrent_of_v2_only_is_for_tools():
-    with pytest.raises(UnsupportedTorrent):
-        load_torrent_buffer(v2_torrent())
-    params = load_torrent_buffer(v2_torrent(), allow_v2_only=True)
+def test_a_torrent_of_v2_only():
+    params = load_torrent_buffer(v2_torrent())
     assert params.info_hashes.v1 is None
     assert make_magnet_uri(params) == f"magnet:?xt=urn:btmh:1220{params.info_hashes.v2}&dn=folder"
 

@@ -57,7 +57,7 @@ class Sample:
 
 
 def make_sample(
-    place: Path, name: str = "sample", *, size: int = 1_000_000, piece_size: int = 16_384
+    place: Path, name: str = "sample", *, size: int = 1_000_000, piece_size: int = 16_384, v2: bool = False
 ) -> Sample:
     """A folder with files of every kind."""
     rng = random.Random(name)
@@ -67,7 +67,7 @@ def make_sample(
     (root / "deep" / "ünï.txt").write_bytes(rng.randbytes(20_000))
     (root / "empty").touch()
     torrent = place / f"{name}.torrent"
-    torrent.write_bytes(make_torrent(str(root), Recipe(piece_size, has_date=False)))
+    torrent.write_bytes(make_torrent(str(root), Recipe(piece_size, has_date=False, v2=v2)))
     return Sample(root, torrent)
 
 

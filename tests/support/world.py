@@ -21,6 +21,7 @@ from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.engine.ports import READ, WRITE
 from evtorrent.protocols.metainfo import TorrentInfo
 from evtorrent.protocols.peer.handshake import HANDSHAKE_LENGTH, Capability, Handshake
+from evtorrent.protocols.peer.hash_messages import HASH_REQUEST_SIZE, parse_hash_request
 from evtorrent.protocols.peer.messages import MessageId
 from evtorrent.protocols.types import PeerId, Sha1Hash
 from evtorrent.session import (
@@ -562,6 +563,9 @@ class Wire:
             return ("piece", piece, begin, len(body) - 8)
         if kind in (MessageId.BITFIELD, MessageId.EXTENDED):
             return (kind.name.lower(), body)
+        if kind in (MessageId.HASH_REQUEST, MessageId.HASHES, MessageId.HASH_REJECT):
+            request = parse_hash_request(body[:HASH_REQUEST_SIZE])
+            return (kind.name.lower(), request, body[HASH_REQUEST_SIZE:])
         return (kind.name.lower(), *struct.unpack(f">{len(body) // 4}I", body))
 
 

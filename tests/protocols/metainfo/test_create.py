@@ -151,7 +151,7 @@ def test_v2_is_in_the_order_of_the_tree(flags: int) -> None:
     torrent = CreateTorrent(FILES, PIECE, flags)
     assert [entry.path for entry in torrent.entries if not entry.flags] == ["t/a/x", "t/a-y", "t/b"]
     fill(torrent, v1=not flags)
-    info = parse_torrent(torrent.generate_buf(), allow_v2_only=True).info
+    info = parse_torrent(torrent.generate_buf()).info
     assert info.info_hashes.has_v2
     assert info.info_hashes.has_v1 == (flags == 0)
     assert [info.files.path(i) for i in info.files if not info.files.is_pad(i)] == ["t/a/x", "t/a-y", "t/b"]

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import pytest
 from evtorrent.protocols.errors import LocalProtocolError, RemoteProtocolError
-from evtorrent.protocols.metainfo import CreateError, MagnetError, MetainfoError, UnsupportedTorrent
+from evtorrent.protocols.metainfo import CreateError, MagnetError, MetainfoError
 
 
 @pytest.mark.parametrize(
     ("kind", "base"),
     [
         (MetainfoError, RemoteProtocolError),
-        (UnsupportedTorrent, MetainfoError),
         (MagnetError, RemoteProtocolError),
         (CreateError, LocalProtocolError),
     ],

@@ -10,7 +10,6 @@ from evtorrent.protocols.metainfo import (
     LoadLimits,
     MetainfoError,
     TorrentInfo,
-    UnsupportedTorrent,
     parse_torrent,
 )
 from evtorrent.protocols.metainfo.merkle import file_root
@@ -48,7 +47,7 @@ def hybrid_info(**changes: Any) -> dict[str, Any]:
 
 
 def read(table: dict[str, Any], **options: Any) -> TorrentInfo:
-    return info_of(table, allow_v2_only=True, **options)
+    return info_of(table, **options)
 
 
 def test_a_tree_is_laid_out_by_pieces() -> None:
@@ -70,11 +69,21 @@ def test_a_tree_is_laid_out_by_pieces() -> None:
         info.piece_hash(0)
 
 
-def test_v2_only_is_refused_unless_allowed() -> None:
-    for parse in (info_of, lambda table: parse_torrent(torrent(table))):
-        with pytest.raises(UnsupportedTorrent, match="v2-only"):
-            parse(v2_info())  # type: ignore[operator]
-    assert parse_torrent(torrent(v2_info()), allow_v2_only=True).info.name == "top"
+def test_pieces_end_with_their_file() -> None:
+    info = read(v2_info())
+    assert info.short_pieces == {0: 5, 3: 1, 4: 7}
+    assert [info.piece_size(piece) for piece in range(5)] == [5, PIECE, PIECE, 1, 7]
+    assert info.bytes_of(0b11111) == 2 * PIECE + 13
+    assert info.bytes_of(0b01010) == PIECE + 1
+    assert info.bytes_of(0) == 0
+
+
+def test_pieces_of_a_hybrid_have_padding() -> None:
+    info = read(hybrid_info())
+    assert info.short_pieces == {}
+    assert [info.piece_size(piece) for piece in range(5)] == [PIECE] * 4 + [7]
+    assert info.bytes_of(0b11111) == 4 * PIECE + 7
+    assert info.bytes_of(0b00011) == 2 * PIECE
 
 
 def test_a_single_file() -> None:
@@ -185,7 +194,7 @@ def test_v2_has_one_encoding(old: bytes, new: bytes) -> None:
     if b"4:name" not in changed_raw:
         changed_raw = changed_raw[:-1] + b"4:name3:tope"
     with pytest.raises(MetainfoError) as caught:
-        TorrentInfo.from_info(changed_raw, allow_v2_only=True)
+        TorrentInfo.from_info(changed_raw)
     assert caught.value.reason == "invalid_bencoding"
 
 

@@ -186,7 +186,7 @@ def test_damage_gives_a_torrent_or_an_error(changes: list[tuple[int, bytes]], ta
         at = position % len(raw)
         raw[at : at + len(new)] = new
     try:
-        info = TorrentInfo.from_info(bytes(raw), allow_v2_only=True)
+        info = TorrentInfo.from_info(bytes(raw))
     except RemoteProtocolError:
         return
     files = info.files

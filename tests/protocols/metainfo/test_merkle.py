@@ -14,6 +14,7 @@ from evtorrent.protocols.metainfo.merkle import (
     piece_hash,
     piece_height,
     proof,
+    root_at,
     root_from_proof,
     tree_height,
     verify_piece_layer,
@@ -119,3 +120,9 @@ def test_proofs(count: int, data: st.DataObject) -> None:
 def test_no_proof_of_what_is_not_there(index: int) -> None:
     with pytest.raises(IndexError, match="of a layer of 3"):
         proof(leaves(3), index)
+
+
+@given(st.integers(1, 20), st.integers(0, 3))
+def test_a_tree_of_any_height(count: int, more: int) -> None:
+    height = tree_height(count) + more
+    assert root_at(leaves(count), height) == full_root(leaves(count), 1 << height)

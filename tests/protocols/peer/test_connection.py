@@ -577,3 +577,46 @@ def test_a_subclass_may_hear_them() -> None:
     pair.server.__class__ = Hearing
     pair.client.send_unknown(200, b"hello")
     assert pair.server_hears() == [UnknownMessage(200, b"hello")]
+
+
+# ------------------------------------------------------------------------------------------------- v2 torrents (BEP 52)
+
+
+def test_pieces_that_end_with_their_file() -> None:
+    """Piece 2 has 100 bytes, and others follow."""
+    connection = opened(shape=False)
+    connection.set_num_pieces(NUM_PIECES, PIECE_LENGTH, TOTAL_SIZE, short_pieces={2: 100, 9: 5_000})
+    good = [
+        Request(PieceIndex(1), 16384, 16384),
+        Request(PieceIndex(2), 0, 100),
+        Request(PieceIndex(3), 0, 16384),
+    ]
+    connection.receive_data(codec.pack_requests(good))
+    assert take_events(connection) == [RequestsReceived([request]) for request in good]
+    with pytest.raises(RemoteProtocolError, match=r"block 0\+101 beyond the end of piece 2"):
+        connection.receive_data(codec.pack_requests([(2, 0, 101)]))
+
+
+def test_what_a_connection_is_about() -> None:
+    pair = ConnectionPair(accept=False)
+    assert (pair.client.torrent_name, pair.server.torrent_name) == (INFO_HASH, None)
+    pair.server_hears()
+    assert pair.server.torrent_name == INFO_HASH
+    pair.server.accept(pair.server_handshake)
+    assert pair.server.torrent_name == INFO_HASH
+
+
+@pytest.mark.parametrize(
+    ("data", "knows"),
+    [
+        (b"", False),
+        (codec.pack_simple(MessageId.HAVE_NONE), False),
+        (codec.pack_simple(MessageId.HAVE_ALL), True),
+        (codec.pack_bitfield(b"\x80"), True),
+        (codec.pack_have(7), True),
+    ],
+)
+def test_who_has_pieces_has_the_metadata(data: bytes, *, knows: bool) -> None:
+    connection = opened(shape=False)
+    connection.receive_data(data)
+    assert connection.knows_pieces is knows

@@ -28,6 +28,9 @@ def test_message_ids_are_those_of_the_standards() -> None:
         "REJECT": 16,
         "ALLOWED_FAST": 17,
         "EXTENDED": 20,
+        "HASH_REQUEST": 21,
+        "HASHES": 22,
+        "HASH_REJECT": 23,
     }
 
 

@@ -83,7 +83,12 @@ def test_for_machines(file, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["/no/such"], 3), ([".", "--piece-size", "17"], 2), ([".", "--piece-size", "x"], 2)],
+    [
+        (["/no/such"], 3),
+        ([".", "--piece-size", "17"], 2),
+        ([".", "--piece-size", "x"], 2),
+        ([".", "--v2", "--hybrid"], 2),
+    ],
 )
 def test_failures(file, tmp_path, monkeypatch, arguments, status):
     monkeypatch.chdir(tmp_path)
@@ -95,3 +100,14 @@ def test_failures(file, tmp_path, monkeypatch, arguments, status):
 
 def test_tiers():
     assert tiers_of(("a, b", "", ",", "c")) == (("a", "b"), ("c",))
+
+
+def test_v2_only(file, tmp_path):
+    target = tmp_path / "v2.torrent"
+    result = run("create", file, "-o", target, "--v2", "--json")
+    assert result.exit_code == 0
+    info = load_torrent_file(str(target)).ti
+    assert not info.info_hashes.has_v1
+    (event,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert event["info_hash"] == str(info.info_hashes.v2)
+    assert f"xt=urn:btmh:1220{info.info_hashes.v2}" in event["magnet"]

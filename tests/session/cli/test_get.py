@@ -245,6 +245,19 @@ def test_a_magnet_link_gets_its_metadata_and_then_the_selection(sample, tmp_path
     assert (wrong.exit_code, "no file of sample" in wrong.stderr) == (2, True)
 
 
+def test_a_magnet_link_of_v2_only(tmp_path):
+    sample = make_sample(tmp_path, v2=True)
+    link = run("magnet", sample.torrent).output.strip()
+    assert "btmh" in link
+    assert "btih" not in link
+    with seeding(sample) as peer:
+        result = get(f"{link}&x.pe={peer}", "-o", tmp_path / "dl")
+        assert result.exit_code == 0, result.output
+        again = get(sample.torrent, "-o", tmp_path / "dl", "--json")
+    assert same_files(sample.root, tmp_path / "dl" / "sample")
+    assert event(again.stdout, "complete")["downloaded"] == 0
+
+
 def test_two_of_one_torrent_in_one_folder(sample, tmp_path):
     from evtorrent.session import load_torrent_file
     from evtorrent.session.cli.folder_lock import FolderLocks

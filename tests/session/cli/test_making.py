@@ -58,6 +58,32 @@ def test_hybrid(folder):
     assert load_torrent_buffer(make_torrent(str(folder), Recipe(hybrid=True))).ti.info_hashes.has_v2
 
 
+def test_v2_only(folder):
+    hashes = load_torrent_buffer(make_torrent(str(folder), Recipe(v2=True))).ti.info_hashes
+    assert hashes.has_v2
+    assert not hashes.has_v1
+
+
+@pytest.mark.parametrize("piece_size", [16_384, 65_536])
+@pytest.mark.parametrize("name", ["v2", "hybrid"])
+def test_libtorrent_makes_the_same(require_peer, folder, name, piece_size):
+    """A folder of files of all kinds, and a single file."""
+    lt = require_peer("libtorrent")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "empty").write_bytes(b"")
+    (folder / "sub" / "block").write_bytes(b"b" * 16_384)
+    for place in (folder, folder / "a"):
+        storage = lt.list_files(str(place))
+        made = lt.create_torrent(storage, piece_size, lt.create_torrent.v2_only if name == "v2" else 0)
+        lt.set_piece_hashes(made, str(place.parent))
+        theirs = lt.load_torrent_buffer(lt.bencode(made.generate())).ti.info_hashes()
+        recipe = Recipe(piece_size, v2=name == "v2", hybrid=name == "hybrid")
+        ours = load_torrent_buffer(make_torrent(str(place), recipe)).ti.info_hashes
+        assert str(ours.v2) == str(theirs.v2)
+        assert ours.has_v1 == theirs.has_v1() == (name == "hybrid")
+        assert str(ours.v1 or "0" * 40) == str(theirs.v1)
+
+
 def test_what_a_download_left_and_the_output_stay_out(folder):
     (folder / ".abc.evtorrent").write_bytes(b"x")
     (folder / ".abc.parts").write_bytes(b"x")

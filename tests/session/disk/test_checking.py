@@ -10,8 +10,11 @@ import pytest
 from evtorrent.protocols.bencode import encode
 from evtorrent.protocols.bits import Bitfield
 from evtorrent.protocols.metainfo import TorrentInfo
+from evtorrent.protocols.metainfo.torrent_hashes import TorrentHashes
 from evtorrent.session.disk import DiskSettings, StorageError, checking, posix
+from evtorrent.session.hash_trees import known_layers
 from support.disk import Disk, make_torrent, put_files
+from support.v2_content import V2Content
 
 MIXED = [("a", 5000), ("empty", 0), ("b", 3), ("pad", 117, "p"), ("c", 9000)]
 
@@ -153,7 +156,7 @@ class TestSlices:
         assert check.is_done
 
     def test_cancelled_within_a_slice(self, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-        work = checking.CheckSlice(disk.storage.backend, disk.info)
+        work = checking.CheckSlice(disk.storage.backend, disk.info, disk.storage.hashes)
         monkeypatch.setattr(checking, "READ_BYTES", 150)
         read = disk.storage.backend.read
 
@@ -177,3 +180,19 @@ class TestSlices:
         disk.pool.run()
         assert [error.errno for error in self.errors if error] == [errno.EIO], "reported once"
         assert self.found == [(piece, True) for piece in range(4)]
+
+
+def test_pieces_of_a_v2_torrent_end_with_their_file(tmp_path: Path) -> None:
+    """No stretch is read across the gap behind a file, and files of zeros are known without reading."""
+    content = V2Content([("a", 70_001), ("b", 3), ("c", 32_768), ("d", 40_000)], 32_768)
+    content.write(tmp_path)
+    hashes = TorrentHashes(content.info.files)
+    hashes.set_layers(known_layers(content.params(tmp_path), content.info.files))
+    disk = Disk(content.info, tmp_path, hashes=hashes)
+    assert disk.check() == dict.fromkeys(range(7), True)
+    with open(tmp_path / "t" / "d", "r+b") as file:
+        file.seek(39_999)
+        file.write(bytes([content.data[-1] ^ 1]))
+    disk.check_error(disk.io.submit_release)
+    (tmp_path / "t" / "b").unlink()
+    assert [piece for piece, ok in sorted(disk.check().items()) if not ok] == [3, 6]

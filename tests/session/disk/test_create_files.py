@@ -97,7 +97,7 @@ def test_hashes_are_those_of_the_pieces(
     top: Path, flags: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(create_files, "_STRETCH", 2 * PIECE)
-    info = parse_torrent(made(top, flags, workers=workers), allow_v2_only=True).info
+    info = parse_torrent(made(top, flags, workers=workers)).info
     data = b"".join(
         bytes(info.files.size(i)) if info.files.is_pad(i) else (top.parent / info.files.path(i)).read_bytes()
         for i in info.files

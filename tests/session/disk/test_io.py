@@ -8,6 +8,8 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from evtorrent.protocols.metainfo.merkle import block_hashes
+from evtorrent.protocols.types import BLOCK_SIZE
 from evtorrent.session.disk import DiskIo, DiskSettings, PieceJob, StorageError, StorageParams
 from support.disk import Disk, ManualPool, make_torrent, put_files
 
@@ -204,3 +206,25 @@ def test_uploads_never_read_from_a_reused_descriptor(tmp_path: Path) -> None:
     loop.executor.shutdown()
     disk.close()
     assert num_hits
+
+
+def test_hashes_of_blocks(tmp_path: Path) -> None:
+    info, content = make_torrent(3 * BLOCK_SIZE + 9, BLOCK_SIZE)
+    put_files(info, content, tmp_path)
+    disk = Disk(info, tmp_path)
+    found: list[Any] = []
+    disk.io.submit_hash_blocks(
+        disk.storage, BLOCK_SIZE, 2 * BLOCK_SIZE + 9, lambda *result: found.append(result)
+    )
+    assert disk.io.counts.reads_running == 1
+    disk.pool.run()
+    assert found == [(block_hashes(content[BLOCK_SIZE:]), None)]
+    assert (disk.io.counts.reads_running, disk.io.counts.blocks_hashed) == (0, 3)
+    (tmp_path / "t").unlink()
+    disk.check_error(disk.io.submit_release)
+    disk.io.submit_hash_blocks(disk.storage, 0, 5, lambda *result: found.append(result))
+    disk.pool.run()
+    hashes, error = found[-1]
+    assert hashes is None
+    assert error.errno == errno.ENOENT
+    assert disk.io.counts.reads_running == 0

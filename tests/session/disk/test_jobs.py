@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 
 import pytest
-from evtorrent.protocols.types import Buffer
+from evtorrent.protocols.metainfo.merkle import block_hashes, root_at
+from evtorrent.protocols.types import BLOCK_SIZE, Buffer
 from evtorrent.session.disk.errors import StorageError
-from evtorrent.session.disk.jobs import JobFence, PieceJob, PieceResult, store_pieces
+from evtorrent.session.disk.jobs import JobFence, PieceJob, PieceResult, hash_blocks, store_pieces
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,3 +112,26 @@ def test_ordinary_jobs_overlap() -> None:
 def test_results_are_frozen(field: str) -> None:
     with pytest.raises(AttributeError):
         setattr(PieceResult(1, True), field, 2)
+
+
+def test_pieces_of_v2_torrents_have_trees() -> None:
+    data = bytes(BLOCK_SIZE) + b"rest"
+    root = root_at(block_hashes(data), 3)
+    jobs = [
+        PieceJob(number, memoryview(bytearray(data)), root, height) for number, height in enumerate((3, 4, 0))
+    ]
+    assert [result.ok for result in store(Writes(), *jobs)] == [True, False, False]
+
+
+def test_hashes_of_blocks_are_read_in_parts() -> None:
+    content = random.Random(1).randbytes(70 * BLOCK_SIZE + 5)
+    sizes: list[int] = []
+
+    class Reads:
+        def read(self, buffers: Sequence[memoryview], offset: int) -> None:
+            (buffer,) = buffers
+            sizes.append(len(buffer))
+            buffer[:] = content[offset - 1000 : offset - 1000 + len(buffer)]
+
+    assert hash_blocks(Reads(), 1000, len(content)) == block_hashes(content)  # type: ignore[arg-type]
+    assert sizes == [32 * BLOCK_SIZE, 32 * BLOCK_SIZE, 6 * BLOCK_SIZE + 5]

@@ -53,3 +53,16 @@ def test_a_new_start_drops_half_a_block() -> None:
     assert cutter.offset == 3 * BLOCK
     ((piece, begin, block),) = cutter.feed(memoryview(data)[3 * BLOCK :])
     assert (piece, begin, bytes(block)) == (1, BLOCK, data[3 * BLOCK :])
+
+
+def test_short_pieces_have_a_gap_behind_them() -> None:
+    """Of a v2 torrent: a file of BLOCK + 5 bytes, and one of 7 that begins the next piece (BEP 52)."""
+    cutter = BlockCutter(2 * BLOCK, 2 * BLOCK + 7, {0: BLOCK + 5, 1: 7})
+    cutter.start(0)
+    data = memoryview(bytes(BLOCK + 5))
+    assert [(piece, begin, len(block)) for piece, begin, block in cutter.feed(data)] == [
+        (0, 0, BLOCK),
+        (0, BLOCK, 5),
+    ]
+    cutter.start(2 * BLOCK)
+    assert [(piece, begin, len(block)) for piece, begin, block in cutter.feed(data[:7])] == [(1, 0, 7)]

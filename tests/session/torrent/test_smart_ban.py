@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from hashlib import sha256
 from random import Random
 
 from evtorrent.protocols.types import BLOCK_SIZE
@@ -135,3 +136,17 @@ def test_parole_ends_with_a_good_piece_of_its_own() -> None:
     for _ in range(20):
         trust.piece_passed(alone=True)
     assert trust.points == Trust.HIGHEST
+
+
+def test_known_digests_convict_before_there_is_a_good_copy() -> None:
+    """In a v2 torrent a peer may tell the hashes of the blocks (BEP 52)."""
+    ban = SmartBan(is_v2=True)
+    good, bad = b"g" * BLOCK_SIZE, b"b" * BLOCK_SIZE
+    assert not ban.suspects(3)
+    assert ban.piece_failed(3, good + bad, ["honest", "liar"]) == []
+    assert ban.suspects(3)
+    leaves = {0: sha256(good).digest(), 1: sha256(good).digest()}
+    assert ban.digests_known(3, leaves) == ["liar"]
+    assert not ban.suspects(3)
+    assert ban.digests_known(3, leaves) == []
+    ban.check_invariant()

@@ -9,10 +9,14 @@ class Download:
     smart_ban = None
 
 
+class Torrent:
+    piece_hashes = None
+
+
 def test_each_download_gets_one_of_its_own():
     plugin, one, two = SmartBanning(), Download(), Download()
-    plugin.on_download(None, one)
-    plugin.on_download(None, two)
+    plugin.on_download(Torrent(), one)
+    plugin.on_download(Torrent(), two)
     assert isinstance(one.smart_ban, SmartBan)
     assert one.smart_ban is not two.smart_ban
 

@@ -4,10 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 from evtorrent.protocols.bits import Bitfield
+from evtorrent.protocols.metainfo.torrent_hashes import TorrentHashes
+from evtorrent.protocols.types import InfoHashes, Sha1Hash, Sha256Hash
 from evtorrent.session.flags import TorrentFlags
 from evtorrent.session.torrent.phase import Phase
 from evtorrent.session.torrent.standing import TorrentStanding
 from support.torrents import v1_info
+from support.v2_content import V2Content
 
 INFO = v1_info(100_000)
 
@@ -98,3 +101,30 @@ def test_swarm_size_is_what_trackers_said_or_what_is_known() -> None:
     assert Torrent(peers=peers).known_peers() == (1, 2)
     tracking = SimpleNamespace(swarm_size=lambda: (7, -1))
     assert Torrent(peers=peers, tracking=tracking).known_peers() == (7, 2)
+
+
+V1, V2 = Sha1Hash(b"1" * 20), Sha256Hash(b"2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("hashes", "name"),
+    [(InfoHashes(V1), V1), (InfoHashes(V1, V2), V1), (InfoHashes(None, V2), Sha1Hash(V2[:20]))],
+)
+def test_names_to_peers_and_trackers(hashes: InfoHashes, name: Sha1Hash) -> None:
+    torrent = Torrent(info_hashes=hashes)
+    assert torrent.wire_name == name
+    assert torrent.has_v2_name(V2[:20]) == hashes.has_v2
+    assert not torrent.has_v2_name(V1)
+    assert not torrent.has_v2_name(None)
+
+
+def test_what_pieces_are_verified_by() -> None:
+    assert Torrent(info=None).piece_hashes is None
+    assert Torrent().piece_hashes is None
+    assert Torrent().can_verify
+    content = V2Content(40_000, 16_384)
+    trees = TorrentHashes(content.info.files)
+    torrent = Torrent(info=content.info, need_hashes=lambda: SimpleNamespace(trees=trees))
+    assert torrent.piece_hashes is trees
+    assert not torrent.can_verify
+    assert torrent.bytes_left == 40_000

@@ -14,6 +14,7 @@ from evtorrent.session.loading import parse_magnet_uri
 from evtorrent.session.torrent.web_seeds import MAX_WEB_SEEDS
 from support.sessions import Content, Member
 from support.trackers import LocalTracker
+from support.v2_content import V2Content
 from support.waiting import wait_for
 from support.web_server import WebServer
 
@@ -55,6 +56,17 @@ def test_one_file(member: Member, server: WebServer, tmp_path: Path) -> None:
     assert server.num_connections == 1, "the connection is kept"
     assert member.all(UrlSeedAlert) == []
     wait_for(lambda: handle.status().total_payload_download == len(ONE.data))
+
+
+def test_files_of_a_v2_torrent(member: Member, server: WebServer, tmp_path: Path) -> None:
+    """The gap behind each file is asked of nobody."""
+    content = V2Content([("a", 100_000), ("b/c", 70_001), ("empty", 0), ("d", 330_000)], 32_768, name="v2")
+    server.offer(content.info, content.data)
+    handle = start(member, content, tmp_path, server.url)
+    member.finish(handle)
+    content.assert_in(tmp_path)
+    assert member.all(HashFailedAlert) == []
+    assert {path.rpartition("/")[2] for path in server.paths()} == {"a", "c", "d"}
 
 
 @pytest.mark.parametrize("slash", ["/", ""])
