@@ -1,6 +1,6 @@
 """What the simulator costs: `python bench/simulator.py [--hosts N] [--seconds N]`.
 
-Prints microseconds a datagram (hosts that ask each other, as a DHT does) on plain lines and on lines with a bandwidth,
+Prints microseconds a datagram (hosts that ask each other, as a DHT does) on plain lines, lossy ones and lines with a bandwidth,
 microseconds a TCP event, and the memory of an idle host with a socket.
 """
 
@@ -18,6 +18,7 @@ from evtorrent.reactor.sim import Link, SimHost, SimWorld
 
 Result = tuple[str, float, str]
 PLAIN = Link(delay=0.03)
+LOSSY = Link(delay=0.03, jitter=0.01, loss=0.01)
 LINE = Link(bandwidth=1_250_000, delay=0.03)
 
 
@@ -35,6 +36,7 @@ def run(num_hosts: int = 1_000, seconds: float = 20.0) -> list[Result]:
     """(what, figure, unit) of every case."""
     return [
         *datagrams("plain lines", num_hosts, seconds, PLAIN),
+        *datagrams("lines that lose and delay", num_hosts, seconds, LOSSY),
         *datagrams("lines with a bandwidth", num_hosts, seconds, LINE),
         *stream(seconds),
         memory(num_hosts),

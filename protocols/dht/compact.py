@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Final
 
 from ..types import Address
+from .hosts import pack_host
 from .node_id import NodeId
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "is_loopback",
     "is_usable",
     "pack_address",
-    "pack_host",
     "unpack_address",
     "unpack_host",
     "unpack_nodes",
@@ -28,12 +27,6 @@ _V6_NODE: Final = ID_SIZE + 18
 _V4_PREFIX: Final = 3
 _V6_PREFIX: Final = 8
 _FIRST_MULTICAST: Final = 224
-
-
-@lru_cache(maxsize=4096)
-def pack_host(host: str) -> bytes:
-    """The bytes of a numeric host.  ValueError when it is not one."""
-    return ip_address(host.partition("%")[0]).packed
 
 
 def pack_address(address: Address) -> bytes:
@@ -48,6 +41,7 @@ def unpack_host(packed: bytes) -> str:
     return str(IPv6Address(packed))
 
 
+@lru_cache(maxsize=8192)
 def unpack_address(packed: bytes) -> Address | None:
     """Host and port of 6 or 18 bytes; None for another length or an address nobody can have."""
     if len(packed) not in (6, 18):
@@ -56,13 +50,14 @@ def unpack_address(packed: bytes) -> Address | None:
     return (unpack_host(host), port) if is_usable(host, port) else None
 
 
-def unpack_nodes(packed: bytes, *, is_ipv6: bool, limit: int) -> Iterator[tuple[NodeId, Address]]:
+def unpack_nodes(packed: bytes, *, is_ipv6: bool, limit: int) -> list[tuple[NodeId, Address]]:
     """The first `limit` contacts of a "nodes" or "nodes6" string; a cut one at the end and impossible ones are left out."""
     size = _V6_NODE if is_ipv6 else _V4_NODE
-    for start in range(0, min(len(packed) - size + 1, limit * size), size):
-        address = unpack_address(packed[start + ID_SIZE : start + size])
-        if address is not None:
-            yield NodeId(packed[start : start + ID_SIZE]), address
+    return [
+        (NodeId(packed[start : start + ID_SIZE]), address)
+        for start in range(0, min(len(packed) - size + 1, limit * size), size)
+        if (address := unpack_address(packed[start + ID_SIZE : start + size])) is not None
+    ]
 
 
 def host_prefix(packed_host: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..types import Address
-from .compact import host_prefix, pack_host
+from .hosts import pack_host
 from .node_id import NodeId, verify_node_id
 
 __all__ = ["NEVER", "UNKNOWN_RTT", "Contact"]
@@ -31,7 +31,6 @@ class Contact:
         "node_id",
         "number",
         "packed",
-        "prefix",
         "rtt",
     )
 
@@ -42,8 +41,6 @@ class Contact:
         self.address = address
         self.host = host
         """The packed host."""
-        self.prefix = host_prefix(host)
-        """Its /24 or /64."""
         self.packed = node_id + host + address[1].to_bytes(2, "big")
         """As it stands in a list of nodes."""
         self.is_verified = verify_node_id(node_id, address[0])

@@ -33,11 +33,11 @@ class AddressVotes:
 
     def vote(self, external: bytes, voter: bytes) -> str | None:
         """`voter` sees us at `external` (compact, with or without port); gives the host when another one wins by it."""
-        host = external[: self._size]
-        if len(external) not in (self._size, self._size + 2) or is_exempt(unpack_host(host)):
-            return None
         prefix = host_prefix(voter)
         if prefix in self._voters:
+            return None
+        host = external[: self._size]
+        if len(external) not in (self._size, self._size + 2) or is_exempt(unpack_host(host)):
             return None
         if len(self._voters) >= MAX_VOTERS:
             self._voters.clear()

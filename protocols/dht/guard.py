@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ..types import Address
-from .compact import host_prefix, is_usable, pack_host, unpack_host
+from .compact import host_prefix, is_usable, unpack_host
+from .hosts import pack_host
 from .log import DhtLog, DhtModule
 from .settings import DhtSettings
 

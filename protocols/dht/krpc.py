@@ -3,9 +3,10 @@
 `parse_message` is total: any bytes give a `Query`, a `Response`, a `Failure`, or raise KrpcError, which says what to answer
 if anything.  A reader takes what is found in the wild (keys in any order); the writer writes canonical bencoding.
 
-A node spends most of its time here.  So queries of the three kinds it gets most, in the canonical form that nearly everybody
-writes, are read with one look (`_COMMON`), with the same outcome; and the writer is not `bencode.encode`, since messages are
-flat and their shapes known.  Values other than bytes and integers do go there.
+A node spends most of its time here.  So queries of the three kinds it gets most, and answers with nodes and without peers, are
+read with one look (`_COMMON`, `_ANSWER`) in the canonical form that nearly everybody writes, with the same outcome; and the
+writer is not `bencode.encode`, since messages are flat and their shapes known.  Values other than bytes and integers do go
+there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "Query",
     "Response",
     "encode_failure",
+    "encode_found",
     "encode_query",
     "encode_response",
     "parse_message",
@@ -73,6 +75,11 @@ _TAIL: Final = b"1:v%d:%b1:y1:" % (len(VERSION), VERSION)
 _COMMON: Final = re.compile(
     rb"d1:ad2:id20:(.{20})(?:(?:6:(target)|9:(info_hash))20:(.{20}))?(?:4:want(l(?:2:n[46]){1,2}e))?"
     rb"e1:q(?:4:(ping)|9:(find_node|get_peers))(2:roi1e)?1:t(?:2:(..)|4:(....))(?:1:v4:....)?1:y1:qe",
+    re.DOTALL,
+)
+_ANSWER: Final = re.compile(
+    rb"d(?:2:ip6:(.{6}))?1:rd2:id20:(.{20})(?:5:nodes208:(.{208}))?(?:1:pi(0|[1-9]\d{0,4})e)?"
+    rb"(?:5:token(?:4:(.{4})|8:(.{8})|20:(.{20})))?e1:t(?:2:(..)|4:(....))(?:1:v4:....)?1:y1:re",
     re.DOTALL,
 )
 _WANTED: Final[dict[bytes, list[BencodeValue]]] = {
@@ -130,6 +137,9 @@ def parse_message(data: bytes) -> Message:
     common = _COMMON.fullmatch(data)
     if common is not None:
         return _common_query(common, data)
+    answer = _ANSWER.fullmatch(data)
+    if answer is not None:
+        return _common_response(answer)
     if not MIN_MESSAGE <= len(data) <= MAX_MESSAGE or data[0] != _DICT or data[-1] != _END:
         raise KrpcError("not a message")
     try:
@@ -177,6 +187,20 @@ def encode_response(transaction: bytes, values: Fields, external: bytes) -> byte
     )
 
 
+def encode_found(transaction: bytes, external: bytes, before: bytes, port: int, after: bytes) -> bytes:
+    """An answer of ours whose fields, in order, are encoded already: those `before` and `after` the port it goes to."""
+    return b"d2:ip%d:%b1:rd%b1:pi%de%be1:t%d:%b%bre" % (
+        len(external),
+        external,
+        before,
+        port,
+        after,
+        len(transaction),
+        transaction,
+        _TAIL,
+    )
+
+
 def encode_failure(transaction: bytes, code: int, text: str, external: bytes) -> bytes:
     """A refusal of ours."""
     message = text.encode()
@@ -205,6 +229,19 @@ def _common_query(found: re.Match[bytes], data: bytes) -> Query:
     if want is not None:
         arguments[b"want"] = _WANTED[want]
     return Query(short or long, ping or method, NodeId(node_id), arguments, read_only is not None, data)
+
+
+def _common_response(found: re.Match[bytes]) -> Response:
+    external, node_id, nodes, port, token4, token8, token20, short, long = found.groups()
+    values: dict[bytes, BencodeValue] = {b"id": node_id}
+    if nodes is not None:
+        values[b"nodes"] = nodes
+    if port is not None:
+        values[b"p"] = int(port)
+    token = token8 or token4 or token20
+    if token is not None:
+        values[b"token"] = token
+    return Response(short or long, NodeId(node_id), values, external)
 
 
 def _query(table: dict[bytes, BencodeValue], transaction: bytes, data: bytes) -> Query:

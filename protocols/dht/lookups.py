@@ -6,9 +6,10 @@ from typing import Final
 
 from ..bencode import BencodeValue, encode, find_bytes, find_int, find_list
 from ..types import Address
-from .compact import pack_host, unpack_address
+from .compact import unpack_address
 from .errors import KrpcError
 from .events import Bootstrapped, GetPeersSent, ItemFound, NodesFound, PeersDone, PeersFound
+from .hosts import pack_host
 from .items import MAX_VALUE, ImmutableItem, MutableItem, immutable_target, mutable_target
 from .krpc import Fields, Response, raw_strings
 from .node_id import ID_BITS, NodeId, shared_bits

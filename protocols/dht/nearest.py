@@ -59,6 +59,11 @@ class SortedContacts:
         found.sort(key=lambda contact: contact.number ^ target)
         return found[:count]
 
+    def has(self, number: int) -> bool:
+        """A contact of this id is there."""
+        index = bisect_left(self._numbers, number)
+        return index < len(self._numbers) and self._numbers[index] == number
+
     def __iter__(self) -> Iterator[Contact]:
         return iter(self._contacts)
 

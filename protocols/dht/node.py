@@ -17,20 +17,21 @@ from typing import Final, TypeAlias
 
 from ..errors import LocalProtocolError
 from ..types import Address, Buffer
-from .compact import is_usable, pack_address, pack_host
+from .compact import is_usable, pack_address
 from .contact import Contact
 from .errors import KrpcCode, KrpcError
 from .events import Event, ExternalAddressChanged, FinalEvent, GetPeersSent, PeerAnnounced, PeersAsked
 from .external_address import AddressVotes
 from .guard import Guard
+from .hosts import pack_host
 from .items import ImmutableItem
-from .krpc import Failure, Fields, Query, Response, encode_failure, encode_response, parse_message
+from .krpc import Failure, Fields, Query, Response, encode_failure, parse_message
 from .log import DhtLog, DhtModule, where
 from .lookups import BootstrapLookup, FindNodeLookup, GetItemLookup, GetPeersLookup
 from .neighbours import NeighbourSearch
 from .node_id import NodeId, generate_node_id, random_node_id, verify_node_id
 from .quota import UploadQuota
-from .responder import Handler, Responder, Sender
+from .responder import Handler, Responder
 from .routing_table import BucketStatus, RoutingTable
 from .rpc import Rpc
 from .settings import DhtSettings
@@ -263,7 +264,7 @@ class Node:
             self._refuse(error, error.transaction, address, now)
             return
         if isinstance(message, Query):
-            self._answer(message, Sender(address, host), now)
+            self._answer(message, address, host, now)
         else:
             self._take_answer(message, address, host, now)
 
@@ -353,29 +354,27 @@ class Node:
 
     # Private
 
-    def _answer(self, query: Query, sender: Sender, now: float) -> None:
+    def _answer(self, query: Query, address: Address, host: bytes, now: float) -> None:
         settings = self.parts.settings
         if not query.is_read_only:
-            self._heard_from(query.node_id, sender.address, now)
+            self._heard_from(query.node_id, address, now)
         if settings.read_only or not self.quota.is_available(now=now):
             self.counters.messages_in_dropped += 1
             return
         try:
-            if settings.enforce_node_id and not verify_node_id(query.node_id, sender.address[0]):
+            if settings.enforce_node_id and not verify_node_id(query.node_id, address[0]):
                 raise KrpcError("invalid node ID")
-            fields = self._responder.answer(query, sender, now=now)
-            external = sender.host + sender.address[1].to_bytes(2, "big")
-            answer = encode_response(query.transaction, fields, external)
+            answer = self._responder.answer(query, address, host, now=now)
         except KrpcError as error:
-            self._refuse(error, query.transaction, sender.address, now)
+            self._refuse(error, query.transaction, address, now)
             return
         except Exception:
             # A border: storage and handlers may be the owner's, who is told what failed; the asker only that it did.
             _log.exception("%r: answering %r failed", self, query.method)
             failed = KrpcError("server error", code=KrpcCode.SERVER)
-            self._refuse(failed, query.transaction, sender.address, now)
+            self._refuse(failed, query.transaction, address, now)
             return
-        self._send(answer, sender.address)
+        self._send(answer, address)
 
     def _heard_from(self, node_id: NodeId, address: Address, now: float) -> None:
         table = self.parts.table

@@ -6,9 +6,11 @@ Ids are bytes on the wire and integers where they are compared; both forms are k
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from random import Random
 from typing import Final, NewType
+
+from .hosts import pack_host
 
 __all__ = [
     "ID_BITS",
@@ -29,12 +31,13 @@ ID_BITS: Final = 160
 
 _V4_MASK: Final = bytes((0x03, 0x0F, 0x3F, 0xFF))
 _V6_MASK: Final = bytes((0x01, 0x03, 0x07, 0x0F, 0x1F, 0x3F, 0x7F, 0xFF))
-_EXEMPT: Final = tuple(
+_EXEMPT_V4: Final = frozenset(
+    {(10, None), (127, None), (192, 168), (169, 254), *((172, second) for second in range(16, 32))}  # BEP 42
+)
+"""First bytes, the second of which may not matter."""
+_EXEMPT_V6: Final = tuple(
     ip_network(block)
-    for block in (
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),  # BEP 42
-        *("::1/128", "fe80::/10", "fc00::/7"),  # the same idea in IPv6
-    )
+    for block in ("::1/128", "fe80::/10", "fc00::/7")  # the same idea in IPv6
 )
 
 
@@ -81,16 +84,19 @@ def verify_node_id(node_id: bytes, host: str) -> bool:
     return (_prefix(host, node_id[19] & 7) ^ int.from_bytes(node_id[:4], "big")) & 0xFFFFF800 == 0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def is_exempt(host: str) -> bool:
     """A local address, from which any id is fine."""
-    address = ip_address(host.partition("%")[0])
-    return any(address in block for block in _EXEMPT)
+    packed = pack_host(host)
+    if len(packed) == 4:
+        return (packed[0], None) in _EXEMPT_V4 or (packed[0], packed[1]) in _EXEMPT_V4
+    address = IPv6Address(packed)
+    return any(address in block for block in _EXEMPT_V6)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _prefix(host: str, r: int) -> int:
-    packed = ip_address(host.partition("%")[0]).packed
+    packed = pack_host(host)
     mask = _V4_MASK if len(packed) == 4 else _V6_MASK
     masked = bytearray(byte & bits for byte, bits in zip(packed, mask, strict=False))
     masked[0] |= r << 5

@@ -15,8 +15,9 @@ from ..types import Address
 from .errors import KrpcCode, KrpcError
 from .events import PeerAnnounced, PeersAsked
 from .items import MutableItem, check_value, immutable_target, mutable_target
-from .krpc import Arguments, Fields, Query, raw_strings
+from .krpc import Arguments, Fields, Query, encode_response, raw_strings
 from .node_id import NodeId
+from .plain import PlainAnswers
 from .storage import DhtStorage
 from .tokens import Tokens
 from .traversal import Parts
@@ -47,6 +48,7 @@ class Responder:
         self.storage = storage
         self.tokens = tokens
         self._parts = parts
+        self._plain = PlainAnswers(parts, storage, tokens)
         self._handlers: dict[bytes, Handler] = {
             b"ping": self._ping,
             b"find_node": self._find_node,
@@ -60,9 +62,18 @@ class Responder:
     def extend(self, method: bytes, handler: Handler) -> None:
         """Answer one more kind of query, or an old one differently."""
         self._handlers[method] = handler
+        self._plain.give_up(method)
 
-    def answer(self, query: Query, sender: Sender, *, now: float) -> Fields:
-        """What to say.  KrpcError when the query is refused."""
+    def answer(self, query: Query, address: Address, host: bytes, *, now: float) -> bytes:
+        """The datagram that goes back to `address`, whose host is `host`, packed.  KrpcError when the query is refused."""
+        if not self._parts.reports_traffic:
+            answer = self._plain.answer(query, address[1], host)
+            if answer is not None:
+                return answer
+        fields = self._fields(query, Sender(address, host), now)
+        return encode_response(query.transaction, fields, host + address[1].to_bytes(2, "big"))
+
+    def _fields(self, query: Query, sender: Sender, now: float) -> Fields:
         handler = self._handlers.get(query.method, self._unknown)
         try:
             fields = handler(query, sender, now)

@@ -7,19 +7,19 @@ As libtorrent tunes it: the first four buckets are larger, which saves hops; a f
 over it, and of two alike the verified (BEP 42) or quicker one; nodes of one address, or of one /24 in a bucket, are
 taken once; an address that answers under another id than before is thrown out.
 
-**Law.** A contact is in exactly one bucket, as live or as spare; `_by_address`, `_hosts` and `_live` say the same.  Live
+**Law.** A contact is in exactly one bucket, as live or as spare; `_by_address`, `_by_network` and `_live` say the same.  Live
 contacts have answered.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from ..types import Address
+from .compact import host_prefix
 from .contact import NEVER, Contact
 from .log import DhtLog, DhtModule, where
 from .nearest import SortedContacts
@@ -226,7 +226,10 @@ class RoutingTable:
         assert {id(c) for c in live} == {id(c) for c in self._live} and len(live) == len(self._live)
         assert {c.address: c for c in (*live, *spare)} == self._by_address
         assert len(live) + len(spare) == len(self._by_address)
-        assert Counter(c.host for c in (*live, *spare)) == self._hosts
+        networks = [c for network in self._by_network.values() for c in network]
+        assert {id(c) for c in networks} == {id(c) for c in (*live, *spare)}
+        assert len(networks) == len(self._by_address)
+        assert all(host_prefix(c.host) == key for key, network in self._by_network.items() for c in network)
         assert all(contact.is_pinged for contact in live)
         for index, bucket in enumerate(self._buckets):
             assert len(bucket.live) <= self.bucket_limit(index) and len(bucket.spare) <= BUCKET_SIZE
@@ -239,7 +242,8 @@ class RoutingTable:
         self._buckets = [_Bucket()]
         self._live = SortedContacts()
         self._by_address: dict[Address, Contact] = {}
-        self._hosts: Counter[bytes] = Counter()
+        self._by_network: dict[bytes, tuple[Contact, ...]] = {}
+        """By /24 or /64; nobody is of the network b""."""
         self._reach = None
 
     def _is_admissible(self, node_id: NodeId, address: Address) -> bool:
@@ -248,7 +252,9 @@ class RoutingTable:
         return not self.settings.enforce_node_id or verify_node_id(node_id, address[0])
 
     def _index(self, number: int) -> int:
-        return min(ID_BITS - (self._number ^ number).bit_length(), len(self._buckets) - 1)
+        index = ID_BITS - (self._number ^ number).bit_length()
+        last = len(self._buckets) - 1
+        return index if index < last else last
 
     def _bucket_of(self, number: int) -> _Bucket:
         return self._buckets[self._index(number)]
@@ -257,14 +263,15 @@ class RoutingTable:
         """Into its bucket, if anything speaks for it; splitting the last bucket as often as it helps."""
         if contact.number == self._number:
             return
-        if self.settings.restrict_routing_ips and self._hosts.get(contact.host):
+        network = host_prefix(contact.host) if self.settings.restrict_routing_ips else b""
+        if any(known.host == contact.host for known in self._by_network.get(network, ())):
             if self._log.on_line is not None:
                 self._say("another node of its address is known", contact)
             return
         while True:
             index = self._index(contact.number)
             bucket = self._buckets[index]
-            if not self._is_novel(contact, bucket):
+            if not self._is_novel(contact, index, network):
                 if self._log.on_line is not None:
                     self._say("its id or its network is in the bucket already", contact)
                 return
@@ -278,13 +285,16 @@ class RoutingTable:
             return
         self._keep_spare(contact, index, bucket)
 
-    def _is_novel(self, contact: Contact, bucket: _Bucket) -> bool:
-        """Neither the id nor, if that matters, the network is in the bucket.  The first to claim an id keeps it."""
-        restrict = self.settings.restrict_routing_ips
-        for known in (*bucket.live, *bucket.spare):
-            if known.number == contact.number or (restrict and known.prefix == contact.prefix):
+    def _is_novel(self, contact: Contact, index: int, network: bytes) -> bool:
+        """Neither the id nor one of its `network` is in the bucket.  The first to claim an id keeps it."""
+        number = contact.number
+        for known in self._by_network.get(network, ()):
+            if self._index(known.number) == index:
                 return False
-        return True
+        for known in self._buckets[index].spare:
+            if known.number == number:
+                return False
+        return not self._live.has(number)
 
     def _may_split(self, contact: Contact, index: int) -> bool:
         """`contact` may make the table deeper by one bucket."""
@@ -405,7 +415,8 @@ class RoutingTable:
             self._live.add(contact)
             self._reach = None
         self._by_address[contact.address] = contact
-        self._hosts[contact.host] += 1
+        prefix = host_prefix(contact.host)
+        self._by_network[prefix] = (*self._by_network.get(prefix, ()), contact)
 
     def _remove(self, contact: Contact) -> None:
         bucket = self._bucket_of(contact.number)
@@ -419,6 +430,9 @@ class RoutingTable:
 
     def _forget(self, contact: Contact) -> None:
         del self._by_address[contact.address]
-        self._hosts[contact.host] -= 1
-        if not self._hosts[contact.host]:
-            del self._hosts[contact.host]
+        prefix = host_prefix(contact.host)
+        others = tuple([known for known in self._by_network[prefix] if known is not contact])
+        if others:
+            self._by_network[prefix] = others
+        else:
+            del self._by_network[prefix]

@@ -142,7 +142,9 @@ class Dht:
             log=self.log,
         )
         self.log.say(DhtModule.tracker, f"node {node.node_id.hex()} on {where(local)}")
-        endpoint = _Endpoint(local, node, open_port(lambda *datagram: self._receive(endpoint, *datagram)))
+        endpoint = _Endpoint(
+            local, node, open_port(lambda data, source, at: self._receive(endpoint, data, source, at))
+        )
         self._endpoints.append(endpoint)
         self._nodes_changed()
         self._arm()
@@ -336,8 +338,9 @@ class Dht:
 
     def _receive(self, endpoint: _Endpoint, data: memoryview, address: Any, now: float) -> None:
         # Any: the shape of a socket address depends on its family.
-        endpoint.node.receive_datagram(data, (numeric_host(address), address[1]), now=now)
-        self._pump(endpoint)
+        source: Address = address if len(address) == 2 else (numeric_host(address), address[1])
+        endpoint.node.receive_datagram(data, source, now=now)
+        self._pump(endpoint, now)
         self._arm()
 
     def _on_timer(self) -> None:
@@ -348,20 +351,20 @@ class Dht:
         self._pump_all()
 
     def _pump_all(self) -> None:
+        now = self._multi.time()
         for endpoint in list(self._endpoints):
-            self._pump(endpoint)
+            self._pump(endpoint, now)
         self._arm()
 
-    def _pump(self, endpoint: _Endpoint) -> None:
+    def _pump(self, endpoint: _Endpoint, now: float) -> None:
         """Send, then events, which may lead to more to send."""
         node = endpoint.node
-        self._send(endpoint)
+        self._send(endpoint, now)
         while (event := node.next_event()) is not None:
             self._deliver(node, event)
-            self._send(endpoint)
+            self._send(endpoint, now)
 
-    def _send(self, endpoint: _Endpoint) -> None:
-        now = self._multi.time()
+    def _send(self, endpoint: _Endpoint, now: float) -> None:
         for data, address in endpoint.node.datagrams_to_send(now=now):
             try:
                 if not endpoint.port.send(data, address):
@@ -382,10 +385,13 @@ class Dht:
 
     def _arm(self) -> None:
         """One timer for all; one that comes too early does no harm, so it is only ever moved forward."""
-        deadlines = [d for endpoint in self._endpoints if (d := endpoint.node.next_timeout()) is not None]
-        if not deadlines:
+        deadline: float | None = None
+        for endpoint in self._endpoints:
+            due = endpoint.node.next_timeout()
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
+        if deadline is None:
             return
-        deadline = min(deadlines)
         if self._timer is not None:
             if self._armed_for <= deadline:
                 return

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ..bencode import BencodeValue
 from ..types import Address
-from .compact import pack_address, pack_host, unpack_address, unpack_host
+from .compact import pack_address, unpack_address, unpack_host
+from .hosts import pack_host
 from .node_id import NodeId
 
 __all__ = ["MAX_STATE_NODES", "DhtState"]

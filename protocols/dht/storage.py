@@ -61,6 +61,11 @@ class StoredPeers:
     """No room for the one who asks: he is to get no token, and will announce to others."""
 
 
+_NOTHING: Final = StoredPeers()
+_FULL: Final = StoredPeers(is_full=True)
+"""What is said of torrents nobody announced, most of those asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class StorageStatistics:
     """What is stored (libtorrent `dht_storage_counters`)."""
@@ -188,7 +193,7 @@ class MemoryStorage:
         """A random choice of them, or filters; see `DhtStorage`."""
         torrent = self._torrents.get(info_hash)
         if torrent is None:
-            return StoredPeers(is_full=len(self._torrents) >= self.settings.max_torrents)
+            return _FULL if len(self._torrents) >= self.settings.max_torrents else _NOTHING
         swarm = torrent.swarm_of(len(host))
         peers = swarm.peers
         is_full = len(peers) >= self._max_peers and host not in swarm.hosts

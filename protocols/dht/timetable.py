@@ -34,26 +34,34 @@ INTERVALS: Final = {
 class Timetable:
     """When each task is due.  The first time is a random part of the interval away, so that nodes do not march in step."""
 
-    __slots__ = ("_due",)
+    __slots__ = ("_due", "_next")
 
     def __init__(self, rng: Random, *, now: float) -> None:
         self._due = {task: now + interval * rng.random() for task, interval in INTERVALS.items()}
+        self._next = min(self._due.values())
 
     def take_due(self, now: float) -> list[Task]:
         """The tasks due by now; each is due again an interval later."""
+        if self._next > now:
+            return []
         due = [task for task, when in self._due.items() if when <= now]
         for task in due:
             self._due[task] = now + INTERVALS[task]
+        self._next = min(self._due.values())
         return due
 
     def postpone(self, task: Task, when: float) -> None:
         """Not before `when`, or already then."""
         self._due[task] = when
+        self._next = min(self._due.values())
 
     def hasten(self, task: Task, when: float) -> None:
         """At `when`, unless it is due before."""
-        self._due[task] = min(self._due[task], when)
+        if when < self._due[task]:
+            self._due[task] = when
+            if when < self._next:
+                self._next = when
 
     def next_due(self) -> float:
         """When the first task is due."""
-        return min(self._due.values())
+        return self._next

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 
 from ..bencode import find_bytes
 from ..types import Address
-from .compact import host_prefix, is_loopback, pack_host, unpack_nodes
+from .compact import host_prefix, is_loopback, unpack_nodes
 from .events import Event, FinalEvent
 from .guard import Guard
+from .hosts import pack_host
 from .krpc import Failure, Fields, Response
 from .log import DhtLog, DhtModule, where
 from .node_id import ID_BITS, NodeId, shared_bits
@@ -383,6 +384,7 @@ class Traversal:
 def nodes_in(parts: Parts, response: Response, source: Address) -> list[tuple[NodeId, Address]]:
     """The nodes an answer names that may be asked; those of the other family are passed on to our node there."""
     found = []
+    own_id, is_welcome, may_be_local = parts.table.node_id, parts.guard.is_welcome, is_loopback(source[0])
     for is_ipv6, key in ((False, b"nodes"), (True, b"nodes6")):
         packed = find_bytes(response.values, key)
         if not packed:
@@ -390,9 +392,10 @@ def nodes_in(parts: Parts, response: Response, source: Address) -> list[tuple[No
         node = None if is_ipv6 == parts.is_ipv6 else parts.sibling()
         for node_id, address in unpack_nodes(packed, is_ipv6=is_ipv6, limit=MAX_NODES_PER_ANSWER):
             # Nobody outside may make us ask ourselves, or the services of this machine.
-            if node_id == parts.table.node_id or (is_loopback(address[0]) and not is_loopback(source[0])):
+            host = address[0]
+            if node_id == own_id or (not may_be_local and is_loopback(host)):
                 continue
-            if not parts.guard.is_welcome(address[0], pack_host(address[0])):
+            if not is_welcome(host, pack_host(host)):
                 continue
             if is_ipv6 == parts.is_ipv6:
                 found.append((node_id, address))

@@ -13,14 +13,15 @@ from typing import Any, Final, Protocol, TypeAlias
 from ..engine.ports import READ, Base, DatagramSocket, Platform
 from ..errors import TransportBroken
 from ..types import Address, Buffer
+from .krpc import MAX_MESSAGE
 
 __all__ = ["MAX_DATAGRAMS_PER_WAKEUP", "DatagramPort", "OnDatagram", "OpenPort", "UdpPort"]
 
 MAX_DATAGRAMS_PER_WAKEUP: Final = 128
 """Datagrams taken before others get their turn; the rest is announced again."""
 
-DATAGRAM_SIZE: Final = 64 * 1024
-"""Room for the largest datagram there is, so that none is cut into a valid one."""
+DATAGRAM_SIZE: Final = MAX_MESSAGE + 1
+"""Room for one byte more than a message may have, so that none is cut into a valid one."""
 
 AF_INET: Final = 2  # the same number everywhere; the other one is not, and `socket` is not ours to import
 AF_INET6: Final = {"darwin": 30, "win32": 23}.get(sys.platform, 10)

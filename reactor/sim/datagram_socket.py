@@ -30,7 +30,7 @@ _OVERHEAD = 256
 class SimDatagramSocket(SimSocket):
     """Has the shape of a non-blocking `socket.socket` of SOCK_DGRAM."""
 
-    __slots__ = ("_blocked", "_dont_fragment", "_num_queued", "_queue", "_remote")
+    __slots__ = ("_blocked", "_dont_fragment", "_num_queued", "_queue", "_remote", "_source")
 
     type = socket.SOCK_DGRAM
     proto = socket.IPPROTO_UDP
@@ -41,6 +41,8 @@ class SimDatagramSocket(SimSocket):
         self._num_queued = 0
         """Bytes of the receive buffer in use."""
         self._remote: Address | None = None
+        self._source: Address = ("", 0)
+        """What the newest datagram came from, as packets say it: one object for all that come from there."""
         self._dont_fragment = 0
         self._blocked = False
         """A send found the line's queue full."""
@@ -86,13 +88,12 @@ class SimDatagramSocket(SimSocket):
         payload = datagram.payload
         count = min(len(payload), len(buffer))
         buffer[:count] = payload if count == len(payload) else payload[:count]
-        host, port = datagram.source
-        return count, datagram.source if self.family == socket.AF_INET else self._show_address(host, port)
+        return count, self._show_source(datagram)
 
     def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
         """(payload, sender) of the next datagram, cut to `size`.  BlockingIOError, OSError."""
         datagram = self._next()
-        return datagram.payload[:size], self._show_address(*datagram.source)
+        return datagram.payload[:size], self._show_source(datagram)
 
     def recv(self, size: int, /) -> bytes:
         """The next datagram, cut to `size`.  BlockingIOError, OSError."""
@@ -152,6 +153,11 @@ class SimDatagramSocket(SimSocket):
             self.ready &= ~READ
         return datagram
 
+    def _show_source(self, datagram: Datagram) -> Any:
+        """Where it came from, in the shape of the family; Any as in the `socket` module."""
+        source = datagram.source
+        return source if self.family == socket.AF_INET else self._show_address(*source)
+
     def _bind_if_needed(self) -> Address:
         if self.local is None:
             wildcard = "::" if self.family == socket.AF_INET6 else "0.0.0.0"
@@ -177,12 +183,14 @@ class SimDatagramSocket(SimSocket):
             raise failure(errno.EMSGSIZE)
         if self._dont_fragment:
             self._check_size(host, size)
-        if machine.up.is_ordered or machine.lines is not None:
+        if machine.up.has_queue or machine.lines is not None:
             full_until = machine.network.time_of_room(machine, host, self.send_limit)
             if full_until is not None:
                 self._block(full_until)
                 raise BlockingIOError(errno.EAGAIN, "the line's queue is full")
-        machine.network.send(machine, Datagram((source, local[1]), target, payload, not self._dont_fragment))
+        if source != self._source[0]:
+            self._source = (source, local[1])
+        machine.network.send(machine, Datagram(self._source, target, payload, not self._dont_fragment))
         return size
 
     def _check_size(self, host: str, size: int) -> None:

@@ -136,7 +136,8 @@ class SimHost:
     def kill(self) -> None:
         """Switch it off: nothing of it is called any more, nothing is said to anybody.  Repeatable.
 
-        Objects that lived on it may be closed, and must not be used otherwise.  Another host may get its name.
+        Objects that lived on it may be closed, and must not be used otherwise.  The world forgets it: another host may get its
+        name and its addresses.
         """
         if self.is_dead:
             return
@@ -147,6 +148,9 @@ class SimHost:
         for descriptor in list(self.descriptors.values()):
             descriptor.vanish()
         self.descriptors.clear()
+        # What still points here must not keep alive what ran here.
+        self.tcp, self.udp = PortTable(), PortTable()
+        self.world.forget(self)
         self.world.note(f"{self.name} dies")
 
     @property

@@ -30,6 +30,7 @@ class Lane:
         "_queue_bytes",
         "_rng",
         "delay",
+        "has_queue",
         "is_ordered",
         "is_plain",
         "mtu",
@@ -56,6 +57,8 @@ class Lane:
         """Packets must be handed in in the order in which they reach it."""
         self.is_plain = not (self.is_ordered or link.loss or link.reordering or link.duplicates)
         """Nothing but the delay happens to a packet no larger than the MTU."""
+        self.has_queue = bool(link.bandwidth)
+        """Packets may have to wait for others."""
         self._bandwidth = link.bandwidth or 0.0
         self._queue_bytes = link.queue_bytes
         self._is_steady = bool(link.bandwidth) and not (
@@ -86,6 +89,21 @@ class Lane:
                 packet.span = span
                 return [(end + self.delay, packet)]
         link = self._link
+        if (
+            not (self.has_queue or packet.is_tcp or link.reordering or link.duplicates)
+            and packet.size <= self.mtu
+        ):
+            # Nor is this rare: one datagram on a line that only loses and delays.
+            draw = self._rng.random
+            if link.loss and draw() < link.loss:
+                return []
+            when = now + self.delay
+            if link.jitter:
+                when += draw() * link.jitter
+                if when < self._last_arrival:
+                    when = self._last_arrival
+                self._last_arrival = when
+            return [(when, packet)]
         arrived: list[tuple[float, Packet]] = []
         for part in self._survivors(packet):
             fitting: Packet | None = part

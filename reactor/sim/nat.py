@@ -43,12 +43,12 @@ class NatKind(enum.Enum):
 
 
 class _Mapping:
-    __slots__ = ("inside", "is_fixed", "is_tcp", "key", "peers", "port", "sweep_at", "used_at")
+    __slots__ = ("inside", "is_fixed", "is_tcp", "key", "outside", "peers", "sweep_at", "used_at")
 
-    def __init__(self, is_tcp: bool, inside: Address, port: int, key: object) -> None:
+    def __init__(self, is_tcp: bool, inside: Address, outside: Address, key: object) -> None:
         self.is_tcp = is_tcp
         self.inside = inside
-        self.port = port
+        self.outside = outside
         self.key = key
         self.is_fixed = False
         self.used_at = 0.0
@@ -86,6 +86,7 @@ class Nat:
         """Behind it, by inside address."""
         self._timeouts = {False: udp_timeout, True: tcp_timeout}
         self._rng = rng
+        self._is_shut = False
         self._sweep_at = _SWEEP_FROM
         """Number of mappings at which those are looked for that expired."""
         self._by_key: dict[object, _Mapping] = {}
@@ -104,15 +105,23 @@ class Nat:
             raise ReactorUsageError(f"port must be a number from 1 to 65535, not {port} and {outside_port}")
         if (tcp, outside_port) in self._by_port:
             raise ReactorUsageError(f"outside_port must be free, and {outside_port} of {self.name} is taken")
-        mapping = _Mapping(tcp, (inside, port), outside_port, (tcp, inside, port))
+        mapping = _Mapping(tcp, (inside, port), (self.address, outside_port), (tcp, inside, port))
         mapping.is_fixed = True
         self._by_port[tcp, outside_port] = mapping
         self._by_key.setdefault(mapping.key, mapping)
         return outside_port
 
+    def shut(self) -> None:
+        """Nothing passes any more, in either direction."""
+        self._is_shut = True
+        self._by_key.clear()
+        self._by_port.clear()
+
     def leave(self, packet: Packet, now: float) -> Packet | None:
         """A packet of a host behind it, as the world sees it; None when it is dropped."""
         is_tcp, inside, target = packet.is_tcp, packet.source, packet.target
+        if self._is_shut:
+            return None
         if packet.errno:
             return self._leave_error(packet, now)
         key: object = (is_tcp, *inside)
@@ -131,7 +140,7 @@ class Nat:
             mapping.peers[self._peer_key(target)] = now
             if len(mapping.peers) > mapping.sweep_at:
                 self._sweep_peers(mapping, now - self._timeouts[is_tcp])
-        return packet.readdressed((self.address, mapping.port), target)
+        return packet.readdressed(mapping.outside, target)
 
     def enter(self, packet: Packet, now: float) -> Packet | None:
         """A packet for its address, as the host behind it is to see it; None when it is dropped."""
@@ -151,7 +160,7 @@ class Nat:
     def outside_of(self, host: str, port: int, *, tcp: bool = False) -> Address | None:
         """Where the world sees (host, port) behind it now; None without a mapping, or for the symmetric kind."""
         mapping = self._by_key.get((tcp, host, port))
-        return None if mapping is None else (self.address, mapping.port)
+        return None if mapping is None else mapping.outside
 
     @property
     def num_mappings(self) -> int:
@@ -174,7 +183,8 @@ class Nat:
         port = self._choose_port(inside[1], is_tcp)
         if port is None:
             return None
-        mapping = self._by_key[key] = self._by_port[is_tcp, port] = _Mapping(is_tcp, inside, port, key)
+        mapping = _Mapping(is_tcp, inside, (self.address, port), key)
+        self._by_key[key] = self._by_port[is_tcp, port] = mapping
         return mapping
 
     def _choose_port(self, wanted: int, is_tcp: bool) -> int | None:
@@ -192,7 +202,7 @@ class Nat:
         return not mapping.is_fixed and now - mapping.used_at > self._timeouts[mapping.is_tcp]
 
     def _forget(self, mapping: _Mapping) -> None:
-        del self._by_port[mapping.is_tcp, mapping.port]
+        del self._by_port[mapping.is_tcp, mapping.outside[1]]
         self._by_key.pop(mapping.key, None)
 
     def _sweep_peers(self, mapping: _Mapping, before: float) -> None:
@@ -206,8 +216,7 @@ class Nat:
             if mapping.inside != packet.about or mapping.is_tcp or self._is_over(mapping, now):
                 continue
             if self.kind is not NatKind.SYMMETRIC or packet.target in mapping.peers:
-                outside = (self.address, mapping.port)
-                translated = packet.readdressed(outside, packet.target)
-                translated.about = outside
+                translated = packet.readdressed(mapping.outside, packet.target)
+                translated.about = mapping.outside
                 return translated
         return None

@@ -29,6 +29,8 @@ class Trace:
         """`keep`: the number of newest lines to hold in `lines`."""
         check_count("keep", keep)
         self.num_records = 0
+        self.num_lost = 0
+        """Packets that did not arrive: lost on a line, shut out by a box, or sent to nobody."""
         self._keep = keep
         self._lines: list[str] = []
         self._hash = hashlib.blake2b(digest_size=16)
@@ -56,6 +58,7 @@ class Trace:
             now, what << 1 | fate, source, target, seq, len(packet.payload), zlib.crc32(payload)
         )
         self.num_records += 1
+        self.num_lost += fate
         if len(self._rows) > _FLUSH_AT:
             self._flush()
         if self._keep:

@@ -84,7 +84,7 @@ class SimWorld:
         checked = tuple(map(host_address, addresses))
         for address in checked:
             owner = (taken if ":" not in address else self.network.owners).get(address)
-            if owner is not None and not (isinstance(owner, SimHost) and owner.is_dead):
+            if owner is not None:
                 raise ReactorUsageError(f"address must be free, and {owner.name} has {address}")
         for argument, given, kind in (
             ("link", link, Link),
@@ -166,6 +166,15 @@ class SimWorld:
             host.island = 0
         self.note("heal")
 
+    def remove(self, nat: Nat) -> None:
+        """A box is gone: hosts behind it reach nobody outside, and another one may get its name and its address."""
+        if self.nats.get(nat.name) is not nat:
+            raise ReactorUsageError(f"nat must be a box of this world, not {nat!r}")
+        del self.nats[nat.name]
+        del self.network.owners[nat.address]
+        nat.shut()
+        self.note(f"{nat.name} is gone")
+
     def note(self, what: str) -> None:
         """Add a line of your own to the trace; it counts in the hash."""
         self.trace.note(self.clock.now, what)
@@ -206,6 +215,19 @@ class SimWorld:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    # -- for hosts
+
+    def forget(self, host: SimHost) -> None:
+        """It died."""
+        del self.hosts[host.name]
+        for address in host.addresses:
+            owners = self.network.owners if host.nat is None or ":" in address else host.nat.hosts
+            del owners[address]
+        for other in host.lines or ():
+            assert isinstance(other, SimHost) and other.lines is not None
+            del other.lines[host]
+        host.lines = None
 
     # -- asking
 
@@ -289,5 +311,5 @@ class SimWorld:
     def _check_name(name: object, names: Any) -> None:
         if not isinstance(name, str) or not name:
             raise ReactorUsageError(f"name must be a text that is not empty, not {name!r}")
-        if name in names and not getattr(names[name], "is_dead", False):
+        if name in names:
             raise ReactorUsageError(f"name must be new, and there is a {name} already")

@@ -14,5 +14,5 @@ def test_every_case_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     monkeypatch.setattr("sys.argv", ["simulator.py", "--hosts", "20", "--seconds", "2"])
     runpy.run_path(str(BENCH), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 9
     assert all(float(line[52:].split()[0]) > 0 for line in lines)

@@ -19,7 +19,7 @@ from typing import Any
 from evtorrent.protocols.bencode import BencodeError, decode, encode
 from evtorrent.protocols.dht.compact import pack_address
 from evtorrent.protocols.dht.ed25519 import public_key_of
-from evtorrent.protocols.dht.events import Announced, ItemFound, PeersDone, PeersFound
+from evtorrent.protocols.dht.events import Announced, ItemFound, ItemPut, PeersDone, PeersFound
 from evtorrent.protocols.dht.items import MutableItem
 from evtorrent.protocols.dht.node_id import NodeId
 from support.dht_world import DhtWorld, Member
@@ -129,6 +129,7 @@ class Search:
     """One `get_peers` that is being watched."""
 
     started_at: float
+    info_hash: NodeId
     peer: Address
     lookup: Any
     found_at: float | None = None
@@ -150,6 +151,8 @@ class Figures:
     item_latencies: list[float] = field(default_factory=list)
     hops: list[int] = field(default_factory=list)
     questions: list[int] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    """What was not found, and who has it all the same."""
 
     def __str__(self) -> str:
         def spread(values: list[Any]) -> str:
@@ -166,6 +169,7 @@ class Figures:
                 f"item authoritative, s  {spread(self.item_latencies)}",
                 f"hops to first peers    {spread(self.hops)}",
                 f"questions a lookup     {spread(self.questions)}",
+                *self.missed,
             )
         )
 
@@ -173,14 +177,19 @@ class Figures:
 class Network:
     """A world with liars, and measurements in it."""
 
-    def __init__(self, num_nodes: int, *, liars: float = 0.05, nat: float = 0.0, **world: Any) -> None:
-        """`liars` and `nat` are shares: who lies, and who is behind a NAT box (newcomers, too)."""
+    def __init__(
+        self, num_nodes: int, *, liars: float = 0.05, nat: float = 0.0, settling: float = 20, **world: Any
+    ) -> None:
+        """`liars` and `nat` are shares: who lies, and who is behind a NAT box (newcomers, too).
+
+        `settling` are seconds for the last to come to meet their neighbours, before anything is asked.
+        """
         self.world = DhtWorld(**world)
         self.nat = nat
         self.rng = Random(99)
         self.liars = Liars(self.world)
         self.world.grow(num_nodes, nat=nat)
-        self.world.run(20)
+        self.world.run(settling)
         chosen = self.rng.sample(list(self.world.members.values()), int(num_nodes * liars))
         for index, member in enumerate(chosen):
             self.liars.recruit(member, Liars.KINDS[index % 4])
@@ -211,22 +220,19 @@ class Network:
     def put(self, count: int) -> None:
         """So many mutable items, each of which somebody else changes after a while."""
         secrets = [self.rng.randbytes(32) for _ in range(count)]
-        for secret in secrets:
-            self._items.append((public_key_of(secret), b"salt"))
-            self._write(secret, b"old")
-        self.world.run(20)
-        for secret in secrets:
-            self._write(secret, b"new")
-        self.world.run(20)
+        self._items += [(public_key_of(secret), b"salt") for secret in secrets]
+        for value in (b"old", b"new"):
+            self._wait_for(ItemPut, [self._write(secret, value) for secret in secrets])
 
-    def _write(self, secret: bytes, value: bytes) -> None:
+    def _write(self, secret: bytes, value: bytes) -> tuple[Member, int]:
         def update(current: MutableItem | None) -> MutableItem:
             sequence = 1 if current is None else current.sequence + 1
             return MutableItem.signed(value, secret, sequence=sequence, salt=b"salt")
 
         member = self.honest()
-        member.do(member.node.put_mutable, public_key_of(secret), update, salt=b"salt", cas=True)
+        lookup_id = member.do(member.node.put_mutable, public_key_of(secret), update, salt=b"salt", cas=True)
         self.world.run(0.05)
+        return member, lookup_id
 
     def kill(self, share: float) -> None:
         """A part of everybody dies at once, and nobody is told."""
@@ -239,7 +245,7 @@ class Network:
         members = self._members()
         for member in self.rng.sample(members, count):
             self.world.kill(member)
-        public = [address for address, member in self.world.members.items() if member.let_in is None]
+        public = self.world.public()
         for _ in range(count):
             known = self.rng.sample(public, 3)
             member = self.world.add(is_behind_nat=self.nat > 0 and self.rng.random() < self.nat)
@@ -253,15 +259,17 @@ class Network:
             member = self.honest()
             lookup_id = member.do(member.node.get_peers, info_hash)
             (lookup,) = [each for each in member.node.lookups() if each.lookup_id == lookup_id] or [None]
-            self._searches[member, lookup_id] = Search(self.world.now, peer, lookup)
+            self._searches[member, lookup_id] = Search(self.world.now, info_hash, peer, lookup)
             self.world.run(0.05)
             if churn and number % 10 == 9:
                 self.churn(churn)
-        self.world.run(20)
+        self._wait_for(PeersDone, list(self._searches))
         self.world.on_event = None
         for (member, _), search in self._searches.items():
             if not member.is_dead:
                 self._count(search)
+                if search.found_at is None:
+                    self.figures.missed.append(self._holders(search))
         self._searches.clear()
 
     def _on_event(self, member: Member, event: Any) -> None:
@@ -284,6 +292,19 @@ class Network:
             figures.first_latencies.append(search.found_at - search.started_at)
             figures.hops.append(search.hops)
 
+    def _holders(self, search: Search) -> str:
+        """Who of those nearest to what was looked for has it, and how they are."""
+        number = int.from_bytes(search.info_hash, "big")
+        nearest = sorted(
+            self._members(), key=lambda member: int.from_bytes(member.node.node_id, "big") ^ number
+        )
+        held = [
+            f"{rank}{' liar' * (member.tamper is not None)}{' in a box' * (member.nat is not None)}"
+            for rank, member in enumerate(nearest[:100])
+            if search.info_hash in member.node.storage._torrents  # type: ignore[attr-defined]
+        ]
+        return f"{search.info_hash.hex()} not found; of the nearest have it: {', '.join(held) or 'nobody'}"
+
     def read(self, count: int) -> None:
         """Look for the items, several at a time."""
         asked: dict[tuple[Member, int], float] = {}
@@ -300,7 +321,7 @@ class Network:
             asked[member, member.do(member.node.get_mutable, public, salt)] = self.world.now
             self.figures.num_items += 1
             self.world.run(0.05)
-        self.world.run(20)
+        self.world.sim.run_until(lambda: not asked, timeout=60, every=1.0)
         self.world.on_event = None
         assert not asked, "every lookup ends"
 

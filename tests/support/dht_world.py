@@ -1,55 +1,70 @@
-"""A network of DHT nodes in memory: virtual time, latency, loss, NAT, the dead and the living, one queue of what happens next."""
+"""A network of DHT nodes on the simulator: each a host with one socket, driven by a few lines; NAT boxes, the dead and the living.
+
+`dht_hosts` has the same with engines and whole `Dht`s.  Here is nothing but nodes, so that there may be ten thousand.
+"""
 
 from __future__ import annotations
 
-import heapq
+import socket
 from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, TypeVar
 
 from evtorrent.protocols.dht.events import Event
+from evtorrent.protocols.dht.krpc import MAX_MESSAGE
 from evtorrent.protocols.dht.node import Node
 from evtorrent.protocols.dht.node_id import NodeId, generate_node_id
 from evtorrent.protocols.dht.settings import DhtSettings
+from evtorrent.reactor import READ
+from evtorrent.reactor.sim import Link, Nat, NatKind, SimHost, SimWorld
 
 E = TypeVar("E")
 Address = tuple[str, int]
 
-NAT_LIFETIME = 120.0
-"""Seconds for which whoever is behind a NAT box is reached by those he sent something (RFC 4787: two minutes at least)."""
+PORT = 6881
+BOXES = (NatKind.FULL_CONE, NatKind.RESTRICTED, NatKind.PORT_RESTRICTED, NatKind.SYMMETRIC)
 
 UNLIMITED = DhtSettings(upload_rate_limit=10_000_000, block_ratelimit=100_000)
 """For networks in which nobody is to be slowed down."""
 
 
 class Member:
-    """A node and its place in the network."""
+    """A node, its host, and its socket."""
 
     __slots__ = (
+        "_armed_for",
+        "_call",
         "address",
         "events",
         "heard",
+        "host",
         "is_dead",
-        "let_in",
+        "nat",
         "node",
+        "sock",
         "tamper",
-        "wakes_at",
         "world",
     )
 
-    def __init__(self, world: DhtWorld, node: Node, address: Address) -> None:
+    def __init__(self, world: DhtWorld, node: Node, host: SimHost, address: Address) -> None:
         self.world = world
         self.node = node
+        self.host = host
+        self.nat: Nat | None = host.nat
+        """The box it is behind."""
         self.address = address
+        """Where others see it."""
         self.events: list[Event] = []
         self.heard: tuple[bytes, Address] = (b"", address)
         """The last datagram that arrived."""
         self.is_dead = False
-        self.let_in: dict[Address, float] | None = None
-        """Behind a NAT box that lets in whom he sent something: whom, and until when; None: everybody."""
-        self.wakes_at = float("inf")
         self.tamper: Callable[[bytes, Address], Iterable[tuple[bytes, Address]]] | None = None
         """What a liar makes of a datagram he should send."""
+        self._call: Any = None
+        self._armed_for = float("inf")
+        self.sock = host.socket(socket.AF_INET6 if node.is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("::" if node.is_ipv6 else "0.0.0.0", PORT))
+        host.loop.watch(self.sock.fileno(), READ, self._on_ready)
 
     def take(self, kind: type[E]) -> list[E]:
         """The events of one kind so far."""
@@ -58,7 +73,7 @@ class Member:
     def do(self, command: Callable[..., int], *args: Any, **kwargs: Any) -> int:
         """Call a command of the node at the present time."""
         result = command(*args, now=self.world.now, **kwargs)
-        self.world.settle(self)
+        self.settle()
         return result
 
     def ask(self, kind: type[E], command: Callable[..., int], *args: Any, **kwargs: Any) -> E:
@@ -68,18 +83,60 @@ class Member:
         def found() -> list[E]:
             return [
                 event
-                for event in self.events
-                if isinstance(event, kind)
-                and event.lookup_id == lookup_id  # type: ignore[attr-defined]
+                for event in self.take(kind)
+                if event.lookup_id == lookup_id  # type: ignore[attr-defined]
                 and getattr(event, "is_authoritative", True)
             ]
 
-        self.world.run_until(found)
+        assert self.world.sim.run_until(found, timeout=300, every=0.05)
         return found()[0]
+
+    def settle(self) -> None:
+        """Take what the node has to say, and arm for when it wants to be woken."""
+        node, world = self.node, self.world
+        for data, address in node.datagrams_to_send(now=world.now):
+            if self.tamper is None:
+                world.note_sent(data)
+                self.sock.sendto(data, address)
+                continue
+            for other, target in self.tamper(data, address):
+                world.note_sent(other)
+                self.sock.sendto(other, target)
+        while (event := node.next_event()) is not None:
+            self.events.append(event)
+            if world.on_event is not None:
+                world.on_event(self, event)
+        wake = node.next_timeout()
+        if wake is not None and wake < self._armed_for:
+            if self._call is not None:
+                self._call.cancel()
+            self._armed_for = wake
+            self._call = self.host.loop.call_at(wake, self._on_timer)
+
+    def kill(self) -> None:
+        """It is gone, with its box: nothing it is sent arrives, and it does nothing any more."""
+        self.is_dead = True
+        if self._call is not None:
+            self._call.cancel()
+        self.node.close()
+        self.host.kill()
+        if self.nat is not None:
+            self.world.sim.remove(self.nat)
+
+    def _on_ready(self, _events: int) -> None:
+        while self.sock.ready & READ:
+            self.heard = data, address = self.sock.recvfrom(MAX_MESSAGE + 1)
+            self.node.receive_datagram(data, address[:2], now=self.world.now)
+            self.settle()
+
+    def _on_timer(self) -> None:
+        self._call, self._armed_for = None, float("inf")
+        self.node.handle_timeout(now=self.world.now)
+        self.settle()
 
 
 class DhtWorld:
-    """Everybody, and what is under way between them."""
+    """Everybody, on a `SimWorld`."""
 
     def __init__(
         self,
@@ -90,59 +147,64 @@ class DhtWorld:
         loss: float = 0.0,
         settings: DhtSettings = UNLIMITED,
     ) -> None:
+        """`rtt` is there and back; `jitter` and `loss` are of each way."""
+        self.sim = SimWorld(seed, start=1000.0)
         self.rng = Random(seed)
-        self.now = 1000.0
-        self.rtt = rtt
-        self.jitter = jitter
-        self.loss = loss
+        self._nodes_rng = Random(seed + 1)
+        """Of all of them: a generator takes 2.5 KB."""
         self.settings = settings
         self.members: dict[Address, Member] = {}
         self.num_datagrams = 0
-        self.num_lost = 0
-        self.num_shut_out = 0
-        """Datagrams that NAT boxes did not let in."""
         self.largest = 0
         """Bytes of the largest datagram."""
         self.on_event: Callable[[Member, Event], object] | None = None
         """Told of everything that happens to anybody."""
-        self._queue: list[tuple[float, int, Member | None, bytes | None, Address]] = []
-        self._sequence = 0
-        self._next_host = 0
+        self._rtt = rtt
+        # All that befalls a datagram befalls it on the line it leaves by.
+        self._up, self._down = Link(delay=rtt / 2, jitter=jitter, loss=loss), Link()
+        self._num_made = 0
 
-    def new_address(self, *, is_ipv6: bool = False) -> Address:
-        """An address of its own network."""
-        self._next_host += 1
-        n = self._next_host
-        if is_ipv6:
-            return f"2600:{n >> 16:x}:{n & 0xFFFF:x}::1", 6881
-        # 60.0.0.0 and on: public, and nobody's dark network.
-        return f"{60 + (n >> 16)}.{n >> 8 & 255}.{n & 255}.1", 6881
+    @property
+    def now(self) -> float:
+        """The virtual clock."""
+        return self.sim.clock.now
 
     def add(
         self,
         *,
         settings: DhtSettings | None = None,
-        address: Address | None = None,
-        node_id: NodeId | None = None,
         is_ipv6: bool = False,
         is_behind_nat: bool = False,
         **parts: Any,
     ) -> Member:
-        """One more node, with an id that fits its address unless another is given."""
-        address = address or self.new_address(is_ipv6=is_ipv6)
-        rng = Random(self.rng.getrandbits(64))
+        """One more node, with an id that fits its address; everybody is of his own network."""
+        number = self._num_made = self._num_made + 1
+        if is_ipv6:
+            outside = f"2600:{number >> 16:x}:{number & 0xFFFF:x}::1"
+        else:
+            # 60.0.0.0 and on: public, and nobody's dark network.
+            outside = f"{60 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.1"
+        nat = None
+        inside = outside
+        if is_behind_nat:
+            nat, inside = self.sim.nat(f"box {number}", outside, kind=BOXES[number % 4]), "192.168.1.2"
+        host = self.sim.host(f"node {number}", inside, up=self._up, down=self._down, nat=nat)
+        node_id: NodeId = generate_node_id(outside, self._nodes_rng)
         node = Node(
             settings or self.settings,
-            rng=rng,
+            rng=self._nodes_rng,
             now=self.now,
-            node_id=node_id if node_id is not None else generate_node_id(address[0], rng),
+            node_id=node_id,
             is_ipv6=is_ipv6,
             **parts,
         )
-        member = self.members[address] = Member(self, node, address)
-        member.let_in = {} if is_behind_nat else None
-        self.settle(member)
+        member = self.members[outside, PORT] = Member(self, node, host, (outside, PORT))
+        member.settle()
         return member
+
+    def public(self) -> list[Address]:
+        """Whom a newcomer may begin with."""
+        return [address for address, member in self.members.items() if member.nat is None]
 
     def grow(self, count: int, *, entries: int = 3, nat: float = 0.0, **parts: Any) -> list[Member]:
         """`count` nodes, each of which bootstraps from some that were there before it; several come at a time.
@@ -151,7 +213,7 @@ class DhtWorld:
         """
         added: list[Member] = []
         while len(added) < count:
-            known = [address for address, member in self.members.items() if member.let_in is None]
+            known = self.public()
             for _ in range(min(max(1, len(known) // 8), count - len(added))):
                 member = self.add(
                     is_behind_nat=nat > 0 and len(added) > 9 and self.rng.random() < nat, **parts
@@ -159,88 +221,25 @@ class DhtWorld:
                 added.append(member)
                 sources = self.rng.sample(known, min(entries, len(known)))
                 member.do(member.node.bootstrap, sources)
-            self.run(15 * self.rtt if known else 0.0)
+            self.run(15 * self._rtt if known else 0.0)
         return added
 
     def kill(self, member: Member) -> None:
-        """It is gone: nothing it is sent arrives, and it does nothing any more."""
-        member.is_dead = True
-        member.node.close()
+        """As `Member.kill`, and it is no member any more."""
+        member.kill()
         self.members.pop(member.address, None)
-
-    def inject(self, data: bytes, source: Address, target: Member) -> None:
-        """A datagram from nowhere."""
-        self._push(self.now, target, data, source)
 
     def run(self, seconds: float) -> None:
         """Let time pass."""
-        end = self.now + seconds
-        while self._queue and self._queue[0][0] <= end:
-            self._step()
-        self.now = end
+        self.sim.run_for(seconds)
 
-    def run_until(self, condition: Callable[[], object], *, most: float = 300.0) -> None:
-        """Let time pass until something is true."""
-        end = self.now + most
-        while not condition():
-            if not self._queue or self._queue[0][0] > end:
-                raise AssertionError(f"not within {most} s")
-            self._step()
-
-    def settle(self, member: Member) -> None:
-        """Take what a node has to say, and note when it wants to be woken."""
-        node = member.node
-        for data, address in node.datagrams_to_send(now=self.now):
-            if member.tamper is None:
-                self._send(data, member, address)
-            else:
-                for other, target in member.tamper(data, address):
-                    self._send(other, member, target)
-        while (event := node.next_event()) is not None:
-            member.events.append(event)
-            if self.on_event is not None:
-                self.on_event(member, event)
-        wake = node.next_timeout()
-        if wake is not None and wake < member.wakes_at:
-            member.wakes_at = wake
-            self._push(wake, member, None, member.address)
+    def note_sent(self, data: bytes) -> None:
+        """Somebody sends this."""
+        self.num_datagrams += 1
+        if len(data) > self.largest:
+            self.largest = len(data)
 
     def check(self) -> None:
         """Every routing table keeps its law."""
         for member in self.members.values():
             member.node.parts.table.check_invariant()
-
-    def _send(self, data: bytes, sender: Member, target: Address) -> None:
-        self.num_datagrams += 1
-        self.largest = max(self.largest, len(data))
-        if sender.let_in is not None:
-            sender.let_in[target] = self.now + NAT_LIFETIME
-        member = self.members.get(target)
-        if member is None or (self.loss and self.rng.random() < self.loss):
-            self.num_lost += 1
-            return
-        delay = self.rtt / 2
-        if self.jitter:
-            delay += self.jitter * self.rng.random()
-        self._push(self.now + delay, member, data, sender.address)
-
-    def _push(self, when: float, member: Member, data: bytes | None, source: Address) -> None:
-        self._sequence += 1
-        heapq.heappush(self._queue, (when, self._sequence, member, data, source))
-
-    def _step(self) -> None:
-        when, _, member, data, source = heapq.heappop(self._queue)
-        assert member is not None
-        self.now = max(self.now, when)
-        if member.is_dead:
-            return
-        if data is not None:
-            if member.let_in is not None and member.let_in.get(source, 0.0) < self.now:
-                self.num_shut_out += 1
-                return
-            member.heard = data, source
-            member.node.receive_datagram(data, source, now=self.now)
-        else:
-            member.wakes_at = float("inf")
-            member.node.handle_timeout(now=self.now)
-        self.settle(member)

@@ -8,11 +8,11 @@ from evtorrent.protocols.dht.compact import (
     is_loopback,
     is_usable,
     pack_address,
-    pack_host,
     unpack_address,
     unpack_host,
     unpack_nodes,
 )
+from evtorrent.protocols.dht.hosts import pack_host
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,15 +22,6 @@ def test_round_trip(address: tuple[str, int]) -> None:
     packed = pack_address(address)
     assert len(packed) == (18 if ":" in address[0] else 6)
     assert unpack_host(packed[:-2]) == address[0]
-
-
-def test_a_scope_is_left_out() -> None:
-    assert pack_host("fe80::1%eth0") == pack_host("fe80::1")
-
-
-def test_names_are_refused() -> None:
-    with pytest.raises(ValueError):
-        pack_host("router.example")
 
 
 @pytest.mark.parametrize(

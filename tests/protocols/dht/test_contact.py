@@ -17,7 +17,6 @@ def test_somebody_heard_of() -> None:
     assert (heard.is_pinged, heard.is_confirmed, heard.is_verified) == (False, False, True)
     assert (heard.last_asked, heard.rtt) == (NEVER, UNKNOWN_RTT)
     assert heard.packed == heard.node_id + bytes((1, 2, 3, 4, 0, 5))
-    assert heard.prefix == bytes((1, 2, 3))
     heard.failed()
     assert not heard.is_pinged
 

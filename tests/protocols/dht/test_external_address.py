@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from evtorrent.protocols.dht.compact import pack_address, pack_host
+from evtorrent.protocols.dht.compact import pack_address
 from evtorrent.protocols.dht.external_address import MAX_VOTERS, MIN_VOTES, AddressVotes
+from evtorrent.protocols.dht.hosts import pack_host
 
 US, WRONG = "84.124.73.14", "84.124.73.15"
 

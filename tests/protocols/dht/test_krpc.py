@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -217,6 +218,42 @@ def test_common_queries_mean_what_any_other_form_of_them_means(
     unsigned = data.replace(b"1:v4:EV\x01\x00", b"")
     assert parse_message(unsigned) == replace(query, datagram=unsigned)
     check_total(data)
+
+
+@pytest.mark.parametrize("transaction", [b"tt", b"tttt", b"ttt"])
+@pytest.mark.parametrize("nodes", [None, b"", b"n" * 182, b"n" * 208])
+@pytest.mark.parametrize("external", [EXTERNAL, bytes(18)])
+def test_common_answers_mean_what_any_other_form_of_them_means(
+    transaction: bytes, nodes: bytes | None, external: bytes
+) -> None:
+    for token, port in product(
+        (None, b"", b"t" * 4, b"t" * 8, b"t" * 20), (None, 0, 7, 65535, 99999, 100000)
+    ):
+        check_answer(transaction, external, nodes, token, port)
+
+
+def check_answer(
+    transaction: bytes, external: bytes, nodes: bytes | None, token: bytes | None, port: int | None
+) -> None:
+    """It is read as it was written, in whatever form."""
+    fields: Any = {b"id": ID, b"nodes": nodes, b"token": token, b"p": port}
+    values = {key: value for key, value in fields.items() if value is not None}
+    data = encode_response(transaction, values, external)
+    expected = Response(transaction, NodeId(ID), values, external)
+    assert parse_message(data) == expected
+    unsigned = data.replace(b"1:v4:EV\x01\x00", b"")
+    assert parse_message(unsigned) == expected
+    assert parse_message(data[:-1] + b"1:zi0ee") == expected, (
+        "with something more it is not read with one look"
+    )
+    silent = data.replace(b"2:ip%d:%b" % (len(external), external), b"")
+    assert parse_message(silent) == replace(expected, external=None)
+    check_total(data)
+
+
+def test_numbers_of_common_answers_that_are_not_canonical() -> None:
+    data = encode_response(b"tt", {b"id": ID, b"p": 12}, EXTERNAL).replace(b"i12e", b"i012e")
+    assert parse_message(data) == Response(b"tt", NodeId(ID), {b"id": ID, b"p": 12}, EXTERNAL)
 
 
 def check_total(data: bytes) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from evtorrent.protocols.bencode import encode
-from evtorrent.protocols.dht.compact import pack_address, pack_host
+from evtorrent.protocols.dht.compact import pack_address
 from evtorrent.protocols.dht.events import Bootstrapped, GetPeersSent, ItemFound, PeersDone, PeersFound
+from evtorrent.protocols.dht.hosts import pack_host
 from evtorrent.protocols.dht.items import ImmutableItem, MutableItem
 from evtorrent.protocols.dht.lookups import MAX_PEERS_PER_ANSWER
 from evtorrent.protocols.dht.node_id import NodeId, shared_bits

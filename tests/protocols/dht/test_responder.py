@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from evtorrent.protocols.bencode import RawValue, encode
-from evtorrent.protocols.dht.compact import pack_address, pack_host
+from evtorrent.protocols.dht.compact import pack_address
 from evtorrent.protocols.dht.events import PeerAnnounced, PeersAsked
+from evtorrent.protocols.dht.hosts import pack_host
 from evtorrent.protocols.dht.items import MAX_SALT, MAX_VALUE, ImmutableItem, MutableItem, mutable_target
 from evtorrent.protocols.dht.node_id import NodeId
 from evtorrent.protocols.dht.settings import DhtSettings

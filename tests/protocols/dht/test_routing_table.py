@@ -425,6 +425,23 @@ def test_eager_while_few_are_known_and_some_untried() -> None:
     assert not made.is_eager
 
 
+def test_one_network_may_be_in_several_buckets() -> None:
+    made = table()
+    fill(made, 0)
+    for n in range(4):
+        see(made, in_bucket(1, n * 100), 200 + n)
+    here, there = ("70.1.1.1", 1), ("70.1.1.2", 1)
+    for node_id, address in (
+        (in_bucket(0, 900), here),
+        (in_bucket(1, 900), there),
+        (in_bucket(1, 901), ("70.1.1.3", 1)),
+    ):
+        made.node_seen(node_id, address, 0.01, now=0.0)
+        made.check_invariant()
+    assert live(made) >= {here, there}
+    assert ("70.1.1.3", 1) not in live(made), "nor here"
+
+
 def test_the_size_of_the_network() -> None:
     made = table()
     see(made, far(1), 1)

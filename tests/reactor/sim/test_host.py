@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
+import weakref
 
 import pytest
 from evtorrent.reactor import READ, ReactorClosed, ReactorUsageError
 from evtorrent.reactor.sim import Link, SimHost, SimWorld
 from support.sim_kit import connect, datagram_socket, receive_all
+
+
+class Program:
+    """Something that runs on a host."""
+
+    def run(self, events: int) -> None:
+        """Called when it is readable."""
 
 
 def test_addresses(alice: SimHost) -> None:
@@ -70,6 +79,22 @@ def test_machine_comes_back_and_resets_what_it_forgot(world: SimWorld, alice: Si
     world.run_for(1)
     with pytest.raises(ConnectionResetError):
         one.recv(1)
+
+
+def test_nothing_keeps_a_dead_machine(world: SimWorld, alice: SimHost, bob: SimHost) -> None:
+    """A world in which machines come and go for long does not grow."""
+    world.join(alice, bob, Link(delay=0.1))
+    bob.loop.watch(datagram_socket(bob, 9).fileno(), READ, (program := Program()).run)
+    left = weakref.ref(program)
+    nat = world.nat("box", "1.0.0.1")
+    inside = world.host("inside", "192.168.0.2", nat=nat)
+    for host in (bob, inside):
+        host.kill()
+    assert world.hosts == {"alice": alice}
+    assert not nat.hosts and not alice.lines and not set(world.network.owners) & {"10.0.0.2", "fd00::2"}
+    del program
+    gc.collect()
+    assert left() is None
 
 
 def test_line_can_change(world: SimWorld, alice: SimHost) -> None:

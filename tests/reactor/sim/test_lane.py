@@ -46,6 +46,21 @@ def test_bandwidth_is_shared_in_order() -> None:
     assert line.carry(datagram(500), 10.0)[0][0] == pytest.approx(11.5)
 
 
+@pytest.mark.parametrize(
+    "link", [{"loss": 0.3}, {"jitter": 0.1}, {"loss": 0.3, "jitter": 0.1, "delay": 0.05}]
+)
+def test_one_packet_fares_as_any_other(link: dict[str, float]) -> None:
+    """Datagrams and single segments take different ways through the code, and draw the same lots."""
+    arrivals = []
+    for packet in (datagram(100), run_of(1)):
+        line = lane(**link)
+        arrivals.append([[when for when, _ in line.carry(packet, n / 100)] for n in range(100)])
+    assert arrivals[0] == arrivals[1]
+    times = [when for arrived in arrivals[0] for when in arrived]
+    assert times == sorted(times)
+    assert (len(times) < 100) is ("loss" in link)
+
+
 def test_full_queue_drops_the_tail() -> None:
     line = lane(bandwidth=1000, queue=3000)
     assert [len(line.carry(datagram(1000), 0.0)) for _ in range(5)] == [1, 1, 1, 0, 0]

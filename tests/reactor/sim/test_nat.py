@@ -246,6 +246,21 @@ def test_error_of_a_host_behind_a_symmetric_box(world: SimWorld, home: Any) -> N
         server.recv(1)
 
 
+def test_removed_box(world: SimWorld, home: Any) -> None:
+    """Nothing passes any more; what was under way is lost, and another box may take its place."""
+    home = home(FULL)
+    outside = home.send(0, 1)
+    home.ports[0, 1].sendto(b"under way", outside)
+    world.remove(home.nat)
+    assert not home.reaches(0, 1, outside)
+    home.sock.sendto(b"out", ("10.0.1.0", 1))
+    world.run_for(0.1)
+    assert not receive_all(home.ports[0, 1])
+    world.nat("nat", "1.0.0.1")
+    with pytest.raises(ReactorUsageError, match="nat must be a box of this world"):
+        world.remove(home.nat)
+
+
 def test_bad_arguments(world: SimWorld, alice: SimHost) -> None:
     nat = world.nat("nat", "1.0.0.1")
     inside = world.host("inside", "192.168.0.2", nat=nat)

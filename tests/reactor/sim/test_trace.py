@@ -48,7 +48,7 @@ def test_notes_count_and_the_hash_can_be_asked_for_meanwhile() -> None:
     for each in (trace, same):
         each.record(2.0, LOST, Datagram(A, B, b""))
     assert trace.hexdigest == same.hexdigest != Trace().hexdigest
-    assert trace.num_records == 2
+    assert (trace.num_records, trace.num_lost) == (2, 1)
 
 
 def test_newest_lines_are_kept() -> None:

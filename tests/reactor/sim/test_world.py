@@ -191,4 +191,4 @@ def test_closed_world(world: SimWorld, alice: SimHost) -> None:
         world.run_for(1)
     with pytest.raises(ReactorClosed):
         world.host("x")
-    assert repr(world) == "<SimWorld at 0.000000, 1 hosts, seed 1>"
+    assert repr(world) == "<SimWorld at 0.000000, 0 hosts, seed 1>"
