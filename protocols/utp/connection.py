@@ -47,6 +47,8 @@ MAX_REPEATED_ACKS = 3
 """Times the acknowledgement of the answer to our SYN is repeated while nothing else comes: it may be lost, and nobody asks for it."""
 MAX_OLD_ACK = 8192
 """Packets that an acknowledgement may be behind the newest one: it was overtaken by as many at the most."""
+ACCEPTED_TIMEOUTS = 4
+"""How many times `connect_timeout` who sent a SYN may take to speak again: what it says then may be lost several times."""
 KEEP_ALIVE_AFTER = 29.0
 """Seconds of silence after which an acknowledgement keeps NATs from forgetting us (as libutp)."""
 
@@ -242,6 +244,8 @@ class UtpConnection:
             return
         if packet.kind is PacketType.SYN:
             self._ack_needed = True  # Our answer was lost.
+            if self.state is State.ACCEPTED:
+                self._last_progress = now  # And waits for another one.
             return
         ack = unwrap(packet.ack_nr, self.outgoing.acked)
         if not self._is_possible(ack):
@@ -358,7 +362,7 @@ class UtpConnection:
                 return min(timeout, max(since, self._last_sent) + self._probe_timeout())
             return timeout
         if self.state is State.ACCEPTED:
-            return self._last_progress + self._settings.connect_timeout * 2
+            return self._last_progress + self._settings.connect_timeout * ACCEPTED_TIMEOUTS
         if outgoing.unsent:
             return max(self._window_closed_at, self._last_sent) + ZERO_WINDOW_PROBE
         if self._unheard:

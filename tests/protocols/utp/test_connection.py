@@ -23,7 +23,7 @@ from evtorrent.protocols.utp.connection import (
 )
 from evtorrent.protocols.utp.incoming import Incoming
 from evtorrent.protocols.utp.mtu import SAFE_MTU
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.utp_ends import Network, kinds
 
@@ -53,7 +53,7 @@ def test_nobody_is_told_of_a_stranger_before_it_spoke_twice():
     network.run(lambda: network.b.endpoint.connections)
     assert network.b.connection.state is State.ACCEPTED
     assert network.b.connection.send(b"early") == 5
-    network.run_for(20.0)
+    network.run_for(40.0)
     assert UtpConnected() not in network.b.events
     assert not network.b.endpoint.connections
 
@@ -190,12 +190,15 @@ def test_both_streams_arrive(kind):
 @settings(deadline=None, max_examples=25)
 @given(
     st.integers(0, 1 << 32),
-    st.floats(0, 0.3),
+    st.floats(0, 0.2),
     st.floats(0, 0.3),
     st.floats(0, 0.3),
     st.floats(0.0001, 0.3),
     st.integers(1, 60_000),
 )
+@example(
+    2058, 0.25, 0.0, 0.25, 0.25, 1
+)  # A SYN that came again when the answer to the first was about to be given up.
 def test_any_network(seed, loss, duplicates, reordering, delay, size):
     network = Network(
         seed=seed,
