@@ -143,8 +143,19 @@ HONOURED: dict[str, Honoured] = {
     "connection_speed": Honoured(
         30, "connections/s", "Connection attempts per second; below 0 is unlimited.", -1
     ),
+    "smooth_connects": Honoured(
+        True,
+        "",
+        "Dial at most half of the connections that are left at a time, so that they do not come in batches.",
+    ),
     "torrent_connect_boost": Honoured(
         30, "connections", "Attempts made at once with the first peers of a torrent.", 0, 255
+    ),
+    "connect_seed_every_n_download": Honoured(
+        10, "attempts", "So many attempts go to downloads before a finished torrent may dial one peer."
+    ),
+    "seeding_outgoing_connections": Honoured(
+        True, "", "Finished torrents dial peers, too; otherwise they wait to be called."
     ),
     "allow_multiple_connections_per_ip": Honoured(False, "", "Several peers with one address."),
     "close_redundant_connections": Honoured(True, "", "Drop connections where neither end wants anything."),

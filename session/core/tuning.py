@@ -20,6 +20,7 @@ class Tuning:
         "allowed_enc_level",
         "allowed_fast_set_size",
         "close_redundant_connections",
+        "connect_seed_every_n_download",
         "connections_limit",
         "connections_slack",
         "enable_incoming_tcp",
@@ -41,8 +42,10 @@ class Tuning:
         "recv_socket_buffer_size",
         "request_queue_time",
         "request_timeout",
+        "seeding_outgoing_connections",
         "send_buffer_watermark",
         "send_socket_buffer_size",
+        "smooth_connects",
         "torrent_connect_boost",
         "urlseed_max_request_bytes",
         "urlseed_pipeline_size",
@@ -55,6 +58,7 @@ class Tuning:
     allowed_enc_level: int
     allowed_fast_set_size: int
     close_redundant_connections: bool
+    connect_seed_every_n_download: int
     connections_limit: int
     connections_slack: int
     enable_incoming_tcp: bool
@@ -76,8 +80,10 @@ class Tuning:
     recv_socket_buffer_size: int
     request_queue_time: int
     request_timeout: int
+    seeding_outgoing_connections: bool
     send_buffer_watermark: int
     send_socket_buffer_size: int
+    smooth_connects: bool
     torrent_connect_boost: int
     urlseed_max_request_bytes: int
     urlseed_pipeline_size: int

@@ -628,7 +628,7 @@ class Torrent(TorrentStanding):
         now = self.now()
         self.plugins.peers_heard_of([address], source, self.peers, [address])
         self.peers.add(address, source, now)
-        if self.swarm is not None and self.wants_peers:
+        if self.swarm is not None and self.dials_peers:
             self.swarm.connect_now(address, now)
 
     def announce_in_dht(self) -> None:
