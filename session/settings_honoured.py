@@ -32,7 +32,15 @@ class Honoured(NamedTuple):
 HONOURED: dict[str, Honoured] = {
     # Identity and listening
     "user_agent": Honoured("evtorrent/0.1.0", "", "Name of the client, for trackers and peers.", 0, 255),
+    "handshake_client_version": Honoured(
+        "", "", "Name and version peers are told; empty is `user_agent`.", 0, 255
+    ),
     "peer_fingerprint": Honoured("-EV0100-", "", "The first bytes of our peer ids (BEP 20).", 0, 20),
+    "anonymous_mode": Honoured(
+        False,
+        "",
+        "Say nothing of who we are: no version to peers, a generic client to trackers (but those of private torrents), none to web seeds and gateways, no address.",
+    ),
     "listen_interfaces": Honoured(
         "0.0.0.0:6881,[::]:6881",
         "",

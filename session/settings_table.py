@@ -10,9 +10,6 @@ from __future__ import annotations
 __all__ = ["UNSUPPORTED"]
 
 UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
-    "anonymous mode is not in this version, and half of it would be worse than none": {
-        "anonymous_mode": False,
-    },
     "libtorrent has deprecated it; it does nothing here": {
         "active_loaded_limit": 0,
         "aio_max": 300,
@@ -117,7 +114,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "announce_port": 0,
         "auto_sequential": False,
         "enable_ip_notifier": False,
-        "handshake_client_version": "",
         "max_peer_recv_buffer_size": 2097152,
         "max_rejects": 50,
         "max_suggest_pieces": 16,

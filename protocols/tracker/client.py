@@ -127,6 +127,7 @@ class _Job(Generic[_T]):
     timeout: float
     family: int
     tls_context: object | None
+    user_agent: str
 
 
 class TrackerClient:
@@ -202,16 +203,19 @@ class TrackerClient:
         timeout: float | None = None,
         family: int = 0,
         tls_context: object | None = None,
+        user_agent: str | None = None,
     ) -> TrackerCall:
         """Announce to the tracker at `url`.  `family` restricts the addresses it is asked at (a socket AF_ number).
 
-        An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities.
+        An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities, and hears
+        `user_agent` in place of the client's.
         """
         settings = self.settings
         if timeout is None:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
+        agent = self.user_agent if user_agent is None else user_agent
+        job = _Job(self._new_call(), on_done, timeout, family, tls_context, agent)
 
         def parse(response: HttpResponse) -> AnnounceResponse:
             return replace(parse_announce(response.body), tracker_address=response.address)
@@ -228,13 +232,15 @@ class TrackerClient:
         timeout: float | None = None,
         family: int = 0,
         tls_context: object | None = None,
+        user_agent: str | None = None,
     ) -> TrackerCall:
         """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond."""
         if not 0 < len(info_hashes) <= MAX_SCRAPE_HASHES:
             raise LocalProtocolError(f"a scrape of {len(info_hashes)} torrents")
         if timeout is None:
             timeout = self.settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, family, tls_context)
+        agent = self.user_agent if user_agent is None else user_agent
+        job = _Job(self._new_call(), on_done, timeout, family, tls_context, agent)
         hashes = tuple(bytes(h) for h in info_hashes)
 
         def parse(response: HttpResponse) -> ScrapeResponse:
@@ -348,7 +354,7 @@ class TrackerClient:
             self._ports_of(job),
             url,
             on_fetched,
-            options=self._fetch_options(job.timeout),
+            options=self._fetch_options(job),
         )
         self._num_fetching += 1
         job.call._proceed(cancel)
@@ -360,12 +366,12 @@ class TrackerClient:
             ports = self._own_ports.under(job.tls_context)
         return _FamilyPorts(ports, job.family) if job.family else ports
 
-    def _fetch_options(self, timeout: float) -> FetchOptions:
+    def _fetch_options(self, job: _Job[Any]) -> FetchOptions:
         settings = self.settings
         return FetchOptions(
-            user_agent=self.user_agent,
+            user_agent=job.user_agent,
             max_body=settings.tracker_maximum_response_length,
-            completion_timeout=timeout,
+            completion_timeout=job.timeout,
             receive_timeout=settings.tracker_receive_timeout,
             guard=AddressGuard(
                 loopback_path=_LOOPBACK_PATHS,

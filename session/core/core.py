@@ -58,6 +58,7 @@ from .dht_service import DhtService
 from .encryption import Encryption
 from .extensions import ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
+from .identity import Identity
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
@@ -161,6 +162,7 @@ class Core:
 
     def _add_services(self, parts: SessionParams) -> None:
         """Whom the parts of the session ask; some look at others when they are made."""
+        self.identity = Identity(self.settings)
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
@@ -506,10 +508,9 @@ class Core:
 
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What every extension handshake of ours says (BEP 10)."""
-        fields: dict[str, Any] = {
-            "v": self.settings.get_str("user_agent"),
-            "reqq": self.tuning.max_allowed_in_request_queue,
-        }
+        fields: dict[str, Any] = {"reqq": self.tuning.max_allowed_in_request_queue}
+        if version := self.identity.version:
+            fields["v"] = version
         if port := self.listen_port_of(link.torrent):
             fields["p"] = port
         packed = _packed_address(link.address[0])

@@ -1,4 +1,4 @@
-"""HTTPS trackers of an SSL torrent: whom they have to be, which is said with each question.
+"""The session's trackers as one torrent asks them: whom HTTPS ones have to be, and what they are told of who asks.
 
 As in libtorrent the authority of the torrent vouches for them, and they see our certificate: neither who peers are nor who asks is
 told to a server that somebody else vouches for.  Of other torrents the system's authorities do.
@@ -14,6 +14,7 @@ from ...protocols.tracker.client import TrackerCall, TrackerClient, TrackerEngin
 from ...protocols.tracker.errors import TrackerError
 
 if TYPE_CHECKING:
+    from ..core.identity import Identity
     from .torrent import Torrent
 
 __all__ = ["TrustedTrackers"]
@@ -22,10 +23,11 @@ __all__ = ["TrustedTrackers"]
 class TrustedTrackers:
     """The session's tracker client as one torrent uses it."""
 
-    __slots__ = ("_client", "_torrent")
+    __slots__ = ("_client", "_identity", "_torrent")
 
-    def __init__(self, client: TrackerClient, torrent: Torrent) -> None:
+    def __init__(self, client: TrackerClient, torrent: Torrent, identity: Identity) -> None:
         self._client = client
+        self._identity = identity
         self._torrent = torrent
 
     @property
@@ -42,7 +44,14 @@ class TrustedTrackers:
         timeout: float | None = None,
     ) -> TrackerCall:
         """As `TrackerClient.announce`."""
-        return self._client.announce(url, request, on_done, timeout=timeout, tls_context=self._context())
+        return self._client.announce(
+            url,
+            self._identity.announced(request),
+            on_done,
+            timeout=timeout,
+            tls_context=self._context(),
+            user_agent=self._agent(),
+        )
 
     def scrape(
         self,
@@ -53,7 +62,18 @@ class TrustedTrackers:
         timeout: float | None = None,
     ) -> TrackerCall:
         """As `TrackerClient.scrape`."""
-        return self._client.scrape(url, info_hashes, on_done, timeout=timeout, tls_context=self._context())
+        return self._client.scrape(
+            url,
+            info_hashes,
+            on_done,
+            timeout=timeout,
+            tls_context=self._context(),
+            user_agent=self._agent(),
+        )
+
+    def _agent(self) -> str:
+        info = self._torrent.info
+        return self._identity.tracker_agent(is_private=info is not None and info.is_private)
 
     def _context(self) -> object | None:
         tls = self._torrent.tls

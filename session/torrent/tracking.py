@@ -66,7 +66,7 @@ class Tracking:
     ) -> TorrentTrackers:
         torrent, core = self._torrent, self._core
         return TorrentTrackers(
-            TrustedTrackers(core.tracker_client, torrent),
+            TrustedTrackers(core.tracker_client, torrent, core.identity),
             tiers,
             make_request,
             self._peers_found,

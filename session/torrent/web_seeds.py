@@ -127,7 +127,7 @@ class WebSeeds:
             download,
             view=core.receive_buffer.view,
             limits=core.tuning,
-            user_agent=core.settings.get_str("user_agent"),
+            user_agent=core.identity.server_agent,
             now=now,
         )
         seed.link = link
