@@ -166,6 +166,7 @@ HONOURED: dict[str, Honoured] = {
         True, "", "Finished torrents dial peers, too; otherwise they wait to be called."
     ),
     "allow_multiple_connections_per_ip": Honoured(False, "", "Several peers with one address."),
+    "allow_multiple_connections_per_pid": Honoured(False, "", "Several connections with one peer id."),
     "close_redundant_connections": Honoured(True, "", "Drop connections where neither end wants anything."),
     "peer_connect_timeout": Honoured(15, "s", "A connection must be established within this time.", 1),
     "handshake_timeout": Honoured(10, "s", "A handshake must be complete within this time.", 1),
@@ -306,6 +307,9 @@ HONOURED: dict[str, Honoured] = {
     "max_allowed_in_request_queue": Honoured(
         2000, "requests", "Requests of one peer that wait; further ones are dropped.", 1, 100_000
     ),
+    "max_rejects": Honoured(
+        50, "requests", "A peer that asks for more in a row while it is choked is dropped.", 0
+    ),
     "whole_pieces_threshold": Honoured(
         20, "s", "A peer that brings a piece within this time gets whole pieces.", 0
     ),
@@ -321,6 +325,7 @@ HONOURED: dict[str, Honoured] = {
     "allowed_fast_set_size": Honoured(
         5, "pieces", "Pieces a choked peer may fetch all the same (BEP 6).", 0, 100
     ),
+    "send_redundant_have": Honoured(True, "", "Tell of a new piece also those peers that have it."),
     "send_buffer_watermark": Honoured(
         500 * 1024, "bytes", "Upload bytes buffered per peer before reading from disk pauses.", 1
     ),

@@ -108,14 +108,12 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "mixed_mode_algorithm": 1,
     },
     "not acted on in this version": {
-        "allow_multiple_connections_per_pid": False,
         "always_send_user_agent": False,
         "announce_ip": "",
         "announce_port": 0,
         "auto_sequential": False,
         "enable_ip_notifier": False,
         "max_peer_recv_buffer_size": 2097152,
-        "max_rejects": 50,
         "max_suggest_pieces": 16,
         "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,
@@ -131,7 +129,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "send_buffer_low_watermark": 10240,
         "send_buffer_watermark_factor": 50,
         "send_not_sent_low_watermark": 16384,
-        "send_redundant_have": True,
         "suggest_mode": 0,
     },
 }

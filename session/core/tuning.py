@@ -17,6 +17,7 @@ class Tuning:
 
     __slots__ = (
         "allow_multiple_connections_per_ip",
+        "allow_multiple_connections_per_pid",
         "allowed_enc_level",
         "allowed_fast_set_size",
         "close_redundant_connections",
@@ -32,6 +33,7 @@ class Tuning:
         "inactivity_timeout",
         "max_allowed_in_request_queue",
         "max_out_request_queue",
+        "max_rejects",
         "no_connect_privileged_ports",
         "num_want",
         "out_enc_policy",
@@ -44,6 +46,7 @@ class Tuning:
         "request_timeout",
         "seeding_outgoing_connections",
         "send_buffer_watermark",
+        "send_redundant_have",
         "send_socket_buffer_size",
         "smooth_connects",
         "torrent_connect_boost",
@@ -55,6 +58,7 @@ class Tuning:
     )
 
     allow_multiple_connections_per_ip: bool
+    allow_multiple_connections_per_pid: bool
     allowed_enc_level: int
     allowed_fast_set_size: int
     close_redundant_connections: bool
@@ -70,6 +74,7 @@ class Tuning:
     inactivity_timeout: int
     max_allowed_in_request_queue: int
     max_out_request_queue: int
+    max_rejects: int
     no_connect_privileged_ports: bool
     num_want: int
     out_enc_policy: int
@@ -82,6 +87,7 @@ class Tuning:
     request_timeout: int
     seeding_outgoing_connections: bool
     send_buffer_watermark: int
+    send_redundant_have: bool
     send_socket_buffer_size: int
     smooth_connects: bool
     torrent_connect_boost: int

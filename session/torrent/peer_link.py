@@ -148,6 +148,7 @@ class PeerLink:
         "_slab_size",
         "_slabs",
         "address",
+        "choked_at",
         "closed",
         "closing_error",
         "connected_at",
@@ -161,6 +162,7 @@ class PeerLink:
         "last_sent",
         "last_unchoked",
         "meters",
+        "num_rejects",
         "optimistic",
         "outgoing",
         "owner",
@@ -222,6 +224,10 @@ class PeerLink:
         self.last_received = now
         self.last_sent = now
         self.last_unchoked = 0.0
+        self.choked_at = now
+        """Since when we serve it nothing, while we do not."""
+        self.num_rejects = 0
+        """Requests in a row that it made nevertheless."""
         self.unchoked_payload = 0
         self.is_punched = False
         """Dialled because a common peer introduced us (BEP 55)."""
@@ -376,6 +382,7 @@ class PeerLink:
         connection.send_choke(choke)
         if choke:
             self.optimistic = False
+            self.choked_at = now
             if self.uploader is not None:
                 requests = self.uploader.clear()
                 dropped = len(requests)
@@ -383,6 +390,7 @@ class PeerLink:
                     connection.send_reject(request)
         else:
             self.last_unchoked = now
+            self.num_rejects = 0
             self.unchoked_payload = self.meters.payload_up.total
         self.flush(now)
         return dropped

@@ -31,6 +31,7 @@ from ..core.external_ip import IpSource
 from ..errors import ErrorCode
 from ..flags import PeerSource
 from ..operations import operation_of
+from .choked_requests import note_rejects
 from .link_end import LinkEnded
 from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
@@ -233,9 +234,7 @@ class Swarm(LinkOwner):
             core.counters.values["peer.num_banned_peers"] += 1
             link.close(LinkEnded(CloseReason.self_connection))
             return
-        if any(
-            other.peer_id == link.peer_id and other is not link for other in self.links
-        ) and not self._keep_newer(link):
+        if not core.tuning.allow_multiple_connections_per_pid and not self._keep_one(link):
             link.close(LinkEnded(CloseReason.duplicate_peer_id))
             return
         core.apply_buffer_sizes(link.transport)
@@ -269,6 +268,12 @@ class Swarm(LinkOwner):
             hidden = self._core.extensions.hidden(self._torrent)
             link.connection.send_extension_handshake(fields, without=hidden)
             note_told(link, "upload_only" in fields)
+
+    def _keep_one(self, link: PeerLink) -> bool:
+        """One connection with a peer id stays; False when it is another one."""
+        return all(
+            other.peer_id != link.peer_id or other is link for other in self.links
+        ) or self._keep_newer(link)
 
     def _keep_newer(self, link: PeerLink) -> bool:
         """Both sides dialled at once: keep the connection the side with the lower peer id made, on both sides the same."""
@@ -413,10 +418,12 @@ class Swarm(LinkOwner):
         limit = self._core.tuning.max_allowed_in_request_queue
         fast = link.user_data.get("allowed_fast", ())
         known, seed_mode, super_seeding = -1, torrent.seed_mode, torrent.super_seeding
+        num_choked = num_rejected = 0
         for request in requests:
             piece = request[0]
             if connection.am_choking and piece not in fast:
                 why = "peer.choked_piece_requests"
+                num_choked += 1
             elif len(queue) >= limit:
                 why = "peer.max_piece_requests"
             elif piece != known and not (
@@ -430,7 +437,11 @@ class Swarm(LinkOwner):
                 continue
             counts[why] += 1
             counts["peer.piece_rejects"] += 1
+            num_rejected += 1
             connection.send_reject(request)
+        if num_choked:
+            limit, now = self._core.tuning.max_rejects, self._core.base.time()
+            note_rejects(link, num_choked, limit, now, in_a_row=num_rejected == len(requests))
 
     def on_cancelled(self, link: PeerLink) -> None:
         """The peer took a request back; the answer is a reject."""
@@ -471,10 +482,10 @@ class Swarm(LinkOwner):
     # -------------------------------------------------------------------------------------------- from the torrent
 
     def have_piece(self, piece: int, now: float) -> None:
-        """A piece is ours: tell everybody who is not a seed."""
-        index = PieceIndex(piece)
+        """A piece is ours: tell everybody, also those that have it unless `send_redundant_have` is off."""
+        index, tells_all = PieceIndex(piece), self._core.tuning.send_redundant_have
         for link in list(self.links):
-            if link.peer_id is None or link.is_seed:
+            if link.peer_id is None or (not tells_all and link.pieces >> piece & 1):
                 continue
             link.connection.send_have(index)
             if link.requester is None or not link.requester.on_order:
