@@ -123,6 +123,9 @@ HONOURED: dict[str, Honoured] = {
     "active_tracker_limit": Honoured(
         1600, "torrents", "Auto-managed torrents that announce to trackers; -1 is no limit.", -1
     ),
+    "active_lsd_limit": Honoured(
+        60, "torrents", "Auto-managed torrents that are announced on the local network; -1 is no limit.", -1
+    ),
     "dont_count_slow_torrents": Honoured(
         True, "", "Torrents slower than the next two count towards `active_limit` only."
     ),

@@ -101,9 +101,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "trackers are not told what encryption we can in this version": {
         "announce_crypto_support": False,
     },
-    "local discovery is not limited to some torrents in this version": {
-        "active_lsd_limit": 60,
-    },
     "uTP and TCP share the link by their own congestion control in this version": {
         "mixed_mode_algorithm": 1,
     },

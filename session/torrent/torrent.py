@@ -383,6 +383,8 @@ class Torrent(TorrentStanding):
     def set_scope(self, scope: Verdict) -> None:
         """Where it may announce itself from now on."""
         before, self.scope = self.scope, scope
+        if before.lsd != scope.lsd:
+            self.lsd_changed()
         if before.trackers != scope.trackers and self in self._core.active:
             if scope.trackers and self.tracking is not None:
                 self.tracking.start()
