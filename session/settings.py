@@ -195,9 +195,12 @@ def high_performance_seed() -> SettingsPack:
             "max_failcount": 1,
             "max_out_request_queue": 1500,
             "max_queued_disk_bytes": 7 * 1024 * 1024,
+            "max_rejects": 10,
             "peer_timeout": 20,
             "request_timeout": 10,
+            "send_buffer_low_watermark": 1024 * 1024,
             "send_buffer_watermark": 3 * 1024 * 1024,
+            "send_buffer_watermark_factor": 150,
             "unchoke_slots_limit": -1,
         }
     )
@@ -218,6 +221,7 @@ def min_memory_usage() -> SettingsPack:
             "max_paused_peerlist_size": 50,
             "max_peerlist_size": 500,
             "max_queued_disk_bytes": 1,
+            "max_rejects": 10,
             "recv_socket_buffer_size": 16 * 1024,
             "send_buffer_watermark": 9,
             "send_socket_buffer_size": 16 * 1024,

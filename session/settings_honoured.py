@@ -330,7 +330,17 @@ HONOURED: dict[str, Honoured] = {
     ),
     "send_redundant_have": Honoured(True, "", "Tell of a new piece also those peers that have it."),
     "send_buffer_watermark": Honoured(
-        500 * 1024, "bytes", "Upload bytes buffered per peer before reading from disk pauses.", 1
+        500 * 1024, "bytes", "Upload bytes read from disk ahead of a peer, at most.", 1
+    ),
+    "send_buffer_low_watermark": Honoured(
+        10 * 1024, "bytes", "Upload bytes read from disk for a peer to begin with, at least one block.", 0
+    ),
+    "send_buffer_watermark_factor": Honoured(
+        50,
+        "%",
+        "What a peer takes in a second, times this, is read from disk ahead of it, between the two watermarks.",
+        0,
+        100_000,
     ),
     "support_share_mode": Honoured(True, "", "Tell peers about share mode, and hear of theirs."),
     "share_mode_target": Honoured(

@@ -123,8 +123,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "report_redundant_bytes": True,
         "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,
-        "send_buffer_low_watermark": 10240,
-        "send_buffer_watermark_factor": 50,
         "send_not_sent_low_watermark": 16384,
         "suggest_mode": 0,
     },

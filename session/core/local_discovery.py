@@ -61,9 +61,7 @@ class LocalDiscoveryService:
 
     def torrent_changed(self, torrent: Torrent) -> None:
         """It went on or off line, or may or may not be announced any more: its flags or the queue (`active_lsd_limit`) say so."""
-        wanted = (
-            torrent in self._core.active and torrent.scope.lsd and may_discover(torrent, PeerSource.lsd)
-        )
+        wanted = torrent in self._core.active and torrent.scope.lsd and may_discover(torrent, PeerSource.lsd)
         now = self._core.base.time()
         for name in torrent.info_hashes.wire_names():
             if wanted == (name in self._torrents):

@@ -45,7 +45,9 @@ class Tuning:
         "request_queue_time",
         "request_timeout",
         "seeding_outgoing_connections",
+        "send_buffer_low_watermark",
         "send_buffer_watermark",
+        "send_buffer_watermark_factor",
         "send_redundant_have",
         "send_socket_buffer_size",
         "smooth_connects",
@@ -86,7 +88,9 @@ class Tuning:
     request_queue_time: int
     request_timeout: int
     seeding_outgoing_connections: bool
+    send_buffer_low_watermark: int
     send_buffer_watermark: int
+    send_buffer_watermark_factor: int
     send_redundant_have: bool
     send_socket_buffer_size: int
     smooth_connects: bool

@@ -37,6 +37,7 @@ from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
+from .send_window import most_ahead
 from .upload_only import note_told
 from .uploader import Uploader
 
@@ -172,7 +173,7 @@ class Swarm(LinkOwner):
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
         link.torrent = torrent
-        link.send_watermark = core.tuning.send_buffer_watermark
+        link.set_window(core.tuning.send_buffer_low_watermark, most_ahead(0, core.tuning))
         link.quota = core.quotas.quota_for(torrent, link)
         info = torrent.info
         if info is None:
@@ -545,6 +546,10 @@ class Swarm(LinkOwner):
                 continue
             self._update_speed(link, tuning.whole_pieces_threshold)
             link.tick(now, elapsed)
+            if not link.is_choked_by_us:
+                link.set_window(
+                    tuning.send_buffer_low_watermark, most_ahead(link.meters.payload_up.rate, tuning)
+                )
 
     def _update_speed(self, link: PeerLink, threshold: float) -> None:
         info = self._torrent.info
