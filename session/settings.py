@@ -201,6 +201,7 @@ def high_performance_seed() -> SettingsPack:
             "send_buffer_low_watermark": 1024 * 1024,
             "send_buffer_watermark": 3 * 1024 * 1024,
             "send_buffer_watermark_factor": 150,
+            "send_not_sent_low_watermark": 512 * 1024,
             "unchoke_slots_limit": -1,
         }
     )

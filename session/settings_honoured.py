@@ -61,6 +61,13 @@ HONOURED: dict[str, Honoured] = {
     "num_outgoing_ports": Honoured(
         0, "ports", "How many ports from `outgoing_port` on are used in turn.", 0, 65_535
     ),
+    "outgoing_interfaces": Honoured(
+        "",
+        "",
+        "Addresses and devices, separated by commas, that connections leave from in turn; others are refused.  Empty is any.",
+        0,
+        65_536,
+    ),
     "enable_incoming_tcp": Honoured(True, "", "Accept TCP connections."),
     "enable_outgoing_tcp": Honoured(True, "", "Make TCP connections."),
     "enable_incoming_utp": Honoured(True, "", "Accept uTP connections."),
@@ -84,6 +91,14 @@ HONOURED: dict[str, Honoured] = {
     "utp_cwnd_reduce_timer": Honoured(100, "ms", "uTP losses within this time count as one.", 1, 60_000),
     "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
     "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
+    "send_not_sent_low_watermark": Honoured(
+        16_384,
+        "bytes",
+        "A peer socket has room again when less than this is unsent (TCP_NOTSENT_LOWAT); 0 leaves the OS's.",
+    ),
+    "peer_dscp": Honoured(
+        1, "", "DSCP field of packets to peers; 1 is lower effort (RFC 8622), 0 leaves them unmarked.", 0, 63
+    ),
     # Port mapping
     "enable_upnp": Honoured(True, "", "Map the listen ports on UPnP gateways."),
     "enable_natpmp": Honoured(True, "", "Map the listen ports on the default gateways by PCP or NAT-PMP."),

@@ -114,8 +114,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "max_suggest_pieces": 16,
         "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,
-        "outgoing_interfaces": "",
-        "peer_dscp": 0,
         "piece_extent_affinity": False,
         "predictive_piece_announce": 0,
         "prioritize_partial_pieces": False,
@@ -123,7 +121,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "report_redundant_bytes": True,
         "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,
-        "send_not_sent_low_watermark": 16384,
         "suggest_mode": 0,
     },
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import random
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.tracker.tiers import TrackerListSettings
-from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
@@ -63,12 +61,14 @@ from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
 from .map_places import ListenPort
+from .outgoing_sockets import OutgoingSockets
 from .peer_transports import PeerTransports
 from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
 from .routes import Routes
+from .socket_options import SocketOptions
 from .ssl_peers import SslPeers
 from .torrent_queue import TorrentQueue
 from .tuning import Tuning
@@ -158,7 +158,6 @@ class Core:
         self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
         self._last_tick = self.base.time()
-        self._outgoing_port = 0
 
     def _add_services(self, parts: SessionParams) -> None:
         """Whom the parts of the session ask; some look at others when they are made."""
@@ -166,6 +165,8 @@ class Core:
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
+        self.socket_options = SocketOptions(self)
+        self.outgoing = OutgoingSockets(self)
         self.proxying = Proxying(self)
         self.routes = Routes(self)
         self.lobby = Lobby(self)
@@ -238,6 +239,7 @@ class Core:
                     ErrorCode.from_exception(outcome.error),
                     _SOCKET_TYPES[outcome.kind],
                 )
+        self.socket_options.mark_listening(self._listeners.endpoints)
         self.datagrams.opened(self._listeners.endpoints)
         self.dht.sync(self._listeners.endpoints)
         self.transports.sync(self._listeners.endpoints)
@@ -271,6 +273,8 @@ class Core:
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
         self.datagrams.settings_changed()
+        if "peer_dscp" in changed and self._listeners is not None:
+            self.socket_options.mark_listening(self._listeners.endpoints)
         if "enable_dht" in changed and self._listeners is not None:
             self.dht.sync(self._listeners.endpoints)
         self.dht.settings_changed(changed)
@@ -421,6 +425,10 @@ class Core:
             sock.close()
             self.gate.release(str(address[0]))
             return
+        if self.tuning.outgoing_interfaces and self.outgoing.refuses_stranger(sock.getsockname()[0], address):
+            sock.close()
+            self.gate.release(str(address[0]))
+            return
         self.lobby.admit(sock, address, is_ssl=opened.endpoint.is_ssl)
 
     def link_opened(self, link: PeerLink) -> None:
@@ -438,26 +446,6 @@ class Core:
         self.quotas.forget(link)
         if link.closing_error is not None:
             count_end(self.counters.values, link, link.closing_error)
-
-    def apply_buffer_sizes(self, transport: Transport) -> None:
-        """Buffer sizes the settings ask for."""
-        sock, tuning = transport.query("socket"), self.tuning
-        if sock is None:
-            return
-        if tuning.recv_socket_buffer_size:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tuning.recv_socket_buffer_size)
-        if tuning.send_socket_buffer_size:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, tuning.send_socket_buffer_size)
-
-    def outgoing_source(self, address: Address) -> tuple[str, int] | None:
-        """The local address to dial from: `outgoing_port` and the ports behind it, in turn."""
-        first, count = self.settings.get_int("outgoing_port"), self.settings.get_int("num_outgoing_ports")
-        if not first:
-            return None
-        port = first + self._outgoing_port % (count + 1)
-        self._outgoing_port += 1
-        dialled = self.proxying.for_peers.address if self.proxying.for_peers is not None else address
-        return ("::" if ":" in dialled[0] else "0.0.0.0", port)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
         """Who may connect from now on; connections it forbids end, and peers it forbids are forgotten."""

@@ -6,7 +6,7 @@ With a proxy for peers no socket of ours listens, so there is none for uTP eithe
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from ...protocols.errors import TransportBroken
 from ...protocols.transport import ChainContext, Transport, build_chain
@@ -15,6 +15,7 @@ from ...protocols.transport.race import Race
 from ...protocols.types import Address, Sha1Hash
 
 if TYPE_CHECKING:
+    from ...protocols.engine.ports import Platform
     from ...protocols.peer.connection import PeerConnection
     from ..torrent.peer_list import KnownPeer
     from .core import Core
@@ -40,7 +41,7 @@ def dial_peer(
             chain=chain,
             options=options,
             timeout=float(core.tuning.peer_connect_timeout),
-            source=core.outgoing_source(address),
+            platform=cast("Platform", core.outgoing),
         )
     ways = [partial(transports.dial, base, address, is_ssl=is_ssl) for base in bases]
     race = Race(core.base, ways or [_no_way], address=address)

@@ -37,7 +37,9 @@ class Tuning:
         "no_connect_privileged_ports",
         "num_want",
         "out_enc_policy",
+        "outgoing_interfaces",
         "peer_connect_timeout",
+        "peer_dscp",
         "peer_timeout",
         "piece_timeout",
         "prefer_rc4",
@@ -48,6 +50,7 @@ class Tuning:
         "send_buffer_low_watermark",
         "send_buffer_watermark",
         "send_buffer_watermark_factor",
+        "send_not_sent_low_watermark",
         "send_redundant_have",
         "send_socket_buffer_size",
         "smooth_connects",
@@ -80,7 +83,9 @@ class Tuning:
     no_connect_privileged_ports: bool
     num_want: int
     out_enc_policy: int
+    outgoing_interfaces: str
     peer_connect_timeout: int
+    peer_dscp: int
     peer_timeout: int
     piece_timeout: int
     prefer_rc4: bool
@@ -91,6 +96,7 @@ class Tuning:
     send_buffer_low_watermark: int
     send_buffer_watermark: int
     send_buffer_watermark_factor: int
+    send_not_sent_low_watermark: int
     send_redundant_have: bool
     send_socket_buffer_size: int
     smooth_connects: bool

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["WindowLimits", "most_ahead"]
+from ...protocols.types import BLOCK_SIZE
+
+__all__ = ["LIMITED_SLAB", "WindowLimits", "send_window"]
+
+LIMITED_SLAB = 4 * BLOCK_SIZE
+"""Under a rate limit a peer that wants the rest of one block gets no more than that, and loses what else its share would have been."""
 
 
 class WindowLimits(Protocol):
@@ -22,9 +27,14 @@ class WindowLimits(Protocol):
     def send_buffer_watermark_factor(self) -> int: ...
 
 
-def most_ahead(rate: float, limits: WindowLimits) -> int:
-    """Bytes for a peer that takes `rate` bytes per second; 0: nobody knows yet.  Of the bounds the lower one wins."""
-    most = limits.send_buffer_watermark
+def send_window(rate: float, limits: WindowLimits, *, is_limited: bool) -> tuple[int, int]:
+    """(bytes to begin with, bytes at most) for a peer that takes `rate` bytes per second; 0: nobody knows yet.
+
+    Of the bounds the lower one wins.  `is_limited`: a rate limit concerns it, and its share is asked for by the slab.
+    """
+    first, most = limits.send_buffer_low_watermark, limits.send_buffer_watermark
+    if is_limited:
+        first = max(first, min(most, LIMITED_SLAB))
     if rate > 0:
         most = min(most, int(rate * limits.send_buffer_watermark_factor) // 100)
-    return max(most, limits.send_buffer_low_watermark)
+    return first, max(most, first)

@@ -37,7 +37,7 @@ from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
-from .send_window import most_ahead
+from .send_window import send_window
 from .upload_only import note_told
 from .uploader import Uploader
 
@@ -173,8 +173,8 @@ class Swarm(LinkOwner):
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
         link.torrent = torrent
-        link.set_window(core.tuning.send_buffer_low_watermark, most_ahead(0, core.tuning))
         link.quota = core.quotas.quota_for(torrent, link)
+        link.set_window(*send_window(0, core.tuning, is_limited=link.quota is not None))
         info = torrent.info
         if info is None:
             return
@@ -238,7 +238,7 @@ class Swarm(LinkOwner):
         if not core.tuning.allow_multiple_connections_per_pid and not self._keep_one(link):
             link.close(LinkEnded(CloseReason.duplicate_peer_id))
             return
-        core.apply_buffer_sizes(link.transport)
+        core.socket_options.apply(link.transport)
         connection = link.connection
         if torrent.super_seeding is not None:
             torrent.super_seeding.introduce(link)
@@ -547,9 +547,8 @@ class Swarm(LinkOwner):
             self._update_speed(link, tuning.whole_pieces_threshold)
             link.tick(now, elapsed)
             if not link.is_choked_by_us:
-                link.set_window(
-                    tuning.send_buffer_low_watermark, most_ahead(link.meters.payload_up.rate, tuning)
-                )
+                rate, is_limited = link.meters.payload_up.rate, link.quota is not None
+                link.set_window(*send_window(rate, tuning, is_limited=is_limited))
 
     def _update_speed(self, link: PeerLink, threshold: float) -> None:
         info = self._torrent.info

@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from evtorrent.session.torrent.send_window import most_ahead
+from evtorrent.session.torrent.send_window import LIMITED_SLAB, send_window
 from evtorrent.session.torrent.uploader import Uploader
 from support.world import BLOCK, HAVE_NONE, INTERESTED, Wire, World, request, torrent_of
 
@@ -29,7 +29,14 @@ def limits(low=10 * KIB, high=500 * KIB, factor=50):
     ],
 )
 def test_bounds(rate, bounds, expected):
-    assert most_ahead(rate, limits(**bounds)) == expected
+    expected_first = bounds.get("low", 10 * KIB)
+    assert send_window(rate, limits(**bounds), is_limited=False) == (expected_first, expected)
+
+
+def test_under_a_rate_limit_slabs_are_not_small():
+    assert send_window(1000, limits(), is_limited=True) == (LIMITED_SLAB, LIMITED_SLAB)
+    assert send_window(10**6, limits(), is_limited=True) == (LIMITED_SLAB, 500_000)
+    assert send_window(1000, limits(low=100, high=9), is_limited=True) == (100, 100)
 
 
 @pytest.fixture
