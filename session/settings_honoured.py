@@ -55,6 +55,9 @@ HONOURED: dict[str, Honoured] = {
     "listen_system_port_fallback": Honoured(
         True, "", "After those, take any port the system gives rather than none."
     ),
+    "enable_ip_notifier": Honoured(
+        True, "", "Listen anew when addresses of this machine come or go, where the system tells (Linux)."
+    ),
     "outgoing_port": Honoured(
         0, "port", "First local port of outgoing connections; 0 lets the OS pick.", 0, 65_535
     ),

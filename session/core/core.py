@@ -43,6 +43,7 @@ from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
+from .address_watch import AddressWatch
 from .auto_scrape import AutoScrape
 from .back_pressure import BackPressure
 from .blocking import Blocking
@@ -184,6 +185,7 @@ class Core:
         self.quotas = Quotas(self)
         self.port_mapping = PortMapping(self)
         self.local_discovery = LocalDiscoveryService(self)
+        self.address_watch = AddressWatch(self)
 
     def _new_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
         return DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
@@ -245,6 +247,7 @@ class Core:
         self.transports.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.local_discovery.update()
+        self.address_watch.update()
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -255,6 +258,8 @@ class Core:
             self.listen()
         if changed & {"listen_interfaces", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
+        if "enable_ip_notifier" in changed:
+            self.address_watch.update()
         if changed & {"enable_lsd", "local_service_announce_interval"}:
             self.local_discovery.update()
         if changed & {"alert_mask"}:
@@ -299,6 +304,7 @@ class Core:
         self.plugins.abort()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
+        self.address_watch.close()
         self.lobby.close()
         self.dht.close()
         self.datagrams.close()

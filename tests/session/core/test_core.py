@@ -48,6 +48,8 @@ def test_listening_that_fails_is_reported(world):
     assert alert.error.value
     assert node.core.listen_port == 0
     assert not node.core.is_listening
+    node.session.close()
+    world.pump()
 
 
 def test_listening_changes_with_the_settings(world, no_fd_survives):
