@@ -318,6 +318,9 @@ HONOURED: dict[str, Honoured] = {
     # Rates
     "upload_rate_limit": Honoured(0, "bytes/s", "Upload of all torrents together; 0 is unlimited."),
     "download_rate_limit": Honoured(0, "bytes/s", "Download of all torrents together; 0 is unlimited."),
+    "rate_limit_ip_overhead": Honoured(
+        True, "", "Headers of packets count against rate limits, as far as they can be estimated."
+    ),
     # Requests and pieces
     "request_timeout": Honoured(60, "s", "A peer that answers no request for this time is snubbed.", 1),
     "piece_timeout": Honoured(20, "s", "A piece slower than this may be asked of others too.", 1),

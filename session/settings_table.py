@@ -116,7 +116,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "piece_extent_affinity": False,
         "predictive_piece_announce": 0,
         "prioritize_partial_pieces": False,
-        "rate_limit_ip_overhead": False,
         "report_redundant_bytes": True,
         "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,

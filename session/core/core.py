@@ -577,6 +577,7 @@ class Core:
             if not torrent.tick(now, elapsed):
                 self.lively.pop(torrent, None)
         self.meters.tick(elapsed)
+        self.quotas.overhead.tick(elapsed)
         self.lobby.tick(now)
         self.turnover.tick(now)
         self.auto_scrape.tick(now)

@@ -43,6 +43,7 @@ class Tuning:
         "peer_timeout",
         "piece_timeout",
         "prefer_rc4",
+        "rate_limit_ip_overhead",
         "recv_socket_buffer_size",
         "request_queue_time",
         "request_timeout",
@@ -89,6 +90,7 @@ class Tuning:
     peer_timeout: int
     piece_timeout: int
     prefer_rc4: bool
+    rate_limit_ip_overhead: bool
     recv_socket_buffer_size: int
     request_queue_time: int
     request_timeout: int

@@ -9,7 +9,6 @@ OURS = {
     "announce_crypto_support",
     "auto_sequential",
     "peer_fingerprint",
-    "rate_limit_ip_overhead",
     "user_agent",
     "webtorrent_stun_server",
 }
