@@ -93,6 +93,12 @@ HONOURED: dict[str, Honoured] = {
     "utp_loss_multiplier": Honoured(50, "%", "What a loss leaves of uTP's window.", 1, 100),
     "utp_cwnd_reduce_timer": Honoured(100, "ms", "uTP losses within this time count as one.", 1, 60_000),
     "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
+    "max_peer_recv_buffer_size": Honoured(
+        2 * 1024 * 1024,
+        "bytes",
+        "Read from a peer at a time, at most; a longer message is taken in several.",
+        1024,
+    ),
     "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
     "send_not_sent_low_watermark": Honoured(
         16_384,

@@ -109,7 +109,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "announce_ip": "",
         "announce_port": 0,
         "auto_sequential": False,
-        "max_peer_recv_buffer_size": 2097152,
         "max_suggest_pieces": 16,
         "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,

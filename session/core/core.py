@@ -137,6 +137,7 @@ class Core:
         """Nothing of the session is left."""
         self.on_closed: Callable[[], object] | None = None
         self.receive_buffer = ReceiveBuffer()
+        self.receive_buffer.set_most(settings.get_int("max_peer_recv_buffer_size"))
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
         self.disk = self._new_disk(parts.disk_backend or PosixBackend)
@@ -272,6 +273,7 @@ class Core:
             self.classes.settings_changed()
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.receive_buffer.set_most(self.settings.get_int("max_peer_recv_buffer_size"))
         if changed & {"auto_scrape_interval", "auto_scrape_min_interval"}:
             self.auto_scrape.settings_changed()
         self.port_mapping.settings_changed(changed)
