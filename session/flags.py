@@ -38,6 +38,7 @@ __all__ = [
     "SocketType",
     "StatusFlags",
     "StorageMode",
+    "SuggestMode",
     "TorrentFlags",
     "TrackerEvent",
     "TrackerSource",
@@ -387,6 +388,13 @@ class ChokingAlgorithm(IntEnum):
 
     fixed_slots_choker = 0
     rate_based_choker = 2
+
+
+class SuggestMode(IntEnum):
+    """The setting `suggest_mode`."""
+
+    no_piece_suggestions = 0
+    suggest_read_cache = 1
 
 
 class SeedChokingAlgorithm(IntEnum):

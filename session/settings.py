@@ -203,6 +203,7 @@ def high_performance_seed() -> SettingsPack:
             "send_buffer_watermark": 3 * 1024 * 1024,
             "send_buffer_watermark_factor": 150,
             "send_not_sent_low_watermark": 512 * 1024,
+            "suggest_mode": 1,
             "unchoke_slots_limit": -1,
         }
     )

@@ -355,6 +355,16 @@ HONOURED: dict[str, Honoured] = {
     "allowed_fast_set_size": Honoured(
         5, "pieces", "Pieces a choked peer may fetch all the same (BEP 6).", 0, 100
     ),
+    "suggest_mode": Honoured(
+        0, "", "0: none.  1: suggest rare pieces that are in memory to peers (`SuggestMode`, BEP 6).", 0, 1
+    ),
+    "max_suggest_pieces": Honoured(
+        16,
+        "pieces",
+        "Suggestions of a peer that are remembered, and pieces that are suggested to peers.",
+        0,
+        100_000,
+    ),
     "send_redundant_have": Honoured(True, "", "Tell of a new piece also those peers that have it."),
     "send_buffer_watermark": Honoured(
         500 * 1024, "bytes", "Upload bytes read from disk ahead of a peer, at most.", 1

@@ -109,7 +109,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "announce_ip": "",
         "announce_port": 0,
         "auto_sequential": False,
-        "max_suggest_pieces": 16,
         "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,
         "piece_extent_affinity": False,
@@ -118,7 +117,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "report_redundant_bytes": True,
         "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,
-        "suggest_mode": 0,
     },
 }
 """Reason → name → default."""

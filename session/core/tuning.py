@@ -34,6 +34,7 @@ class Tuning:
         "max_allowed_in_request_queue",
         "max_out_request_queue",
         "max_rejects",
+        "max_suggest_pieces",
         "no_connect_privileged_ports",
         "num_want",
         "out_enc_policy",
@@ -55,6 +56,7 @@ class Tuning:
         "send_redundant_have",
         "send_socket_buffer_size",
         "smooth_connects",
+        "suggest_mode",
         "torrent_connect_boost",
         "urlseed_max_request_bytes",
         "urlseed_pipeline_size",
@@ -81,6 +83,7 @@ class Tuning:
     max_allowed_in_request_queue: int
     max_out_request_queue: int
     max_rejects: int
+    max_suggest_pieces: int
     no_connect_privileged_ports: bool
     num_want: int
     out_enc_policy: int
@@ -102,6 +105,7 @@ class Tuning:
     send_redundant_have: bool
     send_socket_buffer_size: int
     smooth_connects: bool
+    suggest_mode: int
     torrent_connect_boost: int
     urlseed_max_request_bytes: int
     urlseed_pipeline_size: int

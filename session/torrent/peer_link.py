@@ -109,6 +109,9 @@ class LinkOwner:
     def on_suggest(self, link: PeerLink, piece: int) -> None:
         """It would rather send this piece."""
 
+    def on_unchoke(self, link: PeerLink) -> None:
+        """It is about to be unchoked."""
+
     def on_snubbed(self, link: PeerLink) -> None:
         """It let requests time out."""
 
@@ -384,6 +387,8 @@ class PeerLink:
         dropped = 0
         if connection.am_choking == choke:
             return dropped
+        if not choke:
+            self.owner.on_unchoke(self)
         connection.send_choke(choke)
         if choke:
             self.optimistic = False

@@ -38,6 +38,8 @@ from .peer_list import PeerList
 from .picker_modes import PickMode
 from .requester import Requester
 from .send_window import send_window
+from .suggested import note_suggestion
+from .suggesting import Suggesting
 from .upload_only import note_told
 from .uploader import Uploader
 
@@ -54,11 +56,12 @@ CAPABILITIES = Capability.FAST | Capability.EXTENSION
 class Swarm(LinkOwner):
     """The links of one torrent that is started."""
 
-    __slots__ = ("_core", "_torrent", "links", "num_half_open", "peers")
+    __slots__ = ("_core", "_suggesting", "_torrent", "links", "num_half_open", "peers")
 
     def __init__(self, torrent: Torrent, core: Core, peers: PeerList) -> None:
         self._torrent = torrent
         self._core = core
+        self._suggesting: Suggesting | None = None
         self.peers = peers
         self.links: dict[PeerLink, None] = {}
         """In order of arrival: a set would be gone through in the order of addresses in memory."""
@@ -354,6 +357,8 @@ class Swarm(LinkOwner):
         if download is None:
             return
         download.picker.add_have(piece)
+        if self._core.tuning.suggest_mode:
+            self._suggestions().peer_has(link, piece)
         self._pieces_changed(link)
         if not link.connection.am_interested:
             self.update_interest(link)
@@ -440,6 +445,8 @@ class Swarm(LinkOwner):
             counts["peer.piece_rejects"] += 1
             num_rejected += 1
             connection.send_reject(request)
+        if self._core.tuning.suggest_mode and num_rejected < len(requests):
+            self._suggestions().in_memory({request.piece for request in requests})
         if num_choked:
             limit, now = self._core.tuning.max_rejects, self._core.base.time()
             note_rejects(link, num_choked, limit, now, in_a_row=num_rejected == len(requests))
@@ -472,6 +479,20 @@ class Swarm(LinkOwner):
             self._core.counters.values["ses.num_incoming_dht_port"] += 1
             self._core.dht_node_heard((link.address[0], port))
 
+    def on_unchoke(self, link: PeerLink) -> None:
+        """Before it hears that it may ask, it hears for what."""
+        if self._core.tuning.suggest_mode:
+            self._suggestions().offer(link)
+
+    def on_suggest(self, link: PeerLink, piece: int) -> None:
+        """The peer would rather send this piece."""
+        note_suggestion(link, piece, self._core.tuning.max_suggest_pieces)
+
+    def _suggestions(self) -> Suggesting:
+        if self._suggesting is None:
+            self._suggesting = Suggesting(self._torrent, self._core)
+        return self._suggesting
+
     def on_snubbed(self, link: PeerLink) -> None:
         """The peer let requests time out."""
         self._torrent.post(PeerSnubbedAlert, link.address, link.peer_id)
@@ -485,6 +506,8 @@ class Swarm(LinkOwner):
     def have_piece(self, piece: int, now: float) -> None:
         """A piece is ours: tell everybody, also those that have it unless `send_redundant_have` is off."""
         index, tells_all = PieceIndex(piece), self._core.tuning.send_redundant_have
+        if self._core.tuning.suggest_mode:
+            self._suggestions().in_memory((piece,))
         for link in list(self.links):
             if link.peer_id is None or (not tells_all and link.pieces >> piece & 1):
                 continue
