@@ -54,7 +54,7 @@ class Ear:
     def say(self, *messages):
         for data in messages:
             self.kernel.send(data)
-        self.reactor.run(RunMode.NONBLOCK)
+        self.reactor.run(RunMode.NOWAIT)
 
     def close(self):
         self.changes.close()
@@ -82,7 +82,7 @@ def test_nothing_is_heard_after_the_end(ear):
     ear.changes.close()
     ear.changes.close()
     assert ear.ours.fileno() == -1
-    ear.reactor.run(RunMode.NONBLOCK)
+    ear.reactor.run(RunMode.NOWAIT)
     assert ear.heard == 0
 
 
@@ -110,7 +110,7 @@ def test_messages_that_were_lost_count_as_a_change(no_fd_survives, code, heard, 
     reactor, found = Reactor(), []
     changes = AddressChanges(reactor, lambda: found.append(1), open_socket=lambda: Failing(ours, code))
     kernel.send(message(LINK))
-    reactor.run(RunMode.NONBLOCK)
+    reactor.run(RunMode.NOWAIT)
     assert len(found) == heard
     assert (ours.fileno() == -1) is closed
     changes.close()
@@ -140,7 +140,7 @@ def test_the_kernel_tells_in_these_words(no_fd_survives):
     list_addresses, dump = 22, 0x301
     sock.send(struct.pack("=IHHIIBxxx", 20, list_addresses, dump, 1, 0, 0))
     for _ in range(100):
-        reactor.run(RunMode.NONBLOCK)
+        reactor.run(RunMode.NOWAIT)
         if found:
             break
     assert found
