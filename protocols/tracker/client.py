@@ -40,7 +40,7 @@ from .errors import (
 )
 from .http import announce_url, has_tracker_arguments, parse_announce, parse_scrape, scrape_url
 from .udp import UdpTrackers
-from .udp_service import AF_INET, DatagramRelay, UdpTrackerService
+from .udp_service import AF_INET, DatagramRelay, OpenRelay, UdpTrackerService
 
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
 
@@ -141,9 +141,13 @@ class TrackerClient:
         is_allowed: Callable[[str], bool] | None = None,
         datagram_socket: Callable[[int], DatagramSocket] | None = None,
         ports: FetchPorts | None = None,
+        open_relay: OpenRelay | None = None,
     ) -> None:
         """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers,
-        `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify as they like."""
+        `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify as they like.
+
+        `open_relay` gives what leads through `proxy` to UDP trackers, where that is shared with others.
+        """
         self.user_agent = user_agent
         """May be changed at any time."""
         self.engine = engine
@@ -153,6 +157,7 @@ class TrackerClient:
         self._ports: FetchPorts = ports or self._own_ports
         self._machine = UdpTrackers(rng=_PlatformBits(engine.platform))
         open_socket = datagram_socket or engine.platform.datagram_socket
+        self._open_relay = open_relay or self._open_own_relay
         self._udp = UdpTrackerService(engine, self._machine, open_socket)
         self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
         self._num_fetching = 0
@@ -185,7 +190,7 @@ class TrackerClient:
         self._own_ports.proxy = proxy
         self._udp.set_relay(None if proxy is None else self._open_relay)
 
-    def _open_relay(
+    def _open_own_relay(
         self,
         on_datagram: Callable[[Buffer, Address, float], object],
         on_lost: Callable[[TransportError], object],

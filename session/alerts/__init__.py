@@ -73,6 +73,7 @@ from .session import (
     SessionErrorAlert,
     SessionStatsAlert,
     SessionStatsHeaderAlert,
+    Socks5Alert,
     StateUpdateAlert,
     UdpErrorAlert,
 )
@@ -218,6 +219,7 @@ __all__ = [
     "SessionErrorAlert",
     "SessionStatsAlert",
     "SessionStatsHeaderAlert",
+    "Socks5Alert",
     "StateChangedAlert",
     "StateUpdateAlert",
     "StorageMovedAlert",

@@ -67,6 +67,7 @@ from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
+from .relaying import Relaying
 from .routes import Routes
 from .ssl_peers import SslPeers
 from .torrent_queue import TorrentQueue
@@ -164,6 +165,7 @@ class Core:
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
+        self.relaying = Relaying(self)
         self.proxying = Proxying(self)
         self.routes = Routes(self)
         self.lobby = Lobby(self)
@@ -191,6 +193,7 @@ class Core:
             user_agent=self.settings.get_str("user_agent"),
             settings=tracker_settings(self.settings),
             is_allowed=self._may_ask_tracker,
+            open_relay=lambda on_datagram, on_lost: self.relaying.open_for_trackers(on_datagram, on_lost),
         )
 
     # ------------------------------------------------------------------------------------------ starting, stopping
@@ -308,6 +311,7 @@ class Core:
                 torrent.tracking.abort()
             torrent.close()
         self.tracker_client.close()
+        self.relaying.close()
         self.torrents.clear()
         self.disk.close()
         self.disk.on_idle = self._end
