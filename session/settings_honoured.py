@@ -203,13 +203,17 @@ HONOURED: dict[str, Honoured] = {
     "proxy_password": Honoured("", "", "Password for the proxy.", 0, 255),
     "proxy_hostnames": Honoured(True, "", "The proxy looks names up, not this machine."),
     "proxy_peer_connections": Honoured(
-        True, "", "Peers are connected through the proxy; nothing listens then."
+        True,
+        "",
+        "Peers are connected through the proxy; nothing listens then, and uTP works through SOCKS5 only.",
     ),
     "proxy_tracker_connections": Honoured(
         True, "", "Trackers are asked through the proxy; those over UDP only through SOCKS5, else not at all."
     ),
     # DHT
-    "enable_dht": Honoured(True, "", "Run a DHT node on every UDP socket (BEP 5)."),
+    "enable_dht": Honoured(
+        True, "", "Run a DHT node on every UDP socket (BEP 5); with a proxy one through SOCKS5, or none."
+    ),
     "dht_bootstrap_nodes": Honoured(
         "dht.libtorrent.org:25401",
         "",

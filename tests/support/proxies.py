@@ -31,6 +31,8 @@ class LocalProxy:
         """What it calls the host of its relay for datagrams."""
         self.has_datagrams = True
         """It takes UDP ASSOCIATE."""
+        self.reached_from: list[tuple[str, int]] = []
+        """Where the datagrams of each association seem to come from."""
         self.associations: list[socket.socket] = []
         """The connections that keep them."""
         self._server = _Server(("127.0.0.1", 0), _Tunnel)
@@ -132,6 +134,7 @@ class _Tunnel(socketserver.StreamRequestHandler):
             for sock in (near, far):
                 sock.bind(("127.0.0.1", 0))
             where = socket.inet_aton(proxy.relay_host) + near.getsockname()[1].to_bytes(2, "big")
+            proxy.reached_from.append(far.getsockname())
             proxy.associations.append(self.connection)
             self.wfile.write(bytes((5, 0, 0, 1)) + where)
             client = None
@@ -143,7 +146,8 @@ class _Tunnel(socketserver.StreamRequestHandler):
                     datagram, client = near.recvfrom(65_536)
                     data, (host, port) = unwrap_datagram(datagram)
                     proxy.asked_over_udp.append((host, port))
-                    far.sendto(data, (proxy.names.get(host, host), port))
+                    if ":" not in host:  # as one that has IPv4 only
+                        far.sendto(data, (proxy.names.get(host, host), port))
                 if far in ready and client is not None:
                     near.sendto(wrap_datagram(*far.recvfrom(65_536)), client)
 
