@@ -43,7 +43,7 @@ def session_counters(core: Core) -> dict[str, int]:
     values["net.recv_bytes"] = core.meters.down.total
     values["net.recv_payload_bytes"] = core.meters.payload_down.total
     _count_wire(values, core.receive_buffer.counts)
-    values["net.on_udp_counter"] = core.datagrams.num_wakeups
+    values["net.on_udp_counter"] = core.datagrams.num_wakeups + core.relaying.num_wakeups
     _count_disk(values, core)
     _count_waiting(values, core)
     values |= core.dht.statistics()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...listener.group import OpenEndpoint
@@ -101,7 +102,7 @@ class DhtService:
             self._is_state_given = False
         elif not self._ports.keys() <= set(wanted):
             # Who is known survives the socket over which we learned of them.
-            self.dht.state = self.dht.save_state()
+            self.dht.state = self._saved(self.dht)
         for gone in [each for each in self._ports if each not in wanted]:
             self.dht.remove_port(self._ports.pop(gone))
         proxy = self._core.proxying.for_dht
@@ -134,7 +135,7 @@ class DhtService:
 
     def save_state(self) -> DhtState:
         """Ids and known nodes, for another run."""
-        return self._state if self.dht is None else self.dht.save_state()
+        return self._state if self.dht is None else self._saved(self.dht)
 
     @property
     def is_running(self) -> bool:
@@ -230,6 +231,7 @@ class DhtService:
     def _open(self, dht: Dht, place: _Place) -> None:
         if isinstance(place, SharedRelay):
             relay, self._ports[place] = place, _BEHIND_PROXY
+            dht.state = replace(dht.state, node_ids=[])
             dht.add_port(lambda on_datagram: _RelayedPort(relay, on_datagram), _BEHIND_PROXY)
         else:
             mux = place.datagrams
@@ -238,12 +240,19 @@ class DhtService:
             dht.add_port(lambda on_datagram: mux.route_first_bytes(b"d", on_datagram), local)
         self._listen(dht)
 
+    def _saved(self, dht: Dht) -> DhtState:
+        """Ids are not carried to or from behind a proxy: they would tell who is there."""
+        state = dht.save_state()
+        if any(isinstance(place, SharedRelay) for place in self._ports):
+            state.node_ids.clear()
+        return state
+
     def _stop(self) -> None:
         dht, self.dht = self.dht, None
         if dht is None:
             return
         if not self._is_state_given:
-            self._state = dht.save_state()
+            self._state = self._saved(dht)
         self._counted.update(dht.counters.as_dict())
         self._ports.clear()
         self.announcer.stopped()
