@@ -210,6 +210,11 @@ HONOURED: dict[str, Honoured] = {
     "proxy_tracker_connections": Honoured(
         True, "", "Trackers are asked through the proxy; those over UDP only through SOCKS5, else not at all."
     ),
+    "socks5_udp_send_local_ep": Honoured(
+        False,
+        "",
+        "SOCKS5 is told which port our datagrams come from (no address), so that some may come in before any went out.",
+    ),
     # DHT
     "enable_dht": Honoured(
         True, "", "Run a DHT node on every UDP socket (BEP 5); with a proxy one through SOCKS5, or none."

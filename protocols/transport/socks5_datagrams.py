@@ -83,6 +83,8 @@ class Socks5Datagrams:
         self._on_idle = on_idle
         self._control: ProxyFilter | None = None
         self._dialogue: Socks5 | None = None
+        self._bound: DatagramSocket | None = None
+        """A socket whose port the proxy was told, until there is an association."""
         self._sock: DatagramSocket | None = None
         self._trains: TrainSocket | None = None
         self._writers: list[Callable[[], object]] = []
@@ -157,7 +159,7 @@ class Socks5Datagrams:
         assert control is not None and dialogue is not None and dialogue.bound is not None
         try:
             self._relay = _relay_of(dialogue.bound, control.below.peer_address)
-            sock = self._engine.platform.datagram_socket(AF_INET6 if ":" in self._relay[0] else AF_INET)
+            sock = self._socket_for(self._relay)
         except (ProxyError, OSError) as exc:
             self._lost(TransportBroken("socks5", exc))
             return
@@ -194,21 +196,34 @@ class Socks5Datagrams:
     # Inside
 
     def _associate(self) -> None:
-        proxy, engine = self._proxy, self._engine
+        proxy, engine, source = self._proxy, self._engine, _ANYWHERE
         try:
+            if proxy.tells_udp_port:
+                self._bound = engine.platform.datagram_socket(AF_INET, bind=_ANYWHERE)
+                source = _ANYWHERE[0], int(self._bound.getsockname()[1])
             self._dialogue = Socks5(
-                _ANYWHERE,
+                source,
                 username=proxy.username,
                 password=proxy.password,
                 command=Socks5Command.UDP_ASSOCIATE,
             )
             stream = dial(engine, proxy.address, timeout=proxy.timeout)
-        except LocalProtocolError as exc:  # a password that cannot be said, a port that is none
+        except (LocalProtocolError, OSError) as exc:  # a password that cannot be said, a port that is none
+            self._release()
             raise TransportBroken("socks5", exc) from exc
         self._control = ProxyFilter(
             stream, engine, self._dialogue, name="socks5", target=proxy.address, timeout=proxy.timeout
         )
         self._control.set_user(self)
+
+    def _socket_for(self, relay: Address) -> DatagramSocket:
+        """The one whose port was told, where it leads there."""
+        bound, self._bound = self._bound, None
+        if bound is not None and ":" not in relay[0]:
+            return bound
+        if bound is not None:
+            bound.close()
+        return self._engine.platform.datagram_socket(AF_INET6 if ":" in relay[0] else AF_INET)
 
     def _is_on_the_way(self) -> bool:
         """What is sent leaves now; False: it waits for the association."""
@@ -287,14 +302,15 @@ class Socks5Datagrams:
 
     def _release(self) -> None:
         watch, self._watch = self._watch, None
-        sock, self._sock = self._sock, None
+        socks = [each for each in (self._sock, self._bound) if each is not None]
+        self._sock = self._bound = None
         control, self._control = self._control, None
         self._trains = None
         self._waiting.clear()
         self._writers.clear()
         if watch is not None:
             watch.close()
-        if sock is not None:
+        for sock in socks:
             sock.close()
         if control is not None:
             control.abort()

@@ -29,6 +29,7 @@ PROXY_SETTINGS = frozenset(
         "proxy_peer_connections",
         "proxy_tracker_connections",
         "peer_connect_timeout",
+        "socks5_udp_send_local_ep",
     }
 )
 """What `Proxying` looks at."""
@@ -83,4 +84,5 @@ class Proxying:
             password=settings.get_str("proxy_password") if has_name else "",
             resolves_names=settings.get_bool("proxy_hostnames"),
             timeout=float(settings.get_int("peer_connect_timeout")),
+            tells_udp_port=settings.get_bool("socks5_udp_send_local_ep"),
         )

@@ -479,6 +479,51 @@ def test_an_ipv6_relay(multi: Multi, proxy: HandProxy) -> None:
         user.datagrams.close()
 
 
+@pytest.mark.parametrize("is_ipv6", [False, True])
+def test_the_proxy_is_told_the_port(multi: Multi, proxy: HandProxy, is_ipv6: bool) -> None:
+    """Then something may come in first.  A relay of the other family is sent to from another socket."""
+    with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as relay:
+        relay.bind(("::1" if is_ipv6 else "127.0.0.1", 0))
+        relay.settimeout(5)
+        user = User(multi, proxy.address, tells_udp_port=True)
+        user.datagrams.send(b"x", FAR)
+        control = proxy.accept()
+        control.sendall(AGREED[:2])
+        asked = b""
+
+        def has_asked() -> bool:
+            nonlocal asked
+            control.setblocking(False)
+            try:
+                asked += control.recv(100)
+            except BlockingIOError:
+                pass
+            return len(asked) == 13
+
+        run_until(multi, has_asked)
+        assert asked[3:11] == b"\x05\x03\x00\x01" + bytes(4)
+        port = int.from_bytes(asked[11:], "big")
+        assert port
+        where = b"\x04" + bytes(15) + b"\1" if is_ipv6 else b"\x01\x7f\0\0\1"
+        control.sendall(AGREED[2:5] + where + relay.getsockname()[1].to_bytes(2, "big"))
+        run_until(multi, lambda: user.datagrams.is_associated)
+        ours = relay.recvfrom(2000)[1]
+        assert (ours[1] == port) is not is_ipv6
+        user.datagrams.close()
+
+
+def test_no_socket_to_tell_of(multi: Multi, platform: Clock, proxy: HandProxy) -> None:
+    user = User(multi, proxy.address, tells_udp_port=True)
+    platform.refuses_datagrams = True
+    with pytest.raises(TransportBroken, match="Too many open files"):
+        user.datagrams.send(b"x", FAR)
+    platform.refuses_datagrams = False
+    user.datagrams.send(b"x", FAR)
+    proxy.accept().sendall(b"no")
+    run_until(multi, lambda: bool(user.lost))
+    user.datagrams.close()
+
+
 def test_what_waits_is_bounded() -> None:
     multi, platform = make_engine()
     assert isinstance(platform, FakePlatform)

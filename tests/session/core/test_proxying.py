@@ -162,6 +162,9 @@ def test_only_what_is_asked_for_goes_through_it(world: World) -> None:
     proxying = node.core.proxying
     expected = ProxyOptions("socks5", ("10.0.0.99", 1080), USER, PASSWORD)
     assert proxying.for_peers == proxying.for_trackers == node.core.tracker_client.proxy == expected
+    node.session.apply_settings({"socks5_udp_send_local_ep": True})
+    assert proxying.for_dht is not None and proxying.for_dht.tells_udp_port
+    node.session.apply_settings({"socks5_udp_send_local_ep": False})
     node.session.apply_settings({"proxy_peer_connections": False, "proxy_hostnames": False})
     assert proxying.for_peers is None
     assert proxying.for_trackers is not None and not proxying.for_trackers.resolves_names
