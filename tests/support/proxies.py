@@ -33,6 +33,8 @@ class LocalProxy:
         """It takes UDP ASSOCIATE."""
         self.reached_from: list[tuple[str, int]] = []
         """Where the datagrams of each association seem to come from."""
+        self.clients: list[tuple[socket.socket, tuple[str, int]]] = []
+        """The relay's socket and whom it serves, of each association that was used."""
         self.associations: list[socket.socket] = []
         """The connections that keep them."""
         self._server = _Server(("127.0.0.1", 0), _Tunnel)
@@ -143,7 +145,10 @@ class _Tunnel(socketserver.StreamRequestHandler):
                 if self.connection in ready and not self.connection.recv(100):
                     return
                 if near in ready:
-                    datagram, client = near.recvfrom(65_536)
+                    datagram, source = near.recvfrom(65_536)
+                    if source != client:
+                        client = source
+                        proxy.clients.append((near, client))
                     data, (host, port) = unwrap_datagram(datagram)
                     proxy.asked_over_udp.append((host, port))
                     if ":" not in host:  # as one that has IPv4 only

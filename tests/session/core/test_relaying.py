@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.errors import TransportClosed
+from evtorrent.protocols.proxy import wrap_datagram
 from evtorrent.protocols.transport.socks5_datagrams import RETRY_DELAY
+from evtorrent.protocols.utp import Packet, PacketType, pack_packet
 from evtorrent.reactor.net import SystemPlatform
 from evtorrent.session import Operation, PeerSource, ProxyType, Session, SocketType, TorrentHandle
 from evtorrent.session.alerts import Alert, DhtAnnounceAlert, PeerDisconnectedAlert, Socks5Alert
@@ -74,6 +77,27 @@ class Behind:
             run_until(self.multi, lambda: self.multi.timeout() != 0)
         self.multi.close()
         self.clock.platform.close()
+
+
+def send_junk(proxy: LocalProxy, seed: tuple[str, int]) -> int:
+    """Datagrams nobody should believe, as many as can be told by looking at them."""
+    relay, client = proxy.clients[0]
+    reset = pack_packet(Packet(PacketType.RESET, 1, 0, 0, 0, 0, 0))
+    good = wrap_datagram(reset, seed)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(good, client)
+    bad = [b"", b"\0\0", b"\0\0\x01" + good[3:], b"\0\0\x80" + good[3:], good[:7], b"\0\0\0\x05" + good[4:]]
+    for datagram in bad:
+        relay.sendto(datagram, client)
+    # Well wrapped, and worth nothing: for nobody, from a name, from nowhere.
+    for data, source in (
+        (b"?", seed),
+        (reset, ("far.example", 9)),
+        (reset, ("2001:db8::1", 9)),
+        (b"d", seed),
+    ):
+        relay.sendto(wrap_datagram(data, source), client)
+    return len(bad) + 1
 
 
 @pytest.fixture
@@ -159,6 +183,31 @@ def test_an_association_that_ends_in_the_middle_of_a_transfer(
         content.assert_in(tmp_path / "leech")
         assert len(proxy.associations) == 2
         assert not proxy.asked
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("relay_host", ["127.0.0.1", "0.0.0.0"])
+def test_junk_in_the_middle_of_a_transfer(
+    behind: Behind, proxy: LocalProxy, tmp_path: Path, relay_host: str
+) -> None:
+    """Fragments, cut headers, strangers that know our port: what is under way does not notice."""
+    content = Content(600_000, seed=65)
+    proxy.relay_host = relay_host
+    with Member({**UTP_ONLY, "upload_rate_limit": 2_000_000}, host="127.0.0.12") as seed:
+        seed.seed(content, tmp_path / "seed")
+        session = behind.begin(proxy)
+        handle = session.add_torrent(content.params(tmp_path / "leech"))
+        behind.wait(lambda: handle.status().state >= 3)
+        handle.connect_peer(seed.address)
+        behind.wait(lambda: handle.get_peer_info() and only_peer(handle).pid)
+        relay: Any = session._core.relaying.relay
+        num_bad = sum(send_junk(proxy, seed.address) for _ in range(3))
+        behind.wait(lambda: handle.status().is_finished)
+        behind.wait(lambda: relay.num_ignored == num_bad)
+        content.assert_in(tmp_path / "leech")
+        assert relay.num_unrouted >= 6
+        assert len(proxy.associations) == 1
+        assert not behind.all(Socks5Alert) and not behind.all(PeerDisconnectedAlert)
 
 
 @pytest.mark.slow
