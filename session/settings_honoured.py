@@ -359,6 +359,31 @@ HONOURED: dict[str, Honoured] = {
     "tracker_maximum_response_length": Honoured(
         1024 * 1024, "bytes", "Largest answer of an HTTP tracker.", 1
     ),
+    "max_http_recv_buffer_size": Honoured(4 * 1024 * 204, "bytes", "The same; the smaller of both holds.", 1),
+    "min_announce_interval": Honoured(
+        300, "s", "A tracker that wants to be asked sooner again is asked after this time.", 0, 86_400
+    ),
+    "announce_ip": Honoured(
+        "",
+        "",
+        "Address that trackers are told to be ours, for those that believe it; empty tells none.",
+        0,
+        255,
+    ),
+    "announce_port": Honoured(
+        0,
+        "port",
+        "Port that trackers and the DHT are told in place of the one that listens; 0 is that.",
+        0,
+        65_535,
+    ),
+    "announce_crypto_support": Honoured(
+        True, "", "Tell HTTP trackers that we accept encryption, unless `in_enc_policy` refuses it."
+    ),
+    "report_redundant_bytes": Honoured(True, "", "Tell HTTP trackers how many bytes came twice."),
+    "report_true_downloaded": Honoured(
+        False, "", "Count those in what trackers are told was downloaded, too."
+    ),
     "udp_tracker_token_expiry": Honoured(60, "s", "How long a UDP tracker's connection id is used.", 1),
     "max_concurrent_http_announces": Honoured(50, "requests", "HTTP announces at one time.", 1, 10_000),
     "auto_scrape_interval": Honoured(

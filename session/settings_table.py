@@ -78,9 +78,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "proxy_send_host_in_connect": False,
         "socks5_udp_send_local_ep": False,
     },
-    "web seeds are read into the buffer of the loop": {
-        "max_http_recv_buffer_size": 835584,
-    },
     "nobody reads it any more, neither here nor in libtorrent": {
         "dht_max_torrent_search_reply": 20,
     },
@@ -101,9 +98,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "webtorrent_connection_timeout": 120,
         "webtorrent_stun_server": "",
     },
-    "trackers are not told what encryption we can in this version": {
-        "announce_crypto_support": False,
-    },
     "local discovery is not limited to some torrents in this version": {
         "active_lsd_limit": 60,
     },
@@ -113,8 +107,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "not acted on in this version": {
         "allow_multiple_connections_per_pid": False,
         "always_send_user_agent": False,
-        "announce_ip": "",
-        "announce_port": 0,
         "auto_sequential": False,
         "connect_seed_every_n_download": 10,
         "enable_ip_notifier": False,
@@ -122,7 +114,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "max_peer_recv_buffer_size": 2097152,
         "max_rejects": 50,
         "max_suggest_pieces": 16,
-        "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,
         "outgoing_interfaces": "",
         "peer_dscp": 0,
@@ -130,8 +121,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "predictive_piece_announce": 0,
         "prioritize_partial_pieces": False,
         "rate_limit_ip_overhead": False,
-        "report_redundant_bytes": True,
-        "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,
         "seeding_outgoing_connections": True,
         "send_buffer_low_watermark": 10240,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..engine.ports import Base, DatagramSocket, Platform, ResolveCallback, Timer
@@ -30,6 +30,7 @@ from ..transport.proxy import ProxyOptions
 from ..transport.socks5_datagrams import Socks5Datagrams
 from ..types import Address, Buffer
 from .announce import MAX_SCRAPE_HASHES, AnnounceEvent, AnnounceRequest, AnnounceResponse, ScrapeResponse
+from .announce_choices import AnnounceChoices
 from .errors import (
     InvalidTrackerResponse,
     TrackerError,
@@ -80,6 +81,8 @@ class TrackerClientSettings:
     """Ask trackers with internationalized names (RFC 3490), which may look like others."""
     ssrf_mitigation: bool = True
     """Keep trackers from using us to reach our own host and network."""
+    announces: AnnounceChoices = field(default_factory=AnnounceChoices)
+    """What every tracker is told."""
 
     def __post_init__(self) -> None:
         if self.max_concurrent_http_announces < 1 or self.tracker_maximum_response_length < 1:
@@ -208,6 +211,7 @@ class TrackerClient:
         An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities.
         """
         settings = self.settings
+        request = settings.announces.apply(request)
         if timeout is None:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout

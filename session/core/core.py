@@ -20,6 +20,7 @@ from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
 from ...protocols.peer.extensions.registry import ExtensionRegistry
+from ...protocols.tracker.announce_choices import AnnounceChoices
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.tracker.tiers import TrackerListSettings
 from ...protocols.transport.base import Transport
@@ -32,7 +33,7 @@ from ..disk.io import DiskIo
 from ..disk.params import DiskSettings
 from ..disk.posix import PosixBackend
 from ..errors import ErrorCode, Operation
-from ..flags import SocketType
+from ..flags import EncPolicy, SocketType
 from ..params import SessionParams
 from ..plugins.built_in import add_standard
 from ..plugins.guarded import picker_policy_for
@@ -636,12 +637,21 @@ def tracker_settings(settings: SettingsPack) -> TrackerClientSettings:
         tracker_completion_timeout=float(settings.get_int("tracker_completion_timeout")),
         tracker_receive_timeout=float(settings.get_int("tracker_receive_timeout")),
         stop_tracker_timeout=float(settings.get_int("stop_tracker_timeout")),
-        tracker_maximum_response_length=settings.get_int("tracker_maximum_response_length"),
+        tracker_maximum_response_length=min(
+            settings.get_int("tracker_maximum_response_length"), settings.get_int("max_http_recv_buffer_size")
+        ),
         max_concurrent_http_announces=settings.get_int("max_concurrent_http_announces"),
         udp_tracker_token_expiry=float(settings.get_int("udp_tracker_token_expiry")),
         ssrf_mitigation=settings.get_bool("ssrf_mitigation"),
         allow_idna=settings.get_bool("allow_idna"),
         validate_https_trackers=settings.get_bool("validate_https_trackers"),
+        announces=AnnounceChoices(
+            announce_ip=settings.get_str("announce_ip"),
+            announce_port=settings.get_int("announce_port"),
+            supports_crypto=settings.get_bool("announce_crypto_support")
+            and settings.get_int("in_enc_policy") != EncPolicy.disabled,
+            report_redundant_bytes=settings.get_bool("report_redundant_bytes"),
+        ),
     )
 
 

@@ -132,8 +132,9 @@ class DhtAnnouncer:
                 torrent.post(DhtReplyAlert, "", len(peers))
 
         # With uTP peers reach us where our datagrams come from, which is known better outside than here, behind a NAT.
-        is_implied = self._core.tuning.enable_incoming_utp and torrent.tls is None
-        port = 0 if is_implied else self._core.listen_port_of(torrent)
+        announced = self._core.settings.get_int("announce_port")
+        is_implied = not announced and self._core.tuning.enable_incoming_utp and torrent.tls is None
+        port = 0 if is_implied else announced or self._core.listen_port_of(torrent)
         return dht.announce(bytes(name), port, on_peers, is_seed=torrent.is_seed)
 
     def _done(self, turn: _Turn, operation: Operation) -> None:

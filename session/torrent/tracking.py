@@ -28,6 +28,7 @@ from ..errors import NO_ERROR, ErrorCode, Operation
 from ..flags import PeerSource, TorrentFlags, TrackerEvent, TrackerSource
 from ..params import AddTorrentParams
 from ..status import AnnounceEndpoint, AnnounceEntry, AnnounceInfohash, TorrentStatus
+from .reported import downloaded_bytes
 from .tracker_trust import TrustedTrackers
 from .trackers import (
     ScrapeFailed,
@@ -162,15 +163,12 @@ class Tracking:
     def _request(self, event: AnnounceEvent) -> AnnounceRequest:
         torrent, core = self._torrent, self._core
         download, meters = torrent.download, torrent.meters
-        downloaded = meters.payload_down.total
-        if torrent.web is not None and not core.settings.get_bool("report_web_seed_downloads"):
-            downloaded = max(0, downloaded - torrent.web.meters.payload_down.total)
         return AnnounceRequest(
             bytes(torrent.wire_name),
             bytes(core.peer_id),
             core.listen_port_of(torrent),
             uploaded=meters.payload_up.total,
-            downloaded=downloaded,
+            downloaded=downloaded_bytes(torrent, core.settings),
             left=torrent.bytes_left,
             event=event,
             key=self._key,

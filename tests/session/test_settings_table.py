@@ -6,7 +6,6 @@ from evtorrent.session.settings_honoured import HONOURED
 from evtorrent.session.settings_table import UNSUPPORTED
 
 OURS = {
-    "announce_crypto_support",
     "auto_sequential",
     "enable_ip_notifier",
     "peer_dscp",

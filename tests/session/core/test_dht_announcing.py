@@ -177,6 +177,15 @@ def test_port_is_where_peers_reach_us(utp, monkeypatch):
     town.close()
 
 
+def test_port_is_the_one_that_was_chosen(town):
+    """Also with uTP, where it would otherwise be the one our datagrams come from."""
+    one, other = town.peers[:2]
+    one.session.apply_settings({"announce_port": 4711})
+    one.start()
+    alert = town.wait(other, DhtAnnounceAlert)
+    assert (alert.ip, alert.port) == (one.host.addresses[0], 4711)
+
+
 def test_hybrid_torrent_is_announced_under_both_names(town):
     one = town.peers[0]
     info_hashes = type(town.content.info.info_hashes)(v1=b"1" * 20, v2=b"2" * 32)

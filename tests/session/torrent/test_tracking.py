@@ -6,7 +6,7 @@ import pytest
 from evtorrent.protocols.bencode import encode
 from evtorrent.protocols.metainfo import parse_torrent
 from evtorrent.protocols.types import InfoHashes
-from evtorrent.session import AddTorrentParams, PeerSource, ReannounceFlags, TorrentFlags
+from evtorrent.session import AddTorrentParams, EncPolicy, PeerSource, ReannounceFlags, TorrentFlags
 from evtorrent.session.alerts import (
     ExternalIpAlert,
     ScrapeFailedAlert,
@@ -243,6 +243,73 @@ def test_settings_reach_the_list(world):
     node.session.apply_settings({"tracker_backoff": 7})
     torrent.resume()
     assert torrent.tracking.trackers.list.settings.tracker_backoff == 7
+
+
+def announced(tracker, torrent):
+    """What the next announce says."""
+    torrent.handle.force_reannounce(0, -1, ReannounceFlags.ignore_min_interval)
+    tracker.serve()
+    return tracker.requests[-1]
+
+
+def test_address_and_port_that_trackers_are_told(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    assert "ip" not in tracker.requests[-1]
+    usual = tracker.requests[-1]["port"]
+    node.session.apply_settings({"announce_ip": "198.51.100.9", "announce_port": 4711})
+    request = announced(tracker, torrent)
+    assert (request["ip"], request["port"]) == (["198.51.100.9"], ["4711"])
+    node.session.apply_settings({"announce_ip": "", "announce_port": 0})
+    request = announced(tracker, torrent)
+    assert "ip" not in request and request["port"] == usual
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"), [(EncPolicy.disabled, False), (EncPolicy.enabled, True), (EncPolicy.forced, True)]
+)
+def test_encryption_is_offered_where_it_is_accepted(world, policy, told):
+    tracker, node, torrent = tracked(world, in_enc_policy=policy)
+    tracker.serve()
+    assert (tracker.requests[-1].get("supportcrypto") == ["1"]) is told
+    node.session.apply_settings({"announce_crypto_support": False})
+    assert "supportcrypto" not in announced(tracker, torrent)
+
+
+def test_what_came_twice_is_told_or_not(world):
+    tracker, node, torrent = tracked(world)
+    tracker.serve()
+    assert tracker.requests[-1]["redundant"] == ["0"]
+    node.session.apply_settings({"report_redundant_bytes": False})
+    assert "redundant" not in announced(tracker, torrent)
+
+
+def test_a_tracker_in_a_hurry_is_asked_at_the_least_interval(world):
+    tracker, node, torrent = tracked(world)
+    tracker.reply = {"interval": 10, "min interval": 1, "peers": b""}
+    tracker.serve()
+    world.advance(299)
+    tracker.serve()
+    assert len(tracker.requests) == 1
+    world.advance(2)
+    tracker.serve()
+    assert len(tracker.requests) == 2
+    node.session.apply_settings({"min_announce_interval": 20})
+    announced(tracker, torrent)  # From its answer on.
+    world.advance(21)
+    tracker.serve()
+    assert len(tracker.requests) == 4
+
+
+@pytest.mark.parametrize("limit", ["tracker_maximum_response_length", "max_http_recv_buffer_size"])
+def test_an_answer_beyond_either_limit_is_no_answer(world, limit):
+    tracker, node, torrent = tracked(world)
+    tracker.reply = {"interval": 1800, "peers": b"", "warning message": "w" * 2000}
+    tracker.serve()
+    assert not node.alerts(TrackerErrorAlert)
+    node.session.apply_settings({limit: 1000})
+    announced(tracker, torrent)
+    assert len(node.alerts(TrackerErrorAlert)) == 1
 
 
 def test_a_hybrid_torrent_is_announced_by_both_names(world):
