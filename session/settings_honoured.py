@@ -202,6 +202,9 @@ HONOURED: dict[str, Honoured] = {
     "proxy_username": Honoured("", "", "User name for the proxy.", 0, 255),
     "proxy_password": Honoured("", "", "Password for the proxy.", 0, 255),
     "proxy_hostnames": Honoured(True, "", "The proxy looks names up, not this machine."),
+    "proxy_send_host_in_connect": Honoured(
+        False, "", "Names of trackers and web seeds are told to an HTTP proxy also where we looked them up."
+    ),
     "proxy_peer_connections": Honoured(
         True, "", "Peers are connected through the proxy; nothing listens then."
     ),
@@ -338,6 +341,9 @@ HONOURED: dict[str, Honoured] = {
         1800, "s", "The same where the server's name could not be looked up.", 1
     ),
     "ban_web_seeds": Honoured(True, "", "A web seed that sent bad data is not asked again."),
+    "always_send_user_agent": Honoured(
+        False, "", "Every request to a web seed names the client, not only the first of a connection."
+    ),
     "report_web_seed_downloads": Honoured(True, "", "Trackers are told of bytes from web seeds, too."),
     # Trackers
     "announce_to_all_trackers": Honoured(
@@ -395,6 +401,12 @@ HONOURED: dict[str, Honoured] = {
     "auto_scrape_min_interval": Honoured(300, "s", "No two of these questions come closer together.", 1),
     "validate_https_trackers": Honoured(
         True, "", "Verify the certificates of HTTPS trackers and web seeds; also those of SSL torrents."
+    ),
+    "resolver_cache_timeout": Honoured(
+        1200,
+        "s",
+        "How long addresses of trackers, web seeds and proxies are remembered, failures an eighth of that; 0 is not at all.",
+        -_INT_MAX,
     ),
     "allow_idna": Honoured(
         False, "", "Ask trackers and web seeds with internationalized names, which may look like others."

@@ -75,7 +75,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "optimistic_disk_retry": 600,
     },
     "this version does not do this with a proxy": {
-        "proxy_send_host_in_connect": False,
         "socks5_udp_send_local_ep": False,
     },
     "nobody reads it any more, neither here nor in libtorrent": {
@@ -106,7 +105,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     },
     "not acted on in this version": {
         "allow_multiple_connections_per_pid": False,
-        "always_send_user_agent": False,
         "auto_sequential": False,
         "connect_seed_every_n_download": 10,
         "enable_ip_notifier": False,
@@ -121,7 +119,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "predictive_piece_announce": 0,
         "prioritize_partial_pieces": False,
         "rate_limit_ip_overhead": False,
-        "resolver_cache_timeout": 1200,
         "seeding_outgoing_connections": True,
         "send_buffer_low_watermark": 10240,
         "send_buffer_watermark_factor": 50,

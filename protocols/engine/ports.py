@@ -20,6 +20,7 @@ __all__ = [
     "WRITE",
     "Base",
     "DatagramSocket",
+    "DialPlatform",
     "Platform",
     "ResolveCallback",
     "StreamSocket",
@@ -128,6 +129,16 @@ class Wakeup(Protocol):
 
 ResolveCallback = Callable[["list[tuple[int, Any]] | OSError"], object]
 """Gets [(family, socket address), …] in the order to try, or the error."""
+
+
+class DialPlatform(Protocol):
+    """The part of a `Platform` that connecting takes."""
+
+    def stream_socket(self, family: int, *, source: tuple[str, int] | None = None) -> StreamSocket: ...
+    def connect_error(self, sock: StreamSocket) -> OSError | None: ...
+    def resolve(
+        self, base: Base, host: str, port: int, callback: ResolveCallback, *, family: int = 0
+    ) -> Timer: ...
 
 
 class Platform(Protocol):

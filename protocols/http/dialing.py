@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-from ..engine.ports import Base, Platform, ResolveCallback, StreamSocket, Timer
+from ..engine.name_cache import NameCache
+from ..engine.ports import Base, DialPlatform, ResolveCallback, StreamSocket, Timer
 from ..transport.base import Transport
 from ..transport.dial import dial
 from ..transport.proxy import ProxyOptions
@@ -21,11 +22,11 @@ _NO_FAMILY = 0
 
 
 class PlatformPorts:
-    """`FetchPorts` over a `Platform`."""
+    """`FetchPorts` over a `Platform`, or as much of one as connecting takes."""
 
     def __init__(
         self,
-        platform: Platform,
+        platform: DialPlatform,
         *,
         options: Mapping[str, Any] | None = None,
         verify_tls: bool = True,
@@ -51,6 +52,10 @@ class PlatformPorts:
         ports.proxy, ports.tls_context = self.proxy, tls_context
         return ports
 
+    def look_up_in(self, names: NameCache) -> None:
+        """Servers and proxies are looked up there from now on."""
+        self._platform = names
+
     def resolve(self, base: Base, host: str, port: int, callback: ResolveCallback) -> Timer:
         """See `FetchPorts`.  A name that the proxy looks up is its own answer, of no family (0)."""
         if self.proxy is not None and self.proxy.resolves_names:
@@ -70,9 +75,10 @@ class PlatformPorts:
         if self.proxy is not None:
             # The proxy gets the first address, or the name; what is resolved here is where the proxy is.
             options = {"tls_server_hostname": url.host, "proxy": self.proxy, **options}
-            chain, host = f"{self.proxy.kind}+{chain}", numeric_host(addresses[0][1])
+            chain = f"{self.proxy.kind}+{chain}"
+            host = url.host if self.proxy.tells_names else numeric_host(addresses[0][1])
         else:
-            host, platform = url.host, cast("Platform", _Admitted(self._platform, addresses))
+            host, platform = url.host, _Admitted(self._platform, addresses)
         return dial(
             base,
             host,
@@ -88,7 +94,7 @@ class PlatformPorts:
 class _Admitted:
     """The platform as a dialler sees it, except that every name resolves to what was resolved and admitted before."""
 
-    def __init__(self, platform: Platform, addresses: Sequence[ResolvedAddress]) -> None:
+    def __init__(self, platform: DialPlatform, addresses: Sequence[ResolvedAddress]) -> None:
         self._addresses = list(addresses)
         self.connect_error = platform.connect_error
         self._stream_socket = platform.stream_socket

@@ -43,6 +43,8 @@ class HttpPipeline:
         """Requests whose response is not complete."""
         self.is_persistent = False
         """The last response promised that the connection stays: more than one request may be outstanding."""
+        self.is_fresh = True
+        """Nothing was asked yet."""
         self._user_agent = user_agent
         self._output: list[bytes] = []
         self._events: deque[PipelineEvent] = deque()
@@ -52,11 +54,16 @@ class HttpPipeline:
         self._informational = 0
 
     def send_get(
-        self, url: Url, headers: Sequence[tuple[str, str]] = (), *, authorization: str | None = None
+        self,
+        url: Url,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        authorization: str | None = None,
+        says_who: bool = True,
     ) -> None:
-        """Ask for one more.  LocalProtocolError when it would not be legal HTTP."""
+        """Ask for one more; `says_who` sends the user agent.  LocalProtocolError when it would not be legal HTTP."""
         lines = [("Host", url.host_header)]
-        if self._user_agent:
+        if self._user_agent and says_who:
             lines.append(("User-Agent", self._user_agent))
         lines.append(("Accept-Encoding", "identity"))
         if authorization is not None:
@@ -67,6 +74,7 @@ class HttpPipeline:
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             raise LocalProtocolError(f"request cannot be sent: {error}") from error
         self.num_outstanding += 1
+        self.is_fresh = False
 
     def data_to_send(self) -> bytes:
         """The requests since the last call."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..engine.name_cache import NameCache
 from ..engine.ports import Base, DatagramSocket, Platform, ResolveCallback, Timer
 from ..errors import LocalProtocolError, TransportError
 from ..http.addresses import AddressGuard, numeric_host
@@ -195,6 +196,10 @@ class TrackerClient:
     ) -> DatagramRelay:
         assert self.proxy is not None
         return Socks5Datagrams(self.engine, self.proxy, on_datagram, on_lost)
+
+    def look_up_in(self, names: NameCache) -> None:
+        """Trackers are looked up there from now on, unless `ports` were given."""
+        self._own_ports.look_up_in(names)
 
     def announce(
         self,

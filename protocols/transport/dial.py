@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from ..engine.ports import Base, Platform, StreamSocket, Timer
+from ..engine.ports import Base, DialPlatform, StreamSocket, Timer
 from ..errors import EvtorrentError, LocalProtocolError, TransportBroken
 from ..types import Address
 from .base import Transport
@@ -39,7 +39,7 @@ def dial(
     source: Address | None = None,
     timeout: float | None = CONNECT_TIMEOUT,
     options: Mapping[str, Any] | None = None,
-    platform: Platform | None = None,
+    platform: DialPlatform | None = None,
 ) -> Transport:
     """Begin to connect to `host` (a name or number, or an (address, port) pair) and give the transport at once.
 
@@ -58,7 +58,7 @@ def dial(
         return build_chain(_dial_base(name, chain, context), filters, context)
     where = where_to_dial(chain, (host, port), context.options)
     stream = StreamTransport(engine, peer_address=where)
-    outside: Platform = platform if platform is not None else engine.platform  # type: ignore[attr-defined]
+    outside: DialPlatform = platform if platform is not None else engine.platform  # type: ignore[attr-defined]
     dialler = _Dialler(engine, outside, stream, source)
     top = build_chain(stream, filters, context)
     dialler.start(*where, timeout)
@@ -86,7 +86,7 @@ class _Dialler:
     """Connects one stream.  Ends when the stream is connected, failed, or closed by its user."""
 
     def __init__(
-        self, base: Base, platform: Platform, stream: StreamTransport, source: Address | None
+        self, base: Base, platform: DialPlatform, stream: StreamTransport, source: Address | None
     ) -> None:
         self._base = base
         self._platform = platform
@@ -206,7 +206,7 @@ class _Rival:
     """An attempt beside the stream's own."""
 
     def __init__(
-        self, dialler: _Dialler, base: Base, sock: StreamSocket, address: Any, platform: Platform
+        self, dialler: _Dialler, base: Base, sock: StreamSocket, address: Any, platform: DialPlatform
     ) -> None:
         self._dialler = dialler
         self.stream = StreamTransport(base)

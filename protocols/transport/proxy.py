@@ -38,6 +38,8 @@ class ProxyOptions:
     """Names of others go to the proxy.  (Whoever dials a name without this looks it up before.)"""
     timeout: float = HANDSHAKE_TIMEOUT
     """Seconds the proxy may take."""
+    tells_names: bool = False
+    """Names of servers go to the proxy although they were looked up before."""
 
     def __repr__(self) -> str:
         return f"ProxyOptions({self.kind} {self.address[0]}:{self.address[1]})"  # without the password

@@ -16,6 +16,7 @@ from ...listener.gate import Gate
 from ...listener.group import GroupSettings, ListenerGroup, ListenSuccess, OpenEndpoint
 from ...protocols.dht import DhtState
 from ...protocols.engine.multi import Multi
+from ...protocols.engine.name_cache import NameCache
 from ...protocols.metainfo import TorrentInfo
 from ...protocols.peer.client_id import make_peer_id
 from ...protocols.peer.connection import ReceiveBuffer
@@ -149,6 +150,10 @@ class Core:
         add_standard(self, parts.default_plugins)
         self.tracker_lists = tracker_list_settings(settings)
         """How torrents ask their trackers; one object for all of them."""
+        self.names = NameCache(
+            multi, multi.platform, timeout=float(settings.get_int("resolver_cache_timeout"))
+        )
+        """Who looks names up, for trackers, web seeds and proxies."""
         self.tracker_client = self._new_tracker_client()
         self._add_services(parts)
         self.ip_filter: IpFilter | None = None
@@ -187,12 +192,14 @@ class Core:
         return DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
 
     def _new_tracker_client(self) -> TrackerClient:
-        return TrackerClient(
+        client = TrackerClient(
             self.base,
             user_agent=self.settings.get_str("user_agent"),
             settings=tracker_settings(self.settings),
             is_allowed=self._may_ask_tracker,
         )
+        client.look_up_in(self.names)
+        return client
 
     # ------------------------------------------------------------------------------------------ starting, stopping
 
@@ -247,6 +254,7 @@ class Core:
         """Settings were changed; take them over."""
         self.tuning.update(self.settings)
         self.connection_speed = self.settings.get_int("connection_speed")
+        self.names.timeout = float(self.settings.get_int("resolver_cache_timeout"))
         if changed & PROXY_SETTINGS:
             self.proxying.settings_changed()
             self.listen()

@@ -41,6 +41,7 @@ def dial_peer(
             options=options,
             timeout=float(core.tuning.peer_connect_timeout),
             source=core.outgoing_source(address),
+            platform=core.names,
         )
     ways = [partial(transports.dial, base, address, is_ssl=is_ssl) for base in bases]
     race = Race(core.base, ways or [_no_way], address=address)

@@ -112,6 +112,7 @@ class PeerTransports:
                 options=options,
                 timeout=float(core.tuning.peer_connect_timeout),
                 source=core.outgoing_source(address),
+                platform=core.names,
             )
         except LocalProtocolError as error:
             raise TransportBroken("connect", error) from error

@@ -25,6 +25,7 @@ PROXY_SETTINGS = frozenset(
         "proxy_username",
         "proxy_password",
         "proxy_hostnames",
+        "proxy_send_host_in_connect",
         "proxy_peer_connections",
         "proxy_tracker_connections",
         "peer_connect_timeout",
@@ -78,4 +79,5 @@ class Proxying:
             password=settings.get_str("proxy_password") if has_name else "",
             resolves_names=settings.get_bool("proxy_hostnames"),
             timeout=float(settings.get_int("peer_connect_timeout")),
+            tells_names=_KINDS[kind] == "http_connect" and settings.get_bool("proxy_send_host_in_connect"),
         )

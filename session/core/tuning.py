@@ -19,6 +19,7 @@ class Tuning:
         "allow_multiple_connections_per_ip",
         "allowed_enc_level",
         "allowed_fast_set_size",
+        "always_send_user_agent",
         "close_redundant_connections",
         "connections_limit",
         "connections_slack",
@@ -54,6 +55,7 @@ class Tuning:
     allow_multiple_connections_per_ip: bool
     allowed_enc_level: int
     allowed_fast_set_size: int
+    always_send_user_agent: bool
     close_redundant_connections: bool
     connections_limit: int
     connections_slack: int

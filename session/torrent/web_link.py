@@ -48,7 +48,7 @@ class FileLost(HttpStatusError):
 
 
 class WebLimits(Protocol):
-    """The settings that bound a connection."""
+    """The settings of a connection."""
 
     @property
     def urlseed_pipeline_size(self) -> int: ...
@@ -56,6 +56,8 @@ class WebLimits(Protocol):
     def urlseed_max_request_bytes(self) -> int: ...
     @property
     def urlseed_timeout(self) -> float: ...
+    @property
+    def always_send_user_agent(self) -> bool: ...
 
 
 class WebLinkOwner(Protocol):
@@ -308,7 +310,8 @@ class WebLink:
             if not self._sent:
                 self._move()
             return False
-        self._pipeline.send_get(url, (wanted.header,), authorization=url.authorization)
+        says_who = self._pipeline.is_fresh or self._limits.always_send_user_agent
+        self._pipeline.send_get(url, (wanted.header,), authorization=url.authorization, says_who=says_who)
         return True
 
     def _move(self) -> None:

@@ -46,6 +46,7 @@ class WebSeeds:
         self._torrent = torrent
         self._core = core
         self._ports = PlatformPorts(core.platform)
+        self._ports.look_up_in(core.names)
         self.urls: list[str] = []
         """As the torrent and the program say them."""
         self._seeds: dict[str, WebSeed] = {}

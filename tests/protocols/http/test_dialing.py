@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from evtorrent.protocols.engine import Multi
+from evtorrent.protocols.engine.name_cache import NameCache
 from evtorrent.protocols.http.dialing import PlatformPorts
 from evtorrent.protocols.http.errors import HttpConnectionError
 from evtorrent.protocols.http.fetch import FetchOptions
@@ -97,6 +98,43 @@ def test_through_a_proxy(multi: Multi, looks_up: bool, is_secure: bool) -> None:
         assert proxy.asked == [(name, tracker.http_port)]
         assert watched.names == ([] if looks_up else ["tracker.example"])
         assert watched.connected == [proxy.address]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_proxy_is_told_the_name_of_what_was_looked_up(multi: Multi, tells: bool) -> None:
+    watched = WatchedPlatform(multi.platform, {"tracker.example": "127.0.0.1"})
+    ports = PlatformPorts(watched)  # type: ignore[arg-type]
+    with LocalProxy(names={"tracker.example": "127.0.0.1"}) as proxy, LocalTracker() as tracker:
+        tracker.http_answer = (200, b"hello")
+        ports.proxy = ProxyOptions("http_connect", proxy.address, resolves_names=False, tells_names=tells)
+        request = HttpRequest(
+            f"http://tracker.example:{tracker.http_port}/announce",
+            ports=ports,
+            options=FetchOptions(completion_timeout=5.0),
+        )
+        multi.add_handle(request)
+        run_until(multi, lambda: request.is_done)
+        assert request.error is None, request.error
+        assert proxy.asked == [("tracker.example" if tells else "127.0.0.1", tracker.http_port)]
+        assert watched.names == ["tracker.example"]
+
+
+def test_names_are_looked_up_where_they_are_remembered(multi: Multi) -> None:
+    watched = WatchedPlatform(multi.platform, {"tracker.example": "127.0.0.1", "proxy.example": "127.0.0.1"})
+    ports = PlatformPorts(multi.platform)
+    ports.look_up_in(NameCache(multi, watched))  # type: ignore[arg-type]
+    with LocalProxy() as proxy, LocalTracker() as tracker:
+        tracker.http_answer = (200, b"hello")
+        address = ("proxy.example", proxy.address[1])
+        for through in (None, ProxyOptions("socks5", address, resolves_names=False)):
+            ports.proxy = through
+            for _ in range(2):
+                url = f"http://tracker.example:{tracker.http_port}/announce"
+                request = HttpRequest(url, ports=ports, options=FetchOptions(completion_timeout=5.0))
+                multi.add_handle(request)
+                run_until(multi, lambda request=request: request.is_done)  # type: ignore[misc]
+                assert request.error is None, request.error
+        assert watched.names == ["tracker.example", "proxy.example"]
 
 
 def test_refused(multi: Multi) -> None:

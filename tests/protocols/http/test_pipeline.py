@@ -28,6 +28,16 @@ def make(num_requests: int = 1) -> HttpPipeline:
     return pipeline
 
 
+def test_who_asks_is_said_or_not() -> None:
+    pipeline = HttpPipeline(user_agent="evtorrent/0")
+    assert pipeline.is_fresh
+    pipeline.send_get(URL, says_who=False)
+    assert not pipeline.is_fresh
+    assert b"User-Agent" not in pipeline.data_to_send()
+    pipeline.send_get(URL)
+    assert b"User-Agent: evtorrent/0\r\n" in pipeline.data_to_send()
+
+
 def events_of(pipeline: HttpPipeline) -> list[object]:
     """Everything since the last call; bodies as single bytes, so that cuts do not show."""
     events: list[object] = []

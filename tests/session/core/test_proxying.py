@@ -143,6 +143,16 @@ def test_only_what_is_asked_for_goes_through_it(world: World) -> None:
     assert proxying.for_peers is None
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_are_told_to_http_proxies_when_that_is_wanted(world: World, kind: ProxyType) -> None:
+    node = world.node(**settings_for(kind, ("10.0.0.99", 1080)), proxy_hostnames=False)
+    trackers = node.core.tracker_client
+    assert trackers.proxy is not None and not trackers.proxy.tells_names
+    node.session.apply_settings({"proxy_send_host_in_connect": True})
+    assert trackers.proxy is not None
+    assert trackers.proxy.tells_names == (kind in (ProxyType.http, ProxyType.http_pw))
+
+
 def test_names_and_passwords_go_only_to_kinds_that_take_them(world: World) -> None:
     node = world.node()
     for kind, (name, user, password) in {

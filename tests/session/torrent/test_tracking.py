@@ -276,6 +276,26 @@ def test_encryption_is_offered_where_it_is_accepted(world, policy, told):
     assert "supportcrypto" not in announced(tracker, torrent)
 
 
+def test_a_name_is_remembered_for_a_while(world, monkeypatch):
+    tracker, node, torrent = tracked(world, start=False, urls=("http://tracker.example:80/announce",))
+    asked = []
+
+    def resolve(base, host, port, callback, *, family=0):
+        asked.append(host)
+        return base.call_soon(callback, [(2, ("10.1.1.1", port))])
+
+    monkeypatch.setattr(node.platform, "resolve", resolve)
+    torrent.resume()
+    tracker.serve()
+    announced(tracker, torrent)
+    assert len(tracker.requests) == 2
+    assert asked == ["tracker.example"]
+    node.session.apply_settings({"resolver_cache_timeout": 0})
+    announced(tracker, torrent)
+    announced(tracker, torrent)
+    assert len(asked) == 3
+
+
 def test_what_came_twice_is_told_or_not(world):
     tracker, node, torrent = tracked(world)
     tracker.serve()

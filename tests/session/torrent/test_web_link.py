@@ -75,6 +75,27 @@ def test_one_request_until_the_server_proved_that_it_stays(world: World) -> None
     world.check()
 
 
+def test_the_client_is_named_once_a_connection_unless_always(world: World) -> None:
+    node, _, server = begin(
+        world, urlseed_max_request_bytes=2 * BLOCK, urlseed_pipeline_size=1, user_agent="me/1"
+    )
+
+    def named() -> int:
+        return bytes(server.socks[-1].inbox).count(b"User-Agent: me/1\r\n")
+
+    assert named() == 1
+    server.answer(*server.take()[0])
+    assert named() == 0
+    node.session.apply_settings({"always_send_user_agent": True})
+    server.answer(*server.take()[0])
+    assert named() == 1
+    node.session.apply_settings({"always_send_user_agent": False})
+    server.socks[-1].close()
+    world.pump()
+    assert len(server.socks) == 2
+    assert named() == 1, "another connection"
+
+
 def test_the_picker_keeps_its_laws(world: World) -> None:
     _, torrent, server = begin(world, urlseed_max_request_bytes=2 * BLOCK)
     assert torrent.download is not None
