@@ -319,6 +319,14 @@ HONOURED: dict[str, Honoured] = {
     "file_pool_size": Honoured(40, "files", "Files held open.", 1, 1_000_000),
     "aio_threads": Honoured(10, "threads", "Largest number of worker threads for the disk.", 1, 1024),
     "hashing_threads": Honoured(1, "threads", "Worker threads that hash during a full check.", 0, 1024),
+    "disable_hash_checks": Honoured(
+        False, "", "Believe every piece that comes or lies on disk: for tests and simulations only."
+    ),
+    "no_recheck_incomplete_resume": Honoured(
+        False,
+        "",
+        "Torrents that are added have what resume data claims and no more: files are not searched for other pieces.",
+    ),
     # Metadata
     "max_metadata_size": Honoured(
         30 * 1024 * 1024, "bytes", "Largest metadata fetched from peers (BEP 9).", 1

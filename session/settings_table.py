@@ -58,9 +58,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "volatile_read_cache": False,
         "write_cache_line_size": 16,
     },
-    "pieces are always verified": {
-        "disable_hash_checks": False,
-    },
     "the disk layer works another way": {
         "allow_partial_disk_writes": True,
         "checking_mem_usage": 256,
@@ -112,7 +109,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "max_peer_recv_buffer_size": 2097152,
         "max_rejects": 50,
         "max_suggest_pieces": 16,
-        "no_recheck_incomplete_resume": False,
         "outgoing_interfaces": "",
         "peer_dscp": 0,
         "piece_extent_affinity": False,

@@ -10,7 +10,7 @@ import ipaddress
 import random
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...listener.gate import Gate
 from ...listener.group import GroupSettings, ListenerGroup, ListenSuccess, OpenEndpoint
@@ -266,7 +266,7 @@ class Core:
             self.alerts.set_mask(self.settings.get_int("alert_mask"))
         if changed & {"alert_queue_size"}:
             self.alerts.set_size_limit(self.settings.get_int("alert_queue_size"))
-        if changed & {"max_queued_disk_bytes", "file_pool_size", "hashing_threads"}:
+        if changed & DISK_SETTINGS:
             self.disk.apply(disk_settings(self.settings))
         if changed & {"upload_rate_limit", "download_rate_limit"}:
             self.classes.settings_changed()
@@ -630,12 +630,19 @@ class Core:
             on_ready()
 
 
+DISK_SETTINGS: Final = frozenset(
+    {"max_queued_disk_bytes", "file_pool_size", "hashing_threads", "disable_hash_checks"}
+)
+"""What `disk_settings` looks at."""
+
+
 def disk_settings(settings: SettingsPack) -> DiskSettings:
     """The disk's part of the settings."""
     return DiskSettings(
         max_queued_disk_bytes=settings.get_int("max_queued_disk_bytes"),
         file_pool_size=settings.get_int("file_pool_size"),
         hashing_threads=max(1, settings.get_int("hashing_threads")),
+        checks_hashes=not settings.get_bool("disable_hash_checks"),
     )
 
 

@@ -25,6 +25,7 @@ from .jobs import PieceJob, PieceResult, store_pieces, write_runs
 from .params import DiskSettings, MoveResult, StorageParams
 from .posix import PosixBackend
 from .storage import Storage
+from .trusting import store_unseen
 
 if TYPE_CHECKING:
     from ...protocols.engine.ports import Base
@@ -112,8 +113,9 @@ class DiskIo:
                 results if results is not None else [PieceResult(job.index, False, error) for job in batch]
             )
 
+        store = store_pieces if self.settings.checks_hashes else store_unseen
         self._submit(
-            storage, store_pieces, storage.backend, storage.info.piece_length, list(batch), on_done=finished
+            storage, store, storage.backend, storage.info.piece_length, list(batch), on_done=finished
         )
 
     def submit_read(
@@ -170,6 +172,7 @@ class DiskIo:
             on_progress=on_progress,
             on_done=on_done,
         )
+        check.work.is_trusting = not self.settings.checks_hashes
         check.start(self.settings.hashing_threads + 1)
         return check
 

@@ -53,6 +53,8 @@ class DiskSettings:
     """Files kept open over all torrents."""
     hashing_threads: int = 2
     """Slices of a full check in work at a time."""
+    checks_hashes: bool = True
+    """Pieces are compared with their hashes, those that come and those that are found."""
 
     def __post_init__(self) -> None:
         for name in ("max_queued_disk_bytes", "file_pool_size", "hashing_threads"):

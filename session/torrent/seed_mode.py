@@ -41,7 +41,7 @@ class SeedMode:
         Of one link at most `max_allowed_in_request_queue` wait; more are rejected.
         """
         piece = request.piece
-        if self.verified[piece]:
+        if self.verified[piece] or not self._core.disk.settings.checks_hashes:
             return False
         held = self._num_held.get(link, 0)
         if held >= self._core.tuning.max_allowed_in_request_queue:

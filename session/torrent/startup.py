@@ -54,7 +54,7 @@ class Startup:
             return
         claimed = torrent.params.have_pieces
         if claimed is None or not self._take_claims(claimed):
-            self._start_check(None)
+            self._look_for(None)
         else:
             self._verify_files()
 
@@ -90,14 +90,21 @@ class Startup:
             torrent.flags &= ~TorrentFlags.seed_mode
             self._reject(ErrorCode.from_exception(error), error.path)
             self._have.clear_all()
-            self._start_check(None)
+            self._look_for(None)
             return
         rest = self._have.copy()
         rest.bits = ((1 << rest.size) - 1) & ~rest.bits
         if rest.any() and not torrent.flags & TorrentFlags.no_verify_files:
-            self._start_check(rest)
+            self._look_for(rest)
         else:
             self._finish()
+
+    def _look_for(self, wanted: Bitfield | None) -> None:
+        """What resume data does not claim is found by hashing, unless the user would rather have it again from peers."""
+        if self._core.settings.get_bool("no_recheck_incomplete_resume"):
+            self._finish()
+        else:
+            self._start_check(wanted)
 
     def _reject(self, error: ErrorCode, path: str = "") -> None:
         torrent = self._torrent

@@ -57,6 +57,22 @@ def test_pieces_that_were_bad_never_count(world: World) -> None:
         assert told(node, torrent) == good <= len(CONTENT)
 
 
+def test_bad_pieces_pass_when_hashes_are_not_checked(world: World) -> None:
+    node, torrent, wire = downloading(world)
+    node.session.apply_settings({"disable_hash_checks": True})
+    while answer(wire, CONTENT, INFO.piece_length, spoil=lambda piece: True):
+        pass
+    assert torrent.is_seed
+    assert node.core.counters.values["ses.num_piece_failed"] == 0
+    torrent.recheck()
+    world.pump()
+    assert torrent.is_seed
+    node.session.apply_settings({"disable_hash_checks": False})
+    torrent.recheck()
+    world.pump()
+    assert not torrent.have.any()
+
+
 def test_blocks_of_an_earlier_run_never_make_it_negative(world: World) -> None:
     node, torrent, _ = downloading(world)
     assert torrent.download is not None

@@ -53,6 +53,15 @@ def test_a_request_waits_until_its_piece_is_verified(world):
     assert wire.heard("piece") == [("piece", 1, 0, BLOCK)]
 
 
+def test_nothing_is_verified_when_hashes_are_not_checked(world):
+    node, torrent, wire, _content = believed(world)
+    node.session.apply_settings({"disable_hash_checks": True})
+    wire.say(request(1, 0))
+    assert wire.heard("piece") == [("piece", 1, 0, BLOCK)]
+    assert torrent.seed_mode is not None
+    assert not torrent.seed_mode.verified.any()
+
+
 def test_it_ends_when_everything_is_verified(world):
     node, torrent, wire, _content = believed(world)
     torrent.flags &= ~TorrentFlags.need_save_resume

@@ -99,6 +99,38 @@ def test_files_need_not_be_looked_at(world):
     assert TorrentState.checking_files not in [alert.state for alert in node.alerts(StateChangedAlert)]
 
 
+@pytest.mark.parametrize(("claimed", "expected"), [(None, "...."), ("xx..", "xx.."), ("x", "....")])
+def test_files_are_not_searched_when_that_is_not_wanted(world, claimed, expected):
+    """Without resume data, with some that leaves pieces out, and with some that is worth nothing."""
+    node = world.node(no_recheck_incomplete_resume=True)
+    info, content = torrent_of(4)
+    fields = {} if claimed is None else {"have_pieces": bits(claimed)}
+    torrent = node.add(info, content, **fields)
+    world.pump()
+    assert drawn(torrent) == expected
+    assert torrent.phase is Phase.ACTIVE
+    assert node.backend.num_cold_reads == 0
+    assert len(node.alerts(FastresumeRejectedAlert)) == (claimed == "x")
+    assert len(node.alerts(TorrentCheckedAlert)) == 1
+    torrent.recheck()
+    world.pump()
+    assert drawn(torrent) == "xxxx", "who asks for a check gets one"
+
+
+def test_claims_whose_files_are_gone_and_nothing_is_searched(world):
+    node = world.node(no_recheck_incomplete_resume=True)
+    torrent = node.add(torrent_of(4)[0], have_pieces=bits("xx.."))
+    world.pump()
+    assert len(node.alerts(FastresumeRejectedAlert)) == 1
+    assert drawn(torrent) == "...."
+    assert torrent.phase is Phase.ACTIVE
+    node.session.apply_settings({"no_recheck_incomplete_resume": False})
+    info, content = torrent_of(4, name="other")
+    other = node.add(info, content)
+    world.pump()
+    assert drawn(other) == "xxxx"
+
+
 def test_a_seed_that_claims_everything_hashes_nothing(world):
     node, torrent = on_disk(world, "xxxx", have_pieces=bits("xxxx"))
     assert torrent.is_seed
