@@ -180,6 +180,7 @@ if TYPE_CHECKING:
     from .flags import EncPolicy as EncPolicy
     from .flags import FileOpenMode as FileOpenMode
     from .flags import FileProgressFlags as FileProgressFlags
+    from .flags import IoBufferMode as IoBufferMode
     from .flags import MoveFlags as MoveFlags
     from .flags import PauseFlags as PauseFlags
     from .flags import PeerFlags as PeerFlags
@@ -282,6 +283,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "EncLevel",
         "EncPolicy",
         "FileOpenMode",
+        "IoBufferMode",
         "FileProgressFlags",
         "MoveFlags",
         "PauseFlags",

@@ -21,6 +21,7 @@ __all__ = [
     "EncPolicy",
     "FileOpenMode",
     "FileProgressFlags",
+    "IoBufferMode",
     "MoveFlags",
     "PauseFlags",
     "PeerFlags",
@@ -324,6 +325,18 @@ class FileOpenMode(IntFlag):
 
     rw_mask = 3
     """The bits that say read or write."""
+
+
+class IoBufferMode(IntEnum):
+    """The settings `disk_io_read_mode` and `disk_io_write_mode`."""
+
+    enable_os_cache = 0
+    """The system caches as it likes."""
+    disable_os_cache = 2
+    """Nothing stays in its cache."""
+    disable_os_cache_for_aligned_files = disable_os_cache
+    write_through = 3
+    """What is written is on the device before it counts."""
 
 
 class SocketType(IntEnum):

@@ -210,6 +210,8 @@ def min_memory_usage() -> SettingsPack:
             "aio_threads": 1,
             "alert_queue_size": 100,
             "connection_speed": 5,
+            "disk_io_read_mode": 2,
+            "disk_io_write_mode": 2,
             "file_pool_size": 4,
             "inactivity_timeout": 120,
             "max_allowed_in_request_queue": 100,

@@ -319,6 +319,24 @@ HONOURED: dict[str, Honoured] = {
     "file_pool_size": Honoured(40, "files", "Files held open.", 1, 1_000_000),
     "aio_threads": Honoured(10, "threads", "Largest number of worker threads for the disk.", 1, 1024),
     "hashing_threads": Honoured(1, "threads", "Worker threads that hash during a full check.", 0, 1024),
+    "disk_io_read_mode": Honoured(
+        0,
+        "",
+        "What is read (`IoBufferMode`).  0, 3: stays in the system's cache.  2: does not.",
+        choices=(0, 2, 3),
+    ),
+    "disk_io_write_mode": Honoured(
+        0,
+        "",
+        "What is written (`IoBufferMode`).  0: reaches the device in time.  3: before it counts.  2: that, and leaves the cache.",
+        choices=(0, 2, 3),
+    ),
+    "no_atime_storage": Honoured(
+        True, "", "Do not note when files were read (O_NOATIME, Linux, files of our own user)."
+    ),
+    "close_file_interval": Honoured(
+        0, "s", "How often the file used the longest ago is closed, whatever `file_pool_size`; 0 is never."
+    ),
     "disable_hash_checks": Honoured(
         False, "", "Believe every piece that comes or lies on disk: for tests and simulations only."
     ),

@@ -61,14 +61,10 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "the disk layer works another way": {
         "allow_partial_disk_writes": True,
         "checking_mem_usage": 256,
-        "close_file_interval": 0,
         "disk_disable_copy_on_write": False,
-        "disk_io_read_mode": 0,
-        "disk_io_write_mode": 0,
         "disk_write_mode": 1,
         "enable_set_file_valid_data": False,
         "mmap_file_size_cutoff": 40,
-        "no_atime_storage": True,
         "optimistic_disk_retry": 600,
     },
     "this version does not do this with a proxy": {

@@ -30,11 +30,12 @@ from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
 from ..close_reason import CloseReason
 from ..disk.buffers import BufferPool
+from ..disk.cache_use import CacheUse
 from ..disk.io import DiskIo
 from ..disk.params import DiskSettings
 from ..disk.posix import PosixBackend
 from ..errors import ErrorCode, Operation
-from ..flags import EncPolicy, SocketType
+from ..flags import EncPolicy, IoBufferMode, SocketType
 from ..params import SessionParams
 from ..plugins.built_in import add_standard
 from ..plugins.guarded import picker_policy_for
@@ -631,7 +632,16 @@ class Core:
 
 
 DISK_SETTINGS: Final = frozenset(
-    {"max_queued_disk_bytes", "file_pool_size", "hashing_threads", "disable_hash_checks"}
+    {
+        "max_queued_disk_bytes",
+        "file_pool_size",
+        "hashing_threads",
+        "disable_hash_checks",
+        "disk_io_read_mode",
+        "disk_io_write_mode",
+        "no_atime_storage",
+        "close_file_interval",
+    }
 )
 """What `disk_settings` looks at."""
 
@@ -643,6 +653,13 @@ def disk_settings(settings: SettingsPack) -> DiskSettings:
         file_pool_size=settings.get_int("file_pool_size"),
         hashing_threads=max(1, settings.get_int("hashing_threads")),
         checks_hashes=not settings.get_bool("disable_hash_checks"),
+        cache_use=CacheUse(
+            keeps_read=settings.get_int("disk_io_read_mode") != IoBufferMode.disable_os_cache,
+            keeps_written=settings.get_int("disk_io_write_mode") != IoBufferMode.disable_os_cache,
+            writes_through=settings.get_int("disk_io_write_mode") == IoBufferMode.write_through,
+            no_atime=settings.get_bool("no_atime_storage"),
+        ),
+        close_file_interval=settings.get_int("close_file_interval"),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ..flags import FileOpenMode
 from ..status import OpenFileState
+from .cache_use import CacheUse
 
 __all__ = ["FileOwner", "FilePool", "OpenFile"]
 
@@ -24,13 +25,15 @@ __all__ = ["FileOwner", "FilePool", "OpenFile"]
 class OpenFile:
     """One descriptor and the stretch of the torrent it covers."""
 
-    __slots__ = ("end", "fd", "index", "is_recent", "is_writable", "owner", "start", "used_at")
+    __slots__ = ("end", "fd", "index", "is_recent", "is_writable", "no_atime", "owner", "start", "used_at")
 
     def __init__(self, fd: int, owner: FileOwner, index: int, *, is_writable: bool) -> None:
         self.fd = fd
         self.owner = owner
         self.index = index
         self.is_writable = is_writable
+        self.no_atime = False
+        """When it is read is not noted."""
         self.is_recent = True
         self.used_at = 0.0
         """When it was last read, written or opened, on the pool's clock."""
@@ -67,6 +70,7 @@ class FilePool:
     def __init__(self, limit: int, clock: Callable[[], float] = float) -> None:
         """`clock` says when files were used; any thread calls it."""
         self._limit = limit
+        self._cache_use = CacheUse()
         self.clock = clock
         self.num_misses = 0
         """How often a file was wanted that was not open, or only for reading."""
@@ -87,6 +91,19 @@ class FilePool:
         with self.lock:
             self._limit = limit
             self._evict()
+
+    @property
+    def cache_use(self) -> CacheUse:
+        """How files are opened, and what follows a transfer; with another one they are opened anew."""
+        return self._cache_use
+
+    @cache_use.setter
+    def cache_use(self, cache_use: CacheUse) -> None:
+        if cache_use != self._cache_use:
+            with self.lock:
+                self._cache_use = cache_use
+                for file in list(self._files):
+                    self._drop(file)
 
     def get(self, owner: FileOwner, index: int, *, for_writing: bool = False) -> OpenFile:
         """The open file, opened if need be.  The caller keeps it open by holding it.  StorageError."""
@@ -117,7 +134,7 @@ class FilePool:
         return [
             OpenFileState(
                 file.index,
-                FileOpenMode.read_write if file.is_writable else FileOpenMode.read_only,
+                _mode_of(file),
                 now - file.used_at,
             )
             for file in files
@@ -136,6 +153,13 @@ class FilePool:
             if file is not None:
                 self._drop(file)
 
+    def close_oldest(self) -> None:
+        """Close the file that was used the longest ago, if one is open."""
+        with self.lock:
+            oldest = min(self._files, key=lambda file: file.used_at, default=None)
+            if oldest is not None:
+                self._drop(oldest)
+
     def _evict(self) -> None:
         while len(self._files) > self._limit:
             oldest = next(iter(self._files))
@@ -150,3 +174,8 @@ class FilePool:
         del self._files[file]
         del file.owner.open_files[file.index]
         file.owner.on_file_closed(file)
+
+
+def _mode_of(file: OpenFile) -> FileOpenMode:
+    mode = FileOpenMode.read_write if file.is_writable else FileOpenMode.read_only
+    return mode | FileOpenMode.no_atime if file.no_atime else mode

@@ -18,6 +18,7 @@ from ..flags import MoveFlags, RemoveFlags
 from .backend import Backend, Writable
 from .batch import JobBatch
 from .checking import Check, CheckSlice, cut_slices
+from .closing import FileCloser
 from .counts import DiskCounts
 from .descriptors import FilePool
 from .errors import StorageError
@@ -62,6 +63,7 @@ class DiskIo:
     ) -> None:
         self.settings = settings or DiskSettings()
         self.files = FilePool(self.settings.file_pool_size, base.time)
+        self._closer = FileCloser(base, platform_submit, self.files)
         self.queued_bytes = 0
         """Bytes of pieces submitted and not yet written or refused."""
         self.counts = DiskCounts()
@@ -77,6 +79,7 @@ class DiskIo:
         self._platform_submit = platform_submit
         self._make_backend = backend
         self._small_jobs = JobBatch(base, platform_submit)
+        self.apply(self.settings)
 
     def open(self, params: StorageParams) -> Storage:
         """A storage for one torrent.  Touches no file.  StorageError for a renamed file that leaves the save path."""
@@ -86,9 +89,12 @@ class DiskIo:
         """Change the limits."""
         self.settings = settings
         self.files.limit = settings.file_pool_size
+        self.files.cache_use = settings.cache_use
+        self._closer.set_interval(float(settings.close_file_interval))
 
     def close(self) -> None:
         """Close every file no job is using.  Jobs in work end as they would."""
+        self._closer.set_interval(0.0)
         self.files.limit = 0
 
     def submit_pieces(

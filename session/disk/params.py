@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..flags import StorageMode
+from .cache_use import CacheUse
 
 if TYPE_CHECKING:
     from ...protocols.metainfo import TorrentInfo
@@ -55,6 +56,10 @@ class DiskSettings:
     """Slices of a full check in work at a time."""
     checks_hashes: bool = True
     """Pieces are compared with their hashes, those that come and those that are found."""
+    cache_use: CacheUse = field(default_factory=CacheUse)
+    """What files leave in the system's cache."""
+    close_file_interval: int = 0
+    """Seconds after which, each time, the file used the longest ago is closed; 0: none is."""
 
     def __post_init__(self) -> None:
         for name in ("max_queued_disk_bytes", "file_pool_size", "hashing_threads"):

@@ -21,7 +21,7 @@ from .descriptors import FilePool, OpenFile
 from .errors import StorageError, blaming
 from .params import MoveResult, StorageParams
 from .part_file import PartFile
-from .paths import Place, exists, make_folders, open_beneath, parent_of, status_of
+from .paths import Place, exists, make_folders, parent_of, status_of
 from .placement import Placement
 from .positional import RWF_NOWAIT, read_fully, take_bytes, total_length, write_fully
 from .presence import FileScan
@@ -195,8 +195,9 @@ class PosixBackend(Backend):
         place = self.placement.place(index)
         flags = os.O_RDWR | os.O_CREAT if for_writing else os.O_RDONLY
         with blaming("open", place.path):
-            fd = open_beneath(place, flags, self._mode_of(index))
+            fd, no_atime = self._pool.cache_use.open(place, flags, self._mode_of(index))
             file = OpenFile(fd, self, index, is_writable=for_writing)
+        file.no_atime = no_atime
         file.start = self.placement.files.offset(index)
         file.end = file.start + self.placement.files.size(index)
         if for_writing:
@@ -235,16 +236,21 @@ class PosixBackend(Backend):
     def _read_file(self, index: int, views: Sequence[Writable], position: int) -> None:
         file = self._pool.get(self, index)
         with blaming("read", self.placement.path(index)):
-            if read_fully(file.fd, views, position) < total_length(views):
+            length = total_length(views)
+            if read_fully(file.fd, views, position) < length:
                 raise OSError(errno.ENODATA, "file is too short")
+            self._pool.cache_use.after_read(file.fd, position, length)
 
     def _write_file(self, index: int, views: Sequence[Buffer], position: int) -> None:
         file = self._pool.get(self, index, for_writing=True)
         self._unsynced.add(index)
         with blaming("write", self.placement.path(index)):
             write_fully(file.fd, views, position)
+            self._pool.cache_use.after_write(file.fd, position, total_length(views))
 
     def _read_scattered_nowait(self, buffers: Sequence[Writable], offset: int) -> bool:
+        if not self._pool.cache_use.keeps_read:
+            return False  # Nor is any file hot then: a worker reads, and drops what it read.
         for index, position, _, views in self._stretches(buffers, offset):
             if self.placement.is_pad(index):
                 _fill_with_zeros(views)

@@ -569,7 +569,7 @@ def test_open_files_are_listed(member: Member, seed: Member, tmp_path: Path) -> 
     states = {state.file_index: state for state in handle.file_status()}
     assert A in states
     assert 0 <= states[A].last_use < 3600
-    assert states[A].open_mode in (FileOpenMode.read_only, FileOpenMode.read_write)
+    assert states[A].open_mode & FileOpenMode.rw_mask in (FileOpenMode.read_only, FileOpenMode.read_write)
     handle.post_file_status()
     assert {state.file_index for state in member.wait(FileStatusAlert).state} == set(states)
     handle.pause()

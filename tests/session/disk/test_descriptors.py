@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from evtorrent.session import FileOpenMode
+from evtorrent.session.disk.cache_use import CacheUse
 from evtorrent.session.disk.descriptors import FilePool, OpenFile
 
 
@@ -48,6 +49,29 @@ def test_opens_once(owner: Owner) -> None:
     assert (owner.opened, pool.num_open) == ([(0, False)], 1)
     pool.release(owner)
     assert (owner.closed, pool.num_open) == ([0], 0)
+
+
+def test_the_one_used_the_longest_ago_is_closed(tmp_path: Path) -> None:
+    now = [0.0]
+    pool, owner = FilePool(10, lambda: now[0]), Owner(tmp_path)
+    for index in (0, 1, 2, 0):
+        now[0] += 1
+        pool.get(owner, index)
+    for closed in ([1], [1, 2], [1, 2, 0], [1, 2, 0]):
+        pool.close_oldest()
+        assert owner.closed == closed
+
+
+def test_files_are_opened_anew_for_another_use_of_the_cache(owner: Owner) -> None:
+    pool = FilePool(10)
+    held = pool.get(owner, 0)
+    pool.cache_use = CacheUse()
+    assert owner.closed == []
+    pool.cache_use = CacheUse(no_atime=False)
+    assert owner.closed == [0]
+    assert is_open(held.fd), "who reads keeps it"
+    assert pool.get(owner, 0) is not held
+    pool.release(owner)
 
 
 def test_the_limit_closes_files_not_used_lately(owner: Owner) -> None:
