@@ -334,6 +334,12 @@ HONOURED: dict[str, Honoured] = {
     "no_atime_storage": Honoured(
         True, "", "Do not note when files were read (O_NOATIME, Linux, files of our own user)."
     ),
+    "optimistic_disk_retry": Honoured(
+        600,
+        "s",
+        "After this time auto-managed torrents are tried again that a full or write-protected disk stopped; upload mode ends for them.",
+        1,
+    ),
     "close_file_interval": Honoured(
         0, "s", "How often the file used the longest ago is closed, whatever `file_pool_size`; 0 is never."
     ),

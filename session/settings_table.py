@@ -65,7 +65,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "disk_write_mode": 1,
         "enable_set_file_valid_data": False,
         "mmap_file_size_cutoff": 40,
-        "optimistic_disk_retry": 600,
     },
     "this version does not do this with a proxy": {
         "socks5_udp_send_local_ep": False,

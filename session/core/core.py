@@ -58,6 +58,7 @@ from .connecting import Connector
 from .counting import count_end, session_counters
 from .datagrams import Datagrams
 from .dht_service import DhtService
+from .disk_retry import DiskRetry
 from .encryption import Encryption
 from .extensions import ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
@@ -186,6 +187,7 @@ class Core:
         self._picker_policy = parts.picker_policy
         self.classes = Classing(self)
         self.quotas = Quotas(self)
+        self.disk_retry = DiskRetry(self)
         self.port_mapping = PortMapping(self)
         self.local_discovery = LocalDiscoveryService(self)
 
@@ -353,6 +355,7 @@ class Core:
                 del self.torrents[name]
                 self.encryption.torrent_removed(name)
         torrent.close()
+        self.disk_retry.removed(torrent)
         self.queue.removed(torrent)
         self.dirty.pop(torrent, None)  # Last: ending its links touched it.
 
@@ -360,6 +363,7 @@ class Core:
         """It is online."""
         self.active[torrent] = self.lively[torrent] = None
         self.queue.watch(torrent)
+        self.disk_retry.mode_changed(torrent)
         self.local_discovery.torrent_changed(torrent)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
@@ -595,6 +599,7 @@ class Core:
         self.lobby.tick(now)
         self.turnover.tick(now)
         self.auto_scrape.tick(now)
+        self.disk_retry.tick(now)
         self.connector.tick(now, elapsed)
         self.choking.tick(now)
         self.dht.tick(now)

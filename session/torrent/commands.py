@@ -47,6 +47,7 @@ _REFUSED_FLAGS = TorrentFlags.i2p_torrent
 
 def pause(torrent: Torrent, flags: PauseFlags) -> None:
     """`TorrentHandle.pause`"""
+    torrent.disk_retry.forget(torrent)
     torrent.pause(graceful=bool(flags & PauseFlags.graceful_pause))
 
 
@@ -87,6 +88,10 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
         torrent.need_save()
     if changed & TorrentFlags.auto_managed:
         torrent.managed_changed()
+    if changed & (TorrentFlags.auto_managed | TorrentFlags.upload_mode):
+        torrent.disk_retry.mode_changed(torrent)
+    if not flags & TorrentFlags.auto_managed and (mask is None or mask & TorrentFlags.auto_managed):
+        torrent.disk_retry.forget(torrent)
 
 
 def _share_mode_changed(torrent: Torrent) -> None:

@@ -12,6 +12,7 @@ from .picker_modes import PickMode
 
 if TYPE_CHECKING:
     from ..core.core import Core
+    from ..core.disk_retry import DiskRetry
     from ..plugins.session_hooks import SessionPlugins
     from .download import Download
     from .drain import Drain
@@ -111,6 +112,11 @@ class TorrentStanding:
     def session_plugins(self) -> SessionPlugins:
         """What the session is extended with."""
         return self._core.plugins
+
+    @property
+    def disk_retry(self) -> DiskRetry:
+        """Who sees to it that a disk which failed is tried again."""
+        return self._core.disk_retry
 
     @property
     def is_subscribed(self) -> bool:

@@ -575,6 +575,7 @@ class Torrent(TorrentStanding):
         if self.error or self.removed:
             return
         self.post(FileErrorAlert, ErrorCode.from_exception(error), operation_of(error), error.path)
+        self.disk_retry.failed(self, error)
         self.set_error(error, error.path)
 
     def on_read_error(self, link: PeerLink, error: Exception) -> None:
