@@ -220,6 +220,7 @@ def min_memory_usage() -> SettingsPack:
             "max_paused_peerlist_size": 50,
             "max_peerlist_size": 500,
             "max_queued_disk_bytes": 1,
+            "prioritize_partial_pieces": True,
             "recv_socket_buffer_size": 16 * 1024,
             "send_buffer_watermark": 9,
             "send_socket_buffer_size": 16 * 1024,

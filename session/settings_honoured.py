@@ -299,6 +299,15 @@ HONOURED: dict[str, Honoured] = {
     "strict_end_game_mode": Honoured(
         True, "", "Ask for a block twice only when every missing block has been asked for."
     ),
+    "prioritize_partial_pieces": Honoured(
+        False, "", "Finish pieces that were begun before rarer ones are; no peer gets pieces of its own then."
+    ),
+    "piece_extent_affinity": Honoured(
+        False, "", "Prefer neighbours of pieces that were begun, within 4 MiB, to rarer ones."
+    ),
+    "auto_sequential": Honoured(
+        True, "", "Download in order what at least ten seeds have, and hardly anybody else wants."
+    ),
     "use_parole_mode": Honoured(
         True, "", "Fetch pieces from one peer alone after it took part in a piece that failed."
     ),

@@ -97,7 +97,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     },
     "not acted on in this version": {
         "allow_multiple_connections_per_pid": False,
-        "auto_sequential": False,
         "connect_seed_every_n_download": 10,
         "enable_ip_notifier": False,
         "handshake_client_version": "",
@@ -106,9 +105,7 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "max_suggest_pieces": 16,
         "outgoing_interfaces": "",
         "peer_dscp": 0,
-        "piece_extent_affinity": False,
         "predictive_piece_announce": 0,
-        "prioritize_partial_pieces": False,
         "rate_limit_ip_overhead": False,
         "seeding_outgoing_connections": True,
         "send_buffer_low_watermark": 10240,

@@ -45,6 +45,7 @@ from ..stats import Counters
 from ..torrent.link_end import LinkEnded
 from ..torrent.peer_link import PeerLink
 from ..torrent.peer_list import PeerList
+from ..torrent.picking_order import PICKER_SETTINGS, configure_picker
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
@@ -290,6 +291,10 @@ class Core:
         for torrent in self.active:
             if torrent.tracking is not None:
                 torrent.tracking.settings_changed()
+        if changed & PICKER_SETTINGS:
+            for torrent in dict.fromkeys(self.torrents.values()):
+                if torrent.download is not None:
+                    configure_picker(torrent.download.picker, self.settings)
         if changed & {"allow_multiple_connections_per_ip", "max_failcount", "min_reconnect_time"}:
             for torrent in dict.fromkeys(self.torrents.values()):
                 if torrent.peers is not None:
@@ -417,9 +422,8 @@ class Core:
             per_piece,
             last,
             rng=self.rng,
-            initial_picker_threshold=self.settings.get_int("initial_picker_threshold"),
-            strict_end_game_mode=self.settings.get_bool("strict_end_game_mode"),
         )
+        configure_picker(picker, self.settings)
         if self._picker_policy is not None:
             picker.policy = picker_policy_for(self._picker_policy, info, self.plugins.faults)
         return picker

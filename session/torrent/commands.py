@@ -35,6 +35,7 @@ from ..flags import (
 )
 from ..operations import operation_of
 from ..status import AnnounceEntry
+from .picking_order import update_order
 from .report import resume_params
 from .share_mode import tell_share_mode
 from .torrent import Torrent
@@ -63,8 +64,8 @@ def set_flags(torrent: Torrent, flags: TorrentFlags, mask: TorrentFlags | None) 
         raise UnsupportedFeature(repr(changed & flags & _REFUSED_FLAGS), "not in this version")
     paused = changed & TorrentFlags.paused
     torrent.flags ^= changed & ~paused
-    if changed & TorrentFlags.sequential_download and torrent.download is not None:
-        torrent.download.picker.sequential = bool(torrent.flags & TorrentFlags.sequential_download)
+    if changed & TorrentFlags.sequential_download:
+        update_order(torrent)
     if changed & TorrentFlags.super_seeding:
         torrent.super_seeding_changed()
     if changed & TorrentFlags.share_mode:

@@ -27,6 +27,7 @@ from random import Random
 
 from ...protocols.bits import Bitfield
 from .availability import Availability
+from .extent_affinity import EXTENT_BLOCKS, ExtentAffinity
 from .picker_modes import PickMode, bits_from, highest_bits, lowest_bits, random_bit
 from .picker_policy import PickerPolicy
 from .piece_blocks import BUSY, RECEIVED, REQUESTED, BlockRun, PieceBlocks, PieceStatus
@@ -34,8 +35,6 @@ from .piece_table import ABANDONED, RESERVED, SHARED, PieceTable
 
 __all__ = ["BlockOutcome", "BlockRun", "PickMode", "PiecePicker", "PieceStatus"]
 
-EXTENT_BLOCKS = 256
-"""A fast peer stays within 4 MiB of neighbouring pieces while they are equally rare, for the disks of both sides."""
 END_GAME_BLOCKS = 16
 """Blocks asked of others too that one peer has on order at most."""
 END_GAME_PIECES = 16
@@ -53,6 +52,7 @@ _AHEAD = 4096
 _SEQUENTIAL = int(PickMode.SEQUENTIAL)
 _END_GAME = int(PickMode.END_GAME)
 _ON_PAROLE = int(PickMode.ON_PAROLE)
+_WHOLE_PIECES = int(PickMode.WHOLE_PIECES)
 _OWN_PIECES = int(PickMode.WHOLE_PIECES | PickMode.ON_PAROLE)
 
 
@@ -103,7 +103,10 @@ class PiecePicker(PieceTable):
         "_extent",
         "_pickers",
         "_rng",
+        "affinity",
+        "auto_sequential",
         "initial_picker_threshold",
+        "partials_first",
         "policy",
         "redundant",
         "sequential",
@@ -123,10 +126,16 @@ class PiecePicker(PieceTable):
         super().__init__(num_pieces, blocks_per_piece, blocks_in_last_piece)
         self.sequential = False
         """Lowest piece first, for every peer."""
+        self.auto_sequential = False
+        """The same where nothing is rare, as `update_order` finds; who else has a picker says so itself."""
         self.initial_picker_threshold = initial_picker_threshold
         """While fewer pieces than this are had, untouched ones are taken by lot."""
         self.strict_end_game_mode = strict_end_game_mode
         """Blocks are asked of a second peer only when none is left unasked."""
+        self.partials_first = False
+        """Pieces begun are finished by whoever has them before others are begun: fast peers get none of their own."""
+        self.affinity: ExtentAffinity | None = None
+        """Prefers neighbours of pieces begun to rare ones."""
         self.policy: PickerPolicy | None = None
         """Chooses untouched pieces instead of rarity; see `picker_policy`."""
         self.redundant: list[tuple[Hashable, int, int]] = []
@@ -135,6 +144,7 @@ class PiecePicker(PieceTable):
         self._availability = Availability(num_pieces)
         self._pickers: dict[Hashable, _Picker] = {}
         self._ahead = num_pieces // _AHEAD
+        # A fast peer stays within 4 MiB of neighbouring pieces while they are equally rare, for the disks of both sides.
         self._extent = max(1, EXTENT_BLOCKS // blocks_per_piece)
 
     # -- what peers have
@@ -229,6 +239,8 @@ class PiecePicker(PieceTable):
         return self.num_blocks(piece) if blocks is None else blocks.free
 
     def _pick_more(self, bits: int, want: int, picker: _Picker, flags: int, runs: list[BlockRun]) -> None:
+        if self.partials_first:
+            flags &= ~_WHOLE_PIECES
         if flags & _ON_PAROLE:
             want = self._pick_own(bits, want, picker, runs)
         masks = self.masks
@@ -286,6 +298,8 @@ class PiecePicker(PieceTable):
             for piece in self._draw(untouched, -(-want // self.blocks_per_piece), picker, flags):
                 blocks = self.begin(piece, reserved_for)
                 picker.last_begun = piece
+                if self.affinity is not None:
+                    self.affinity.begun(piece)
                 want -= self._take(blocks, want, picker, runs)
                 if blocks.free:
                     self.classify(blocks)
@@ -302,6 +316,12 @@ class PiecePicker(PieceTable):
                 return drawn[:count]
         if self.sequential or flags & _SEQUENTIAL:
             return lowest_bits(bits, count)
+        if (
+            self.affinity is not None
+            and self.num_have >= self.initial_picker_threshold
+            and (near := self.affinity.preferred(bits))
+        ):
+            return lowest_bits(near, count)
         reserve = picker.reserve
         drawn = []
         while reserve and len(drawn) < count:

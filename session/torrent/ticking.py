@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..alerts import TorrentPausedAlert
 from ..plugins.torrent_hooks import NO_PLUGINS
+from .picking_order import update_order
 
 if TYPE_CHECKING:
     from ..core.core import Core
@@ -20,6 +21,7 @@ def tick(torrent: Torrent, core: Core, now: float, elapsed: float) -> bool:
     swarm, web, meters = torrent.swarm, torrent.web, torrent.meters
     if swarm is not None:
         swarm.tick(now, elapsed)
+        update_order(torrent)
         core.extensions.on_tick(torrent, now)
     if web is not None:
         web.tick(now, elapsed)

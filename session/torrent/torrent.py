@@ -50,6 +50,7 @@ from .peer_link import PeerLink
 from .peer_list import PeerList
 from .peer_tls import PeerTls
 from .phase import Phase, state_of
+from .picking_order import update_order
 from .rates import TransferMeters
 from .root_certificate import take_root_certificate
 from .seed_mode import SeedMode
@@ -478,7 +479,7 @@ class Torrent(TorrentStanding):
         self.download.counts = self._core.counters.values
         self._core.extensions.on_download(self, self.download)
         self.download.is_held = self._core.disk.is_congested
-        picker.sequential = bool(self.flags & TorrentFlags.sequential_download)
+        update_order(self)
         self.files.apply_priorities(picker)
 
     def _go_online(self) -> None:

@@ -6,7 +6,6 @@ from evtorrent.session.settings_honoured import HONOURED
 from evtorrent.session.settings_table import UNSUPPORTED
 
 OURS = {
-    "auto_sequential",
     "enable_ip_notifier",
     "peer_dscp",
     "peer_fingerprint",

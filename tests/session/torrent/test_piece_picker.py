@@ -5,6 +5,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from evtorrent.session.torrent.extent_affinity import ExtentAffinity
 from evtorrent.session.torrent.piece_picker import (
     END_GAME_ASKERS,
     END_GAME_BLOCKS,
@@ -54,6 +55,38 @@ class TestOrder:
             for seed in range(50)
         }
         assert drawn == {1}
+
+    def test_begun_pieces_come_first_for_everybody_where_that_is_wanted(self) -> None:
+        for mode in (SHARED, FAST):
+            picker = make_picker(".. b. ..", peers="191")
+            assert (pick(picker, "a", 1, mode=mode)[0][0] == 1) == (mode is SHARED)
+            picker = make_picker(".. b. ..", peers="191")
+            picker.partials_first = True
+            assert pick(picker, "a", 1, mode=mode) == [(1, 1, 1)]
+            assert pick(picker, "a", 1, mode=mode)[0][0] != 1
+            assert {status.reserved_for for status in picker.downloading()} == {None}
+
+    def test_suspects_keep_to_themselves_all_the_same(self) -> None:
+        picker = make_picker(".. b. ..", peers="191")
+        picker.partials_first = True
+        assert pick(picker, "a", 1, mode=PAROLE)[0][0] != 1
+
+    def test_neighbours_of_begun_pieces_before_rare_ones(self) -> None:
+        picker = make_picker(". . . . .", peers="92991")
+        picker.affinity = ExtentAffinity(picker)
+        assert pick(picker, "a", 1) == [(4, 0, 1)]
+        assert pick(picker, "b", 2) == [(0, 0, 1), (1, 0, 1)]
+        picker.affinity = None
+        assert pick(picker, "b", 2)[0] in [(2, 0, 1), (3, 0, 1)]
+
+    def test_the_first_pieces_are_taken_by_lot_whatever_is_near(self) -> None:
+        drawn = set()
+        for seed in range(30):
+            picker = make_picker(". " * 6, peers="999999", threshold=5, seed=seed)
+            picker.affinity = ExtentAffinity(picker)
+            pick(picker, "a", 1)
+            drawn.add(pick(picker, "b", 1)[0][0])
+        assert len(drawn) > 2
 
     def test_begun_pieces_come_first(self) -> None:
         assert pick(make_picker(".. b. ..", peers="191"), "a", 1) == [(1, 1, 1)]
