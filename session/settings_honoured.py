@@ -305,6 +305,13 @@ HONOURED: dict[str, Honoured] = {
     "piece_extent_affinity": Honoured(
         False, "", "Prefer neighbours of pieces that were begun, within 4 MiB, to rarer ones."
     ),
+    "predictive_piece_announce": Honoured(
+        0,
+        "ms",
+        "Peers are told of a piece this time before it is expected to be complete; 0 is when it is.",
+        0,
+        60_000,
+    ),
     "auto_sequential": Honoured(
         True, "", "Download in order what at least ten seeds have, and hardly anybody else wants."
     ),

@@ -105,7 +105,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "max_suggest_pieces": 16,
         "outgoing_interfaces": "",
         "peer_dscp": 0,
-        "predictive_piece_announce": 0,
         "rate_limit_ip_overhead": False,
         "seeding_outgoing_connections": True,
         "send_buffer_low_watermark": 10240,

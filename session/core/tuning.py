@@ -38,6 +38,7 @@ class Tuning:
         "peer_connect_timeout",
         "peer_timeout",
         "piece_timeout",
+        "predictive_piece_announce",
         "prefer_rc4",
         "recv_socket_buffer_size",
         "request_queue_time",
@@ -74,6 +75,7 @@ class Tuning:
     peer_connect_timeout: int
     peer_timeout: int
     piece_timeout: int
+    predictive_piece_announce: int
     prefer_rc4: bool
     recv_socket_buffer_size: int
     request_queue_time: int

@@ -1,6 +1,7 @@
 """A peer that lost a piece (BEP 54, "lt_donthave").
 
-We never say it: a piece of ours is lost only when all are checked again, and then no connection stays.
+We say it only of pieces that were told of in advance and turned out bad (`prediction`): a piece of ours is lost only when all are
+checked again, and then no connection stays.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class DontHave:
         self.name = "lt_donthave"
 
     def on_handshake(self, torrent: Torrent, link: PeerLink) -> None:
-        """Whether the peer speaks it makes no difference: we have nothing to say."""
+        """Whether the peer speaks it is asked when there is something to say."""
 
     def on_message(self, torrent: Torrent, link: PeerLink, payload: bytes) -> None:
         """A peer lost a piece.  RemoteProtocolError when there is no such piece."""

@@ -10,6 +10,7 @@ from ..alerts import BlockFinishedAlert, HashFailedAlert
 from ..disk.errors import StorageError
 from . import blame
 from .peer_link import PeerLink
+from .prediction import Predictions
 from .web_seed import WebAddress
 
 if TYPE_CHECKING:
@@ -30,13 +31,20 @@ class DownloadNews:
 
     @property
     def wants_block_news(self) -> bool:
-        """Somebody wants alerts about single blocks."""
-        return self._core.alerts.should_post(BlockFinishedAlert)
+        """Somebody wants alerts about single blocks, or pieces are told of before they are complete."""
+        return self._core.tuning.predictive_piece_announce > 0 or self._core.alerts.should_post(
+            BlockFinishedAlert
+        )
 
     def on_blocks_finished(self, blocks: Sequence[tuple[int, int, memoryview]], link: PeerLink) -> None:
         """Blocks came."""
         for piece, begin, _ in blocks:
             self._torrent.post(BlockFinishedAlert, link.address, link.peer_id, begin // BLOCK_SIZE, piece)
+        swarm = self._torrent.swarm
+        if self._core.tuning.predictive_piece_announce and swarm is not None:
+            if swarm.predictions is None:
+                swarm.predictions = Predictions(self._torrent, self._core)
+            swarm.predictions.blocks_came(piece for piece, _, _ in blocks)
 
     def on_piece_passed(self, piece: int, contributors: Sequence[Hashable | None]) -> None:
         """A piece from peers is verified and on disk; those who sent it are the more trusted."""
@@ -56,6 +64,8 @@ class DownloadNews:
             return
         for address in blame.piece_failed(contributors, use_parole_mode=core.tuning.use_parole_mode):
             self.on_culprit(address)
+        if swarm.predictions is not None:
+            swarm.predictions.failed(piece)
         swarm.update_all_interest(core.base.time(), "picker.hash_fail_piece_picks")
 
     def on_culprit(self, address: Hashable) -> None:

@@ -35,6 +35,7 @@ from .link_end import LinkEnded
 from .peer_link import LinkOwner, PeerLink, ReadBlock
 from .peer_list import PeerList
 from .picker_modes import PickMode
+from .prediction import Predictions
 from .requester import Requester
 from .upload_only import note_told
 from .uploader import Uploader
@@ -52,7 +53,7 @@ CAPABILITIES = Capability.FAST | Capability.EXTENSION
 class Swarm(LinkOwner):
     """The links of one torrent that is started."""
 
-    __slots__ = ("_core", "_torrent", "links", "num_half_open", "peers")
+    __slots__ = ("_core", "_torrent", "links", "num_half_open", "peers", "predictions")
 
     def __init__(self, torrent: Torrent, core: Core, peers: PeerList) -> None:
         self._torrent = torrent
@@ -63,6 +64,8 @@ class Swarm(LinkOwner):
         """Connected and connecting."""
         self.num_half_open = 0
         """Of these, still connecting."""
+        self.predictions: Predictions | None = None
+        """Pieces told of in advance, with `predictive_piece_announce`."""
 
     # ------------------------------------------------------------------------------------------- coming and going
 
@@ -422,6 +425,8 @@ class Swarm(LinkOwner):
             elif piece != known and not (
                 torrent.has_piece(piece) and (super_seeding is None or super_seeding.shows(link, piece))
             ):
+                if self.predictions is not None and self.predictions.hold(link, request):
+                    continue
                 why = "peer.invalid_piece_requests"
             else:
                 if seed_mode is None or not seed_mode.hold(link, request):
@@ -473,10 +478,12 @@ class Swarm(LinkOwner):
     def have_piece(self, piece: int, now: float) -> None:
         """A piece is ours: tell everybody who is not a seed."""
         index = PieceIndex(piece)
+        told = self.predictions.passed(piece) if self.predictions is not None else ()
         for link in list(self.links):
             if link.peer_id is None or link.is_seed:
                 continue
-            link.connection.send_have(index)
+            if link not in told:
+                link.connection.send_have(index)
             if link.requester is None or not link.requester.on_order:
                 if link.connection.am_interested:
                     self.update_interest(link)  # It may have had nothing but this.
