@@ -356,6 +356,11 @@ HONOURED: dict[str, Honoured] = {
         "After this time auto-managed torrents are tried again that a full or write-protected disk stopped; upload mode ends for them.",
         1,
     ),
+    "disk_disable_copy_on_write": Honoured(
+        False,
+        "",
+        "New files are written in place where the file system copies on write (Linux: btrfs and its kin).",
+    ),
     "close_file_interval": Honoured(
         0, "s", "How often the file used the longest ago is closed, whatever `file_pool_size`; 0 is never."
     ),

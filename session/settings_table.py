@@ -16,6 +16,7 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "libtorrent has deprecated it; it does nothing here": {
         "active_loaded_limit": 0,
         "aio_max": 300,
+        "allow_partial_disk_writes": True,
         "announce_double_nat": False,
         "broadcast_lsd": True,
         "cache_buffer_chunk_size": 0,
@@ -58,13 +59,15 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
         "volatile_read_cache": False,
         "write_cache_line_size": 16,
     },
-    "the disk layer works another way": {
-        "allow_partial_disk_writes": True,
-        "checking_mem_usage": 256,
-        "disk_disable_copy_on_write": False,
+    "files are read and written by calls here, never mapped into memory": {
         "disk_write_mode": 1,
-        "enable_set_file_valid_data": False,
         "mmap_file_size_cutoff": 40,
+    },
+    "a check reads what fits the processor's cache at a time, however much memory there is": {
+        "checking_mem_usage": 256,
+    },
+    "it means a call of Windows alone, for administrators, that shows what others deleted": {
+        "enable_set_file_valid_data": False,
     },
     "this version does not do this with a proxy": {
         "socks5_udp_send_local_ep": False,

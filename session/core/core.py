@@ -649,6 +649,7 @@ DISK_SETTINGS: Final = frozenset(
         "disk_io_read_mode",
         "disk_io_write_mode",
         "no_atime_storage",
+        "disk_disable_copy_on_write",
         "close_file_interval",
     }
 )
@@ -667,6 +668,7 @@ def disk_settings(settings: SettingsPack) -> DiskSettings:
             keeps_written=settings.get_int("disk_io_write_mode") != IoBufferMode.disable_os_cache,
             writes_through=settings.get_int("disk_io_write_mode") == IoBufferMode.write_through,
             no_atime=settings.get_bool("no_atime_storage"),
+            no_cow=settings.get_bool("disk_disable_copy_on_write"),
         ),
         close_file_interval=settings.get_int("close_file_interval"),
     )

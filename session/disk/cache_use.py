@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,10 @@ __all__ = ["CacheUse"]
 
 _NO_ATIME: Final[int] = getattr(os, "O_NOATIME", 0)
 """Linux only."""
+_GET_FLAGS: Final = 0x8000_6601 | struct.calcsize("l") << 16
+"""FS_IOC_GETFLAGS, ioctl_iflags(2)."""
+_SET_FLAGS: Final = 0x4000_6602 | struct.calcsize("l") << 16
+_NO_COW: Final = 0x0080_0000
 _sync: Callable[[int], object] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -33,6 +38,8 @@ class CacheUse:
     """What was written is on the device before it is reported."""
     no_atime: bool = True
     """When a file was read last is not noted, where the system can do without."""
+    no_cow: bool = False
+    """What is written in a new file replaces what was there, where file systems would otherwise write it elsewhere (btrfs)."""
 
     def open(self, place: Place, flags: int, mode: int) -> tuple[int, bool]:
         """As `open_beneath`; also whether the time of reading is not noted."""
@@ -43,6 +50,11 @@ class CacheUse:
                 if error.errno != errno.EPERM:  # open(2): of a file that belongs to somebody else.
                     raise
         return open_beneath(place, flags, mode), False
+
+    def begin(self, fd: int) -> None:
+        """A file that has no bytes yet is about to get some."""
+        if self.no_cow:
+            _set_no_cow(fd)
 
     def after_read(self, fd: int, position: int, length: int) -> None:
         """So much was read.  OSError."""
@@ -55,6 +67,19 @@ class CacheUse:
             _sync(fd)
         if not self.keeps_written:
             _drop(fd, position, length)
+
+
+def _set_no_cow(fd: int) -> None:
+    """Best effort: most file systems have no such thing."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        (flags,) = struct.unpack("l", fcntl.ioctl(fd, _GET_FLAGS, bytes(struct.calcsize("l"))))
+        fcntl.ioctl(fd, _SET_FLAGS, struct.pack("l", flags | _NO_COW))
+    except OSError:
+        pass
 
 
 def _drop(fd: int, position: int, length: int) -> None:

@@ -288,7 +288,10 @@ class PosixBackend(Backend):
         size = self.placement.files.size(index)
         is_whole = self._mode is StorageMode.storage_mode_allocate and self.placement.is_wanted(index)
         with blaming("allocate", self.placement.path(index)):
-            if os.fstat(fd).st_size < size and not (is_whole and _allocate(fd, size)):
+            now = os.fstat(fd).st_size
+            if not now:
+                self._pool.cache_use.begin(fd)
+            if now < size and not (is_whole and _allocate(fd, size)):
                 os.ftruncate(fd, size)
 
     def _create_empty(self, index: int) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,40 @@ def test_uploads_take_nothing_from_a_cache_that_is_not_kept(tmp_path: Path) -> N
     disk.io.apply(DiskSettings())
     disk.read(0, 100)
     assert disk.read_nowait(0, 100) == CONTENT[:100]
+
+
+class Flags:
+    """A file system that copies on write unless it is told not to, or one that knows no such thing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> None:
+        self.told: list[int] = []
+        """Sizes of the files it was told of."""
+        self.refuses = refuses
+        monkeypatch.setattr(fcntl, "ioctl", self._ioctl)
+
+    def _ioctl(self, fd: int, request: int, argument: bytes) -> bytes:
+        if self.refuses:
+            raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
+        (flags,) = struct.unpack("l", argument)
+        if request & 0xFF == 1:
+            return struct.pack("l", 0x10)
+        assert flags == 0x0080_0010, "other flags stay"
+        self.told.append(os.fstat(fd).st_size)
+        return argument
+
+
+@pytest.mark.parametrize(("no_cow", "refuses"), [(True, False), (False, False), (True, True)])
+def test_new_files_are_written_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_cow: bool, refuses: bool
+) -> None:
+    flags = Flags(monkeypatch, refuses=refuses)
+    disk = disk_for(CacheUse(no_cow=no_cow), tmp_path)
+    assert all(result.ok for result in disk.write(CONTENT))
+    assert flags.told == ([0, 0] if no_cow and not refuses else []), "before they have bytes"
+    disk.io.apply(DiskSettings())
+    disk.io.apply(DiskSettings(cache_use=CacheUse(no_cow=True)))
+    disk.write(CONTENT)
+    assert len(flags.told) == (2 if no_cow and not refuses else 0), "files that have some stay as they are"
 
 
 def is_cached(path: Path) -> bool:

@@ -65,6 +65,9 @@ def test_the_settings_of_a_session_reach_it(world: World) -> None:
     use = node.core.disk.files.cache_use
     assert (use.keeps_read, use.keeps_written, use.writes_through, use.no_atime) == (True, True, True, False)
     node.session.apply_settings({"disk_io_read_mode": 2, "disk_io_write_mode": 2, "no_atime_storage": True})
+    assert not node.core.disk.files.cache_use.no_cow
+    node.session.apply_settings({"disk_disable_copy_on_write": True})
+    assert node.core.disk.files.cache_use.no_cow
     use = node.core.disk.files.cache_use
     assert (use.keeps_read, use.keeps_written, use.writes_through, use.no_atime) == (
         False,
