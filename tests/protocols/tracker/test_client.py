@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from evtorrent.protocols.bencode import encode
+from evtorrent.protocols.engine.name_cache import NameCache
 from evtorrent.protocols.errors import LocalProtocolError
 from evtorrent.protocols.tracker.announce import (
     MAX_SCRAPE_HASHES,
@@ -84,6 +85,19 @@ class Desk:
             action, transaction = struct.unpack_from(">II", data, 8)
             sock.inbox.append((struct.pack(">II", action, transaction) + payload, address))
             self.world.run()
+
+
+def test_names_may_be_looked_up_elsewhere() -> None:
+    world = World()
+    client = TrackerClient(world.multi)
+    elsewhere = World()
+    elsewhere.names["t"] = OSError(-2, "nobody knows it")
+    client.look_up_in(NameCache(world.multi, elsewhere))  # type: ignore[arg-type]
+    errors: list[TrackerError | None] = []
+    client.announce(HTTP_URL, REQUEST, lambda response, error: errors.append(error))
+    world.run()
+    assert [str(error) for error in errors] == ["resolve: nobody knows it"]
+    client.close()
 
 
 class TestHttp:
