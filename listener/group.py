@@ -59,6 +59,8 @@ class OpenEndpoint:
     listener: Listener
     datagrams: DatagramMux | None
     """The UDP socket on the same port, when there is one."""
+    sockets: tuple[Any, ...] = ()
+    """What both run on, to set options of.  Any: sockets by shape."""
 
     @property
     def host(self) -> str:
@@ -233,22 +235,25 @@ class ListenerGroup:
                 operation = "sock_listen"
                 sock.listen(self._settings.listen_queue_size)
                 port = sock.getsockname()[1]
-                datagrams = None
+                sockets, datagrams = [sock], None
                 if self._settings.with_datagrams:
                     kind, operation = "udp", "sock_open"
                     udp, bind_to = _open(endpoint, port, socket.SOCK_DGRAM, self._make)
                     undo.callback(udp.close)
                     operation = "sock_bind"
                     udp.bind(bind_to)
+                    sockets.append(udp)
                     datagrams = DatagramMux(self._base, udp)
                     undo.callback(datagrams.close)
             except OSError as error:
                 return ListenFailure(str(endpoint), kind, operation, (endpoint.host, port), error)
-            opened = self._start(endpoint, sock, datagrams)
+            opened = self._start(endpoint, sockets, datagrams)
             undo.pop_all()
         return opened
 
-    def _start(self, endpoint: Endpoint, sock: socket.socket, datagrams: DatagramMux | None) -> OpenEndpoint:
+    def _start(
+        self, endpoint: Endpoint, sockets: list[socket.socket], datagrams: DatagramMux | None
+    ) -> OpenEndpoint:
         opened: OpenEndpoint | None = None
 
         def on_accept(_listener: Listener, accepted: socket.socket, address: Any) -> None:
@@ -261,14 +266,14 @@ class ListenerGroup:
 
         listener = Listener.adopt(
             self._base,
-            sock,
+            sockets[0],
             on_accept,
             flags=ListenerFlag.CLOSE_ON_FREE,
             backlog=0,
             on_error=on_error,
             accept_limit=self._settings.accept_limit,
         )
-        opened = OpenEndpoint(endpoint, listener, datagrams)
+        opened = OpenEndpoint(endpoint, listener, datagrams, tuple(sockets))
         return opened
 
     def _admit(self, opened: OpenEndpoint, sock: socket.socket, address: Any) -> None:

@@ -6,14 +6,24 @@ knows them by number, and has addresses of its own; the real platform opens the 
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
+from .address_changes import open_address_socket
 from .gateways import Gateway, list_gateways
 from .interfaces import Interface, list_interfaces
 
-__all__ = ["SocketMaker", "gateways_of", "interfaces_of", "socket_finder", "socket_maker"]
+__all__ = [
+    "SocketMaker",
+    "address_socket_of",
+    "gateways_of",
+    "interfaces_of",
+    "socket_finder",
+    "socket_maker",
+]
 
 SocketMaker = Callable[[int, int], Any]
 """Called as `socket.socket` is, with (family, kind)."""
@@ -36,6 +46,19 @@ def interfaces_of(base: object) -> Callable[[], list[Interface]]:
     if listed is None:
         return list_interfaces
     return lambda: [Interface(*each) for each in listed()]
+
+
+def address_socket_of(base: object) -> Callable[[], Any]:
+    """What opens the socket that tells of address changes.  A machine with addresses of its own has one only if it says so."""
+    platform = getattr(base, "platform", None)
+    if getattr(platform, "interfaces", None) is None:
+        return open_address_socket
+    opener: Callable[[], Any] = getattr(platform, "address_socket", _tells_nobody)
+    return opener
+
+
+def _tells_nobody() -> Any:
+    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 
 
 def gateways_of(base: object) -> Callable[[], list[Gateway]]:

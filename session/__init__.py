@@ -199,6 +199,7 @@ if TYPE_CHECKING:
     from .flags import SocketType as SocketType
     from .flags import StatusFlags as StatusFlags
     from .flags import StorageMode as StorageMode
+    from .flags import SuggestMode as SuggestMode
     from .flags import TorrentFlags as TorrentFlags
     from .flags import TrackerEvent as TrackerEvent
     from .flags import TrackerSource as TrackerSource
@@ -303,6 +304,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "SocketType",
         "StatusFlags",
         "StorageMode",
+        "SuggestMode",
         "TorrentFlags",
         "TrackerEvent",
         "TrackerSource",

@@ -39,6 +39,7 @@ __all__ = [
     "SocketType",
     "StatusFlags",
     "StorageMode",
+    "SuggestMode",
     "TorrentFlags",
     "TrackerEvent",
     "TrackerSource",
@@ -397,6 +398,13 @@ class BandwidthMixedAlgo(IntEnum):
     """TCP takes what it can get, and uTP what that leaves."""
     peer_proportional = 1
     """TCP is slowed down when peers of uTP get less than their number."""
+
+
+class SuggestMode(IntEnum):
+    """The setting `suggest_mode`."""
+
+    no_piece_suggestions = 0
+    suggest_read_cache = 1
 
 
 class SeedChokingAlgorithm(IntEnum):

@@ -32,7 +32,15 @@ class Honoured(NamedTuple):
 HONOURED: dict[str, Honoured] = {
     # Identity and listening
     "user_agent": Honoured("evtorrent/0.1.0", "", "Name of the client, for trackers and peers.", 0, 255),
+    "handshake_client_version": Honoured(
+        "", "", "Name and version peers are told; empty is `user_agent`.", 0, 255
+    ),
     "peer_fingerprint": Honoured("-EV0100-", "", "The first bytes of our peer ids (BEP 20).", 0, 20),
+    "anonymous_mode": Honoured(
+        False,
+        "",
+        "Say nothing of who we are: no version to peers, a generic client to trackers (but those of private torrents), none to web seeds and gateways, no address.",
+    ),
     "listen_interfaces": Honoured(
         "0.0.0.0:6881,[::]:6881",
         "",
@@ -47,11 +55,21 @@ HONOURED: dict[str, Honoured] = {
     "listen_system_port_fallback": Honoured(
         True, "", "After those, take any port the system gives rather than none."
     ),
+    "enable_ip_notifier": Honoured(
+        True, "", "Listen anew when addresses of this machine come or go, where the system tells (Linux)."
+    ),
     "outgoing_port": Honoured(
         0, "port", "First local port of outgoing connections; 0 lets the OS pick.", 0, 65_535
     ),
     "num_outgoing_ports": Honoured(
         0, "ports", "How many ports from `outgoing_port` on are used in turn.", 0, 65_535
+    ),
+    "outgoing_interfaces": Honoured(
+        "",
+        "",
+        "Addresses and devices, separated by commas, that connections leave from in turn; others are refused.  Empty is any.",
+        0,
+        65_536,
     ),
     "enable_incoming_tcp": Honoured(True, "", "Accept TCP connections."),
     "enable_outgoing_tcp": Honoured(True, "", "Make TCP connections."),
@@ -75,7 +93,21 @@ HONOURED: dict[str, Honoured] = {
     "utp_loss_multiplier": Honoured(50, "%", "What a loss leaves of uTP's window.", 1, 100),
     "utp_cwnd_reduce_timer": Honoured(100, "ms", "uTP losses within this time count as one.", 1, 60_000),
     "recv_socket_buffer_size": Honoured(0, "bytes", "SO_RCVBUF of peer sockets; 0 leaves the OS's."),
+    "max_peer_recv_buffer_size": Honoured(
+        2 * 1024 * 1024,
+        "bytes",
+        "Read from a peer at a time, at most; a longer message is taken in several.",
+        1024,
+    ),
     "send_socket_buffer_size": Honoured(0, "bytes", "SO_SNDBUF of peer sockets; 0 leaves the OS's."),
+    "send_not_sent_low_watermark": Honoured(
+        16_384,
+        "bytes",
+        "A peer socket has room again when less than this is unsent (TCP_NOTSENT_LOWAT); 0 leaves the OS's.",
+    ),
+    "peer_dscp": Honoured(
+        1, "", "DSCP field of packets to peers; 1 is lower effort (RFC 8622), 0 leaves them unmarked.", 0, 63
+    ),
     # Port mapping
     "enable_upnp": Honoured(True, "", "Map the listen ports on UPnP gateways."),
     "enable_natpmp": Honoured(True, "", "Map the listen ports on the default gateways by PCP or NAT-PMP."),
@@ -115,6 +147,9 @@ HONOURED: dict[str, Honoured] = {
     "active_tracker_limit": Honoured(
         1600, "torrents", "Auto-managed torrents that announce to trackers; -1 is no limit.", -1
     ),
+    "active_lsd_limit": Honoured(
+        60, "torrents", "Auto-managed torrents that are announced on the local network; -1 is no limit.", -1
+    ),
     "dont_count_slow_torrents": Honoured(
         True, "", "Torrents slower than the next two count towards `active_limit` only."
     ),
@@ -143,10 +178,22 @@ HONOURED: dict[str, Honoured] = {
     "connection_speed": Honoured(
         30, "connections/s", "Connection attempts per second; below 0 is unlimited.", -1
     ),
+    "smooth_connects": Honoured(
+        True,
+        "",
+        "Dial at most half of the connections that are left at a time, so that they do not come in batches.",
+    ),
     "torrent_connect_boost": Honoured(
         30, "connections", "Attempts made at once with the first peers of a torrent.", 0, 255
     ),
+    "connect_seed_every_n_download": Honoured(
+        10, "attempts", "So many attempts go to downloads before a finished torrent may dial one peer."
+    ),
+    "seeding_outgoing_connections": Honoured(
+        True, "", "Finished torrents dial peers, too; otherwise they wait to be called."
+    ),
     "allow_multiple_connections_per_ip": Honoured(False, "", "Several peers with one address."),
+    "allow_multiple_connections_per_pid": Honoured(False, "", "Several connections with one peer id."),
     "close_redundant_connections": Honoured(True, "", "Drop connections where neither end wants anything."),
     "peer_connect_timeout": Honoured(15, "s", "A connection must be established within this time.", 1),
     "handshake_timeout": Honoured(10, "s", "A handshake must be complete within this time.", 1),
@@ -303,6 +350,9 @@ HONOURED: dict[str, Honoured] = {
     # Rates
     "upload_rate_limit": Honoured(0, "bytes/s", "Upload of all torrents together; 0 is unlimited."),
     "download_rate_limit": Honoured(0, "bytes/s", "Download of all torrents together; 0 is unlimited."),
+    "rate_limit_ip_overhead": Honoured(
+        True, "", "Headers of packets count against rate limits, as far as they can be estimated."
+    ),
     # Requests and pieces
     "request_timeout": Honoured(60, "s", "A peer that answers no request for this time is snubbed.", 1),
     "piece_timeout": Honoured(20, "s", "A piece slower than this may be asked of others too.", 1),
@@ -312,6 +362,9 @@ HONOURED: dict[str, Honoured] = {
     "max_out_request_queue": Honoured(500, "requests", "Requests outstanding at one peer.", 1, 100_000),
     "max_allowed_in_request_queue": Honoured(
         2000, "requests", "Requests of one peer that wait; further ones are dropped.", 1, 100_000
+    ),
+    "max_rejects": Honoured(
+        50, "requests", "A peer that asks for more in a row while it is choked is dropped.", 0
     ),
     "whole_pieces_threshold": Honoured(
         20, "s", "A peer that brings a piece within this time gets whole pieces.", 0
@@ -328,8 +381,29 @@ HONOURED: dict[str, Honoured] = {
     "allowed_fast_set_size": Honoured(
         5, "pieces", "Pieces a choked peer may fetch all the same (BEP 6).", 0, 100
     ),
+    "suggest_mode": Honoured(
+        0, "", "0: none.  1: suggest rare pieces that are in memory to peers (`SuggestMode`, BEP 6).", 0, 1
+    ),
+    "max_suggest_pieces": Honoured(
+        16,
+        "pieces",
+        "Suggestions of a peer that are remembered, and pieces that are suggested to peers.",
+        0,
+        100_000,
+    ),
+    "send_redundant_have": Honoured(True, "", "Tell of a new piece also those peers that have it."),
     "send_buffer_watermark": Honoured(
-        500 * 1024, "bytes", "Upload bytes buffered per peer before reading from disk pauses.", 1
+        500 * 1024, "bytes", "Upload bytes read from disk ahead of a peer, at most.", 1
+    ),
+    "send_buffer_low_watermark": Honoured(
+        10 * 1024, "bytes", "Upload bytes read from disk for a peer to begin with, at least one block.", 0
+    ),
+    "send_buffer_watermark_factor": Honoured(
+        50,
+        "%",
+        "What a peer takes in a second, times this, is read from disk ahead of it, between the two watermarks.",
+        0,
+        100_000,
     ),
     "support_share_mode": Honoured(True, "", "Tell peers about share mode, and hear of theirs."),
     "share_mode_target": Honoured(

@@ -10,9 +10,6 @@ from __future__ import annotations
 __all__ = ["UNSUPPORTED"]
 
 UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
-    "anonymous mode is not in this version, and half of it would be worse than none": {
-        "anonymous_mode": False,
-    },
     "libtorrent has deprecated it; it does nothing here": {
         "active_loaded_limit": 0,
         "aio_max": 300,
@@ -93,39 +90,19 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     "trackers are not told what encryption we can in this version": {
         "announce_crypto_support": False,
     },
-    "local discovery is not limited to some torrents in this version": {
-        "active_lsd_limit": 60,
-    },
     "not acted on in this version": {
-        "allow_multiple_connections_per_pid": False,
         "always_send_user_agent": False,
         "announce_ip": "",
         "announce_port": 0,
         "auto_sequential": False,
-        "connect_seed_every_n_download": 10,
-        "enable_ip_notifier": False,
-        "handshake_client_version": "",
-        "max_peer_recv_buffer_size": 2097152,
-        "max_rejects": 50,
-        "max_suggest_pieces": 16,
         "min_announce_interval": 300,
         "no_recheck_incomplete_resume": False,
-        "outgoing_interfaces": "",
-        "peer_dscp": 0,
         "piece_extent_affinity": False,
         "predictive_piece_announce": 0,
         "prioritize_partial_pieces": False,
-        "rate_limit_ip_overhead": False,
         "report_redundant_bytes": True,
         "report_true_downloaded": False,
         "resolver_cache_timeout": 1200,
-        "seeding_outgoing_connections": True,
-        "send_buffer_low_watermark": 10240,
-        "send_buffer_watermark_factor": 50,
-        "send_not_sent_low_watermark": 16384,
-        "send_redundant_have": True,
-        "smooth_connects": True,
-        "suggest_mode": 0,
     },
 }
 """Reason → name → default."""

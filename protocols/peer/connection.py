@@ -88,6 +88,8 @@ MAX_EARLY_BITFIELD = 256 * 1024
 MAX_EARLY_HAVES = 128 * 1024
 """Pieces from the first on whose have messages count before the number of pieces is known (as in libtorrent)."""
 
+_LEAST_ROOM = 16 * 1024
+"""Bytes lent to a connection that has a part of a message."""
 _MAX_BLOCK_FRAME = 9 + MAX_REQUEST_LENGTH
 
 _BLOCK_HEAD = struct.Struct(">IBII")
@@ -108,14 +110,25 @@ class State(Enum):
 class ReceiveBuffer:
     """What all connections of one loop share: the buffer they read into, one at a time, and the counts of what they did."""
 
-    __slots__ = ("counts", "data", "view")
+    __slots__ = ("_most", "counts", "data", "room", "view")
 
     def __init__(self, size: int = MAX_FRAME + 256 * 1024) -> None:
         if size < MAX_FRAME + 64 * 1024:
             raise ValueError(f"a receive buffer must hold a frame of {MAX_FRAME} bytes and more")
         self.data = bytearray(size)
-        self.view = memoryview(self.data)
+        self.view = self.room = memoryview(self.data)
+        """`room` is the part of it that is lent for one read."""
+        self._most = size
         self.counts = WireCounts()
+
+    def set_most(self, count: int) -> None:
+        """Lend no more than `count` bytes for one read.  A longer message is taken all the same, in several."""
+        self._most = count
+        self.room = self.view[:count]
+
+    def behind(self, kept: int) -> memoryview:
+        """What is lent to whom `kept` bytes belong already."""
+        return self.view[kept : max(self._most, kept + _LEAST_ROOM)]
 
 
 class PeerConnection:
@@ -368,9 +381,10 @@ class PeerConnection:
     def receive_buffer(self) -> memoryview:
         """Where to read the next bytes to; then say `buffer_received`, before any other connection reads."""
         carry = self._carry
-        if carry:
-            self._buffer.data[: len(carry)] = carry
-        return self._buffer.view[len(carry) :]
+        if not carry:
+            return self._buffer.room
+        self._buffer.data[: len(carry)] = carry
+        return self._buffer.behind(len(carry))
 
     def buffer_received(self, count: int) -> None:
         """`count` bytes are in the buffer lent last.  RemoteProtocolError, once, when they break a rule."""
@@ -387,13 +401,14 @@ class PeerConnection:
             self._carry = bytes(self._buffer.view[used:end])
 
     def receive_data(self, data: Buffer) -> None:
-        """The same for bytes that are elsewhere.  LocalProtocolError when there are more than `receive_buffer` lends:
+        """The same for bytes that are elsewhere.  LocalProtocolError when there are more than the buffer holds:
         blocks among the first would be overwritten before anybody saw them.
         """
         if self.state is State.CLOSED:
             return
-        room = self.receive_buffer()
-        count = len(data)
+        carry, count = self._carry, len(data)
+        self._buffer.data[: len(carry)] = carry
+        room = self._buffer.view[len(carry) :]
         if count > len(room):
             raise LocalProtocolError(f"{count} bytes for a buffer with room for {len(room)}")
         room[:count] = data

@@ -126,6 +126,10 @@ class Upnp:
         """Seconds to ask for from the next call on; 0 is for ever."""
         self._settings.lease = lease
 
+    def set_description(self, description: str) -> None:
+        """What gateways show people, from the next call on."""
+        self._settings.description = description
+
     def close(self, *, now: float) -> None:
         """Remove every mapping; `is_closed` when the gateways know, or do not answer.  Repeatable."""
         self._is_closing = True

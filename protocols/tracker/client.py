@@ -138,6 +138,7 @@ class _Job(Generic[_T]):
     timeout: float
     local: LocalEnd
     tls_context: object | None
+    user_agent: str
     ports: FetchPorts | None = None
     """In place of the client's."""
 
@@ -216,16 +217,19 @@ class TrackerClient:
         timeout: float | None = None,
         local: LocalEnd = ANYWHERE,
         tls_context: object | None = None,
+        user_agent: str | None = None,
     ) -> TrackerCall:
         """Announce to the tracker at `url`, from `local`; TrackerSkipped when no address of it can be reached from there.
 
-        An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities.
+        An HTTPS tracker is verified by `tls_context`, an `ssl.SSLContext`, in place of the system's authorities, and hears
+        `user_agent` in place of the client's.
         """
         settings = self.settings
         if timeout is None:
             is_leave = request.event is AnnounceEvent.STOPPED
             timeout = settings.stop_tracker_timeout if is_leave else settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, local, tls_context)
+        agent = self.user_agent if user_agent is None else user_agent
+        job = _Job(self._new_call(), on_done, timeout, local, tls_context, agent)
         is_i2p = is_i2p_url(url)
 
         def parse(response: HttpResponse) -> AnnounceResponse:
@@ -243,6 +247,7 @@ class TrackerClient:
         timeout: float | None = None,
         local: LocalEnd = ANYWHERE,
         tls_context: object | None = None,
+        user_agent: str | None = None,
     ) -> TrackerCall:
         """Ask the tracker whose announce URL is `url` about up to MAX_SCRAPE_HASHES torrents.  LocalProtocolError beyond.
 
@@ -252,7 +257,8 @@ class TrackerClient:
             raise LocalProtocolError(f"a scrape of {len(info_hashes)} torrents")
         if timeout is None:
             timeout = self.settings.tracker_completion_timeout
-        job = _Job(self._new_call(), on_done, timeout, local, tls_context)
+        agent = self.user_agent if user_agent is None else user_agent
+        job = _Job(self._new_call(), on_done, timeout, local, tls_context, agent)
         hashes = tuple(bytes(h) for h in info_hashes)
 
         def parse(response: HttpResponse) -> ScrapeResponse:
@@ -396,7 +402,7 @@ class TrackerClient:
             ports,
             url,
             on_fetched,
-            options=self._fetch_options(job.timeout, I2P_PATIENCE if job.ports is not None else 1),
+            options=self._fetch_options(job),
         )
         self._num_fetching += 1
         job.call._proceed(cancel)
@@ -412,12 +418,12 @@ class TrackerClient:
             return self._own_ports
         return self._own_ports.under(job.tls_context, source=source)
 
-    def _fetch_options(self, timeout: float, patience: int) -> FetchOptions:
-        settings = self.settings
+    def _fetch_options(self, job: _Job[Any]) -> FetchOptions:
+        settings, patience = self.settings, I2P_PATIENCE if job.ports is not None else 1
         return FetchOptions(
-            user_agent=self.user_agent,
+            user_agent=job.user_agent,
             max_body=settings.tracker_maximum_response_length,
-            completion_timeout=timeout,
+            completion_timeout=job.timeout,
             receive_timeout=settings.tracker_receive_timeout * patience,
             guard=AddressGuard(
                 loopback_path=_LOOPBACK_PATHS,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import random
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ from ...protocols.peer.extensions.registry import ExtensionRegistry
 from ...protocols.sam import is_i2p_host
 from ...protocols.tracker.client import TrackerClient, TrackerClientSettings
 from ...protocols.tracker.tiers import TrackerListSettings
-from ...protocols.transport.base import Transport
 from ...protocols.types import BLOCK_SIZE, Address, PeerId, Sha1Hash
 from ..alert_queue import AlertQueue
 from ..alerts import ExternalIpAlert, ListenFailedAlert, ListenSucceededAlert, TorrentAlert
@@ -46,6 +44,7 @@ from ..torrent.peer_list import PeerList
 from ..torrent.piece_picker import PiecePicker
 from ..torrent.rates import TransferMeters
 from ..torrent.uploader import SlabPool
+from .address_watch import AddressWatch
 from .announcing import Announcing
 from .auto_scrape import AutoScrape
 from .back_pressure import BackPressure
@@ -62,18 +61,21 @@ from .extensions import ExtensionHost
 from .external_ip import ExternalAddresses, IpSource
 from .i2p_bridge import I2pBridge
 from .i2p_mixing import I2pMixing, is_i2p_torrent
+from .identity import Identity
 from .incoming import Lobby
 from .ip_filter import IpFilter
 from .local_discovery import LocalDiscoveryService
 from .look_queue import LookQueue
 from .map_places import ListenPort
 from .mixed_mode import MixedMode
+from .outgoing_sockets import OutgoingSockets
 from .peer_transports import PeerTransports
 from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
 from .routes import Routes
+from .socket_options import SocketOptions
 from .ssl_peers import SslPeers
 from .torrent_queue import TorrentQueue
 from .tuning import Tuning
@@ -141,6 +143,7 @@ class Core:
         """Nothing of the session is left."""
         self.on_closed: Callable[[], object] | None = None
         self.receive_buffer = ReceiveBuffer()
+        self.receive_buffer.set_most(settings.get_int("max_peer_recv_buffer_size"))
         self.slabs = SlabPool()
         self.buffers = BufferPool(_MAX_IDLE_BUFFERS)
         self.disk = self._new_disk(parts.disk_backend or PosixBackend)
@@ -165,13 +168,15 @@ class Core:
         self._presence = SessionPresence(self.close)
         self._tick_timer: Any = None
         self._last_tick = self.base.time()
-        self._outgoing_port = 0
 
     def _add_services(self, parts: SessionParams) -> None:
         """Whom the parts of the session ask; some look at others when they are made."""
+        self.identity = Identity(self.settings)
         self.blocking = Blocking(self)
         self.gate = Gate(connections_limit=None, is_blocked=self.blocking.refuses_stranger)
         self.encryption = Encryption(self)
+        self.socket_options = SocketOptions(self)
+        self.outgoing = OutgoingSockets(self)
         self.proxying = Proxying(self)
         self.i2p = I2pBridge(self)
         self.mixing = I2pMixing(self)
@@ -192,6 +197,7 @@ class Core:
         self.quotas = Quotas(self)
         self.port_mapping = PortMapping(self)
         self.local_discovery = LocalDiscoveryService(self)
+        self.address_watch = AddressWatch(self)
 
     def _new_disk(self, backend: Callable[[StorageParams, FilePool], Backend]) -> DiskIo:
         return DiskIo(self.base, self.platform.submit, settings=disk_settings(self.settings), backend=backend)
@@ -248,12 +254,14 @@ class Core:
                     ErrorCode.from_exception(outcome.error),
                     _SOCKET_TYPES[outcome.kind],
                 )
+        self.socket_options.mark_listening(self._listeners.endpoints)
         self.datagrams.opened(self._listeners.endpoints)
         self.dht.sync(self._listeners.endpoints)
         self.transports.sync(self._listeners.endpoints)
         self.port_mapping.refresh(remap=remap)
         self.announcing.sync(self._listeners.endpoints)
         self.local_discovery.update()
+        self.address_watch.update()
 
     def apply_settings(self, changed: set[str]) -> None:
         """Settings were changed; take them over."""
@@ -264,6 +272,8 @@ class Core:
             self.listen()
         if changed & {"listen_interfaces", "max_retry_port_bind", "listen_queue_size"}:
             self.listen()
+        if "enable_ip_notifier" in changed:
+            self.address_watch.update()
         if changed & {"enable_lsd", "local_service_announce_interval"}:
             self.local_discovery.update()
         if changed & {"alert_mask"}:
@@ -276,6 +286,7 @@ class Core:
             self.classes.settings_changed()
             self.quotas.settings_changed()
         self.choking.settings_changed()
+        self.receive_buffer.set_most(self.settings.get_int("max_peer_recv_buffer_size"))
         if changed & {"auto_scrape_interval", "auto_scrape_min_interval"}:
             self.auto_scrape.settings_changed()
         if "allow_i2p_mixed" in changed:
@@ -285,6 +296,8 @@ class Core:
         self.queue.settings_changed()
         self.checks.set_limit(self.settings.get_int("active_checking"))
         self.datagrams.settings_changed()
+        if "peer_dscp" in changed and self._listeners is not None:
+            self.socket_options.mark_listening(self._listeners.endpoints)
         if "enable_dht" in changed and self._listeners is not None:
             self.dht.sync(self._listeners.endpoints)
         self.dht.settings_changed(changed)
@@ -310,6 +323,7 @@ class Core:
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         self.looks.close()
+        self.address_watch.close()
         self.lobby.close()
         self.i2p.close()
         self.dht.close()
@@ -440,6 +454,10 @@ class Core:
             sock.close()
             self.gate.release(str(address[0]))
             return
+        if self.tuning.outgoing_interfaces and self.outgoing.refuses_stranger(sock.getsockname()[0], address):
+            sock.close()
+            self.gate.release(str(address[0]))
+            return
         self.lobby.admit(sock, address, is_ssl=opened.endpoint.is_ssl)
 
     def link_opened(self, link: PeerLink) -> None:
@@ -457,26 +475,6 @@ class Core:
         self.quotas.forget(link)
         if link.closing_error is not None:
             count_end(self.counters.values, link, link.closing_error)
-
-    def apply_buffer_sizes(self, transport: Transport) -> None:
-        """Buffer sizes the settings ask for."""
-        sock, tuning = transport.query("socket"), self.tuning
-        if sock is None:
-            return
-        if tuning.recv_socket_buffer_size:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tuning.recv_socket_buffer_size)
-        if tuning.send_socket_buffer_size:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, tuning.send_socket_buffer_size)
-
-    def outgoing_source(self, address: Address) -> tuple[str, int] | None:
-        """The local address to dial from: `outgoing_port` and the ports behind it, in turn."""
-        first, count = self.settings.get_int("outgoing_port"), self.settings.get_int("num_outgoing_ports")
-        if not first:
-            return None
-        port = first + self._outgoing_port % (count + 1)
-        self._outgoing_port += 1
-        dialled = self.proxying.for_peers.address if self.proxying.for_peers is not None else address
-        return ("::" if ":" in dialled[0] else "0.0.0.0", port)
 
     def set_ip_filter(self, ip_filter: IpFilter) -> None:
         """Who may connect from now on; connections it forbids end, and peers it forbids are forgotten."""
@@ -531,10 +529,9 @@ class Core:
 
     def extension_fields(self, link: PeerLink) -> dict[str, Any]:
         """What every extension handshake of ours says (BEP 10)."""
-        fields: dict[str, Any] = {
-            "v": self.settings.get_str("user_agent"),
-            "reqq": self.tuning.max_allowed_in_request_queue,
-        }
+        fields: dict[str, Any] = {"reqq": self.tuning.max_allowed_in_request_queue}
+        if version := self.identity.version:
+            fields["v"] = version
         if (port := self.listen_port_of(link.torrent)) and not is_i2p_host(link.address[0]):
             fields["p"] = port
         packed = _packed_address(link.address[0])
@@ -608,6 +605,7 @@ class Core:
                 self.lively.pop(torrent, None)
         self.meters.tick(elapsed)
         self.mixed_mode.tick()
+        self.quotas.overhead.tick(elapsed)
         self.lobby.tick(now)
         self.turnover.tick(now)
         self.auto_scrape.tick(now)

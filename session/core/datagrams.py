@@ -98,8 +98,9 @@ class Datagrams:
     def _port_for(self, address: Address, is_ssl: bool) -> UtpPort | None:
         family = AF_INET6 if ":" in address[0] else AF_INET
         found: UtpPort | None = None
+        outgoing = self._core.outgoing.allows
         for opened, port in self._ports.items():
-            if port.family == family and opened.endpoint.can_reach(address[0]):
+            if port.family == family and opened.endpoint.can_reach(address[0]) and outgoing(opened.host):
                 if opened.endpoint.is_ssl == is_ssl:
                     return port
                 if is_ssl:  # Who calls may do so from anywhere; only who is called is told apart.
@@ -134,7 +135,11 @@ class Datagrams:
 
     def _admit(self, opened: OpenEndpoint, transport: UtpTransport) -> None:
         core, host = self._core, str(transport.address[0])
-        if not self._may_come(opened, transport.address) or core.gate.admit(host) is not Verdict.ADMIT:
+        if (
+            not self._may_come(opened, transport.address)
+            or core.outgoing.refuses_stranger(opened.host, transport.address)
+            or core.gate.admit(host) is not Verdict.ADMIT
+        ):
             transport.abort()
             return
         address = host, int(transport.address[1])

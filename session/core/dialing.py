@@ -6,7 +6,7 @@ Peers on I2P are reached through the SAM bridge and in no other way, whatever pr
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from ...protocols.errors import TransportBroken, TransportError
 from ...protocols.sam import is_i2p_host
@@ -16,6 +16,7 @@ from ...protocols.transport.race import Race
 from ...protocols.types import Address, Sha1Hash
 
 if TYPE_CHECKING:
+    from ...protocols.engine.ports import Platform
     from ...protocols.peer.connection import PeerConnection
     from ..torrent.peer_list import KnownPeer
     from .core import Core
@@ -46,7 +47,7 @@ def dial_peer(
             chain=chain,
             options=options,
             timeout=float(core.tuning.peer_connect_timeout),
-            source=core.outgoing_source(address),
+            platform=cast("Platform", core.outgoing),
         )
     ways = [partial(transports.dial, base, address, is_ssl=is_ssl) for base in bases]
     race = Race(core.base, ways or [_no_way], address=address)

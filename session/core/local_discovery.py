@@ -60,8 +60,8 @@ class LocalDiscoveryService:
                 channel.node.interval = float(core.settings.get_int("local_service_announce_interval"))
 
     def torrent_changed(self, torrent: Torrent) -> None:
-        """It went on or off line, or may or may not be announced any more."""
-        wanted = torrent in self._core.active and may_discover(torrent, PeerSource.lsd)
+        """It went on or off line, or may or may not be announced any more: its flags or the queue (`active_lsd_limit`) say so."""
+        wanted = torrent in self._core.active and torrent.scope.lsd and may_discover(torrent, PeerSource.lsd)
         now = self._core.base.time()
         for name in torrent.info_hashes.wire_names():
             if wanted == (name in self._torrents):

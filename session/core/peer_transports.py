@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...listener.gate import Verdict
 from ...listener.group import OpenEndpoint
@@ -24,6 +24,7 @@ from ..flags import SocketType
 from ..params import DEFAULT_TRANSPORTS
 
 if TYPE_CHECKING:
+    from ...protocols.engine.ports import Platform
     from .core import Core
 
 __all__ = ["I2P_BASE", "PeerTransports", "parse_transports"]
@@ -116,7 +117,7 @@ class PeerTransports:
                 chain=chain,
                 options=options,
                 timeout=float(core.tuning.peer_connect_timeout),
-                source=core.outgoing_source(address),
+                platform=cast("Platform", core.outgoing),
             )
         except LocalProtocolError as error:
             raise TransportBroken("connect", error) from error

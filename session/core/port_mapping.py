@@ -38,6 +38,7 @@ from ..alerts import PortmapAlert, PortmapErrorAlert, PortmapLogAlert
 from ..errors import ErrorCode
 from ..flags import PortmapTransport
 from ..settings import SettingsPack
+from .identity import Identity
 from .map_places import ListenPort, MapPlace, places_of
 
 __all__ = ["MappingHost", "PortMapping"]
@@ -100,6 +101,7 @@ class PortMapping:
         `http_ports(platform, local)` gives the outside of requests that leave from the address `local`.
         """
         self._host = host
+        self._identity = Identity(host.settings)
         self._http_ports = http_ports or _ports_from
         self._interfaces = interfaces or interfaces_of(host.base)
         self._gateways = gateways or gateways_of(host.base)
@@ -153,6 +155,7 @@ class PortMapping:
         for mapper in self._mappers.values():
             if isinstance(mapper.machine, Upnp):
                 mapper.machine.set_lease(settings.get_int("upnp_lease_duration"))
+                mapper.machine.set_description(self._identity.server_agent)
                 mapper.machine.ignore_nonrouters = settings.get_bool("upnp_ignore_nonrouters")
             else:
                 mapper.machine.set_lease(settings.get_int("natpmp_lease_duration"))
@@ -240,7 +243,7 @@ class PortMapping:
             rng=self._rng(),
             gateway=place.gateway,
             lease=settings.get_int("upnp_lease_duration"),
-            description=settings.get_str("user_agent"),
+            description=self._identity.server_agent,
             ignore_nonrouters=settings.get_bool("upnp_ignore_nonrouters"),
             log=log,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..torrent.peer_link import PeerLink, ReadBlock
 from ..torrent.web_link import WebLink
 from .bandwidth import BandwidthChannel, BandwidthLimiter
+from .ip_overhead import IpOverhead
 
 if TYPE_CHECKING:
     from ..torrent.torrent import Torrent
@@ -27,6 +28,7 @@ class Quotas:
         self._core = core
         self.down = BandwidthLimiter()
         self.up = BandwidthLimiter()
+        self.overhead = IpOverhead(core)
         self._torrents: dict[Torrent, tuple[BandwidthChannel, BandwidthChannel]] = {}
         self._timer: Any = None
 
@@ -69,15 +71,19 @@ class Quotas:
             down.append(mixed.down)
             up.append(mixed.up)
         if not any(channel.limit for channel in (*down, *up)):
+            self.overhead.forget(link)
             return None
-        return LinkQuotaChannels(
+        quota = LinkQuotaChannels(
             self, down, up, priorities=(classes.down_priority(link), classes.up_priority(link))
         )
+        self.overhead.limited(link, torrent, quota)
+        return quota
 
     def forget(self, link: PeerLink | WebLink) -> None:
         """A link is gone."""
         self.down.forget(link)
         self.up.forget(link)
+        self.overhead.forget(link)
         self._core.classes.leave(link)
 
     def torrent_stopped(self, torrent: Torrent) -> None:
@@ -170,3 +176,12 @@ class LinkQuotaChannels:
     def return_up(self, link: PeerLink, unused: int) -> None:
         """Granted, but the transport took less."""
         self._quotas.up.give_back(self._up, unused)
+
+    def use(self, count: int) -> tuple[int, int]:
+        """`count` bytes were moved each way without asking.  The tightest limits that concern it, down and up; 0 is none."""
+        tightest = []
+        for channels in (self._down, self._up):
+            for channel in channels:
+                channel.use(count)
+            tightest.append(min((channel.limit for channel in channels if channel.limit), default=0))
+        return tightest[0], tightest[1]

@@ -37,7 +37,7 @@ from ...protocols.peer.messages import (
     UnknownMessage,
 )
 from ...protocols.transport.base import Transport
-from ...protocols.types import Address, PeerId
+from ...protocols.types import BLOCK_SIZE, Address, PeerId
 from ..flags import SocketType
 from .link_end import PeerHungUp
 from .piece_picker import PickMode
@@ -56,7 +56,6 @@ _MAX_ALLOWED_FAST = 100
 """Pieces a peer may name as allowed fast; more are ignored."""
 _KEEP_ALIVE_AFTER = 100.0
 """Seconds without sending after which a keep-alive leaves; peers wait 120 (BEP 3)."""
-_FIRST_SLAB = 4 * 16384
 _MAX_SLAB = 64 * 16384
 _MAX_UNSENT_BYTES = 1 << 20
 """Bytes of messages a peer may leave unread before nothing more is read from it: answers must not pile up."""
@@ -117,6 +116,9 @@ class LinkOwner:
     def on_suggest(self, link: PeerLink, piece: int) -> None:
         """It would rather send this piece."""
 
+    def on_unchoke(self, link: PeerLink) -> None:
+        """It is about to be unchoked."""
+
     def on_snubbed(self, link: PeerLink) -> None:
         """It let requests time out."""
 
@@ -154,9 +156,11 @@ class PeerLink:
         "_is_backlogged",
         "_out_of_quota",
         "_queue",
+        "_slab_floor",
         "_slab_size",
         "_slabs",
         "address",
+        "choked_at",
         "closed",
         "closing_error",
         "connected_at",
@@ -170,6 +174,7 @@ class PeerLink:
         "last_sent",
         "last_unchoked",
         "meters",
+        "num_rejects",
         "optimistic",
         "outgoing",
         "owner",
@@ -222,7 +227,7 @@ class PeerLink:
         self.quota: LinkQuota | None = None
         """None while no rate limit concerns this link."""
         self.send_watermark = _MAX_SLAB
-        """Bytes read from disk ahead of the socket (`send_buffer_watermark`)."""
+        """Bytes read from disk ahead of the socket at most."""
         self.idle_since = now
         """When it was last of use: one side interested in the other."""
         self.meters = TransferMeters()
@@ -231,6 +236,10 @@ class PeerLink:
         self.last_received = now
         self.last_sent = now
         self.last_unchoked = 0.0
+        self.choked_at = now
+        """Since when we serve it nothing, while we do not."""
+        self.num_rejects = 0
+        """Requests in a row that it made nevertheless."""
         self.unchoked_payload = 0
         self.is_punched = False
         """Dialled because a common peer introduced us (BEP 55)."""
@@ -248,7 +257,7 @@ class PeerLink:
         self._front = 0
         self._is_backlogged = False
         self._out_of_quota = False
-        self._slab_size = _FIRST_SLAB
+        self._slab_size = self._slab_floor = BLOCK_SIZE
 
     # -------------------------------------------------------------------------------- calls from the transport
 
@@ -344,6 +353,11 @@ class PeerLink:
         if self._is_backlogged:
             self._mind_backlog()
 
+    def set_window(self, first: int, most: int) -> None:
+        """Bytes read ahead of the socket: to begin with, and at most."""
+        self._slab_floor, self.send_watermark = first, most
+        self._slab_size = max(self._slab_size, first)
+
     def excuse(self, now: float, elapsed: float) -> None:
         """Before `tick`: what the peer cannot have sent while we do not read is not held against it.
 
@@ -382,9 +396,12 @@ class PeerLink:
         dropped = 0
         if connection.am_choking == choke:
             return dropped
+        if not choke:
+            self.owner.on_unchoke(self)
         connection.send_choke(choke)
         if choke:
             self.optimistic = False
+            self.choked_at = now
             if self.uploader is not None:
                 requests = self.uploader.clear()
                 dropped = len(requests)
@@ -392,6 +409,7 @@ class PeerLink:
                     connection.send_reject(request)
         else:
             self.last_unchoked = now
+            self.num_rejects = 0
             self.unchoked_payload = self.meters.payload_up.total
         self.flush(now)
         return dropped
@@ -538,17 +556,15 @@ class PeerLink:
         sent = self._send(data, now)
         if sent < len(data):
             self._front += sent
-            if isinstance(item, Slab) and sent:
-                self._slab_size = (
-                    max(_FIRST_SLAB, self._slab_size // 2) if sent < len(data) // 4 else self._slab_size
-                )
+            if isinstance(item, Slab) and 0 < sent < len(data) // 4:
+                self._slab_size = max(self._slab_floor, self._slab_size // 2)
             return False
         queue.popleft()
         self._front = 0
         if isinstance(item, Slab):
             self.meters.payload_up.add(item.payload)
             self.connection.counts.sent[MessageId.PIECE] += item.num_blocks
-            self._slab_size = min(_MAX_SLAB, self._slab_size * 2)
+            self._slab_size = max(self._slab_floor, min(_MAX_SLAB, self._slab_size * 2))
             if self.plugins is not None:
                 self.plugins.slab_sent(item)
             if self.uploader is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...protocols.peer.messages import Request
 from ...protocols.types import BLOCK_SIZE, PieceIndex
+from .suggested import pick_suggested
 
 if TYPE_CHECKING:
     from .download import Download
@@ -59,6 +60,7 @@ class Requester:
         "last_block_at",
         "on_order",
         "snubbed",
+        "suggested",
     )
 
     def __init__(self, link: PeerLink, download: Download, limits: PipelineLimits) -> None:
@@ -77,6 +79,8 @@ class Requester:
         """Blocks requested and not yet here, numbered piece × blocks per piece + block."""
         self.allowed_fast: set[int] = set()
         """Pieces it sends even while choking (BEP 6)."""
+        self.suggested: dict[int, None] = {}
+        """Pieces it would rather send (BEP 6), the latest last."""
         self.last_block_at = 0.0
         """When the last block came, or the pipeline was empty before."""
         self.snubbed = False
@@ -98,6 +102,10 @@ class Requester:
     def queue_time(self, rate: float, *, more: int) -> float:
         """Seconds the peer needs for what is on order and `more` blocks, at `rate` bytes per second."""
         return (len(self.on_order) + more) * BLOCK_SIZE / rate
+
+    def is_needless(self, piece: int) -> bool:
+        """We have the piece."""
+        return self._download.picker.have[piece]
 
     def set_remote_limit(self, count: int) -> None:
         """The peer said how many requests it holds ("reqq", BEP 10)."""
@@ -123,7 +131,12 @@ class Requester:
         if room <= 0 or (self.on_order and room < target >> 3):
             return
         self._download.counts[cause] += 1
-        runs = self._download.pick(bits, room, link)
+        runs: list[tuple[int, int, int]] = []
+        if self.suggested:
+            runs = pick_suggested(self.suggested, bits, room, self._download, link)
+            room -= sum(count for _, _, count in runs)
+        if room > 0:
+            runs += self._download.pick(bits, room, link)
         if runs:
             self.order(runs, now)
 

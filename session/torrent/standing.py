@@ -100,10 +100,15 @@ class TorrentStanding:
 
     @property
     def wants_peers(self) -> bool:
-        """It dials peers: seeds wait to be called, unless everybody there is behind a NAT."""
+        """It may have connections: whoever comes is taken in."""
         if self.swarm is None or self.phase is Phase.CHECKING or self.drain is not None:
             return False
         return self.phase is Phase.METADATA or self.phase is Phase.ACTIVE
+
+    @property
+    def dials_peers(self) -> bool:
+        """It calls peers, too: one that is finished does so unless `seeding_outgoing_connections` says it only waits."""
+        return self.wants_peers and (self._core.tuning.seeding_outgoing_connections or not self.is_finished)
 
     @property
     def has_room_for_link(self) -> bool:

@@ -32,6 +32,7 @@ from ..core.external_ip import IpSource
 from ..errors import ErrorCode
 from ..flags import PeerSource
 from ..operations import operation_of
+from .choked_requests import note_rejects
 from .hash_exchange import HashMessage, receive_hash_message
 from .link_end import LinkEnded
 from .peer_link import LinkOwner, PeerLink, ReadBlock
@@ -39,6 +40,9 @@ from .peer_list import KnownPeer, PeerList
 from .phase import Phase
 from .picker_modes import PickMode
 from .requester import Requester
+from .send_window import send_window
+from .suggested import note_suggestion
+from .suggesting import Suggesting
 from .upload_only import note_told
 from .uploader import Uploader
 
@@ -55,11 +59,12 @@ CAPABILITIES = Capability.FAST | Capability.EXTENSION
 class Swarm(LinkOwner):
     """The links of one torrent that is started."""
 
-    __slots__ = ("_core", "_torrent", "links", "num_half_open", "peers")
+    __slots__ = ("_core", "_suggesting", "_torrent", "links", "num_half_open", "peers")
 
     def __init__(self, torrent: Torrent, core: Core, peers: PeerList) -> None:
         self._torrent = torrent
         self._core = core
+        self._suggesting: Suggesting | None = None
         self.peers = peers
         self.links: dict[PeerLink, None] = {}
         """In order of arrival: a set would be gone through in the order of addresses in memory."""
@@ -185,9 +190,9 @@ class Swarm(LinkOwner):
     def _prepare(self, link: PeerLink) -> None:
         torrent, core = self._torrent, self._core
         link.torrent = torrent
-        link.send_watermark = core.tuning.send_buffer_watermark
         link.quota = core.quotas.quota_for(torrent, link)
         link.connection.is_v2 = torrent.has_v2_name(link.connection.torrent_name)
+        link.set_window(*send_window(0, core.tuning, is_limited=link.quota is not None))
         info = torrent.info
         if info is None or torrent.phase is Phase.METADATA:
             return
@@ -250,12 +255,10 @@ class Swarm(LinkOwner):
             core.counters.values["peer.num_banned_peers"] += 1
             link.close(LinkEnded(CloseReason.self_connection))
             return
-        if any(
-            other.peer_id == link.peer_id and other is not link for other in self.links
-        ) and not self._keep_newer(link):
+        if not core.tuning.allow_multiple_connections_per_pid and not self._keep_one(link):
             link.close(LinkEnded(CloseReason.duplicate_peer_id))
             return
-        core.apply_buffer_sizes(link.transport)
+        core.socket_options.apply(link.transport)
         connection = link.connection
         if torrent.super_seeding is not None:
             torrent.super_seeding.introduce(link)
@@ -287,6 +290,12 @@ class Swarm(LinkOwner):
             hidden = self._core.extensions.hidden(self._torrent)
             link.connection.send_extension_handshake(fields, without=hidden)
             note_told(link, "upload_only" in fields)
+
+    def _keep_one(self, link: PeerLink) -> bool:
+        """One connection with a peer id stays; False when it is another one."""
+        return all(
+            other.peer_id != link.peer_id or other is link for other in self.links
+        ) or self._keep_newer(link)
 
     def _keep_newer(self, link: PeerLink) -> bool:
         """Both sides dialled at once: keep the connection the side with the lower peer id made, on both sides the same."""
@@ -374,6 +383,8 @@ class Swarm(LinkOwner):
         if download is None:
             return
         download.picker.add_have(piece)
+        if self._core.tuning.suggest_mode:
+            self._suggestions().peer_has(link, piece)
         self._pieces_changed(link)
         if not link.connection.am_interested:
             self.update_interest(link)
@@ -439,10 +450,12 @@ class Swarm(LinkOwner):
         limit = self._core.tuning.max_allowed_in_request_queue
         fast = link.user_data.get("allowed_fast", ())
         known, seed_mode, super_seeding = -1, torrent.seed_mode, torrent.super_seeding
+        num_choked = num_rejected = 0
         for request in requests:
             piece = request[0]
             if connection.am_choking and piece not in fast:
                 why = "peer.choked_piece_requests"
+                num_choked += 1
             elif len(queue) >= limit:
                 why = "peer.max_piece_requests"
             elif piece != known and not (
@@ -456,7 +469,13 @@ class Swarm(LinkOwner):
                 continue
             counts[why] += 1
             counts["peer.piece_rejects"] += 1
+            num_rejected += 1
             connection.send_reject(request)
+        if self._core.tuning.suggest_mode and num_rejected < len(requests):
+            self._suggestions().in_memory({request.piece for request in requests})
+        if num_choked:
+            limit, now = self._core.tuning.max_rejects, self._core.base.time()
+            note_rejects(link, num_choked, limit, now, in_a_row=num_rejected == len(requests))
 
     def on_cancelled(self, link: PeerLink) -> None:
         """The peer took a request back; the answer is a reject."""
@@ -486,6 +505,20 @@ class Swarm(LinkOwner):
             self._core.counters.values["ses.num_incoming_dht_port"] += 1
             self._core.dht_node_heard((link.address[0], port))
 
+    def on_unchoke(self, link: PeerLink) -> None:
+        """Before it hears that it may ask, it hears for what."""
+        if self._core.tuning.suggest_mode:
+            self._suggestions().offer(link)
+
+    def on_suggest(self, link: PeerLink, piece: int) -> None:
+        """The peer would rather send this piece."""
+        note_suggestion(link, piece, self._core.tuning.max_suggest_pieces)
+
+    def _suggestions(self) -> Suggesting:
+        if self._suggesting is None:
+            self._suggesting = Suggesting(self._torrent, self._core)
+        return self._suggesting
+
     def on_snubbed(self, link: PeerLink) -> None:
         """The peer let requests time out."""
         self._torrent.post(PeerSnubbedAlert, link.address, link.peer_id)
@@ -497,10 +530,12 @@ class Swarm(LinkOwner):
     # -------------------------------------------------------------------------------------------- from the torrent
 
     def have_piece(self, piece: int, now: float) -> None:
-        """A piece is ours: tell everybody who is not a seed."""
-        index = PieceIndex(piece)
+        """A piece is ours: tell everybody, also those that have it unless `send_redundant_have` is off."""
+        index, tells_all = PieceIndex(piece), self._core.tuning.send_redundant_have
+        if self._core.tuning.suggest_mode:
+            self._suggestions().in_memory((piece,))
         for link in list(self.links):
-            if link.peer_id is None or link.is_seed:
+            if link.peer_id is None or (not tells_all and link.pieces >> piece & 1):
                 continue
             link.connection.send_have(index)
             if link.requester is None or not link.requester.on_order:
@@ -561,6 +596,9 @@ class Swarm(LinkOwner):
                 continue
             self._update_speed(link, tuning.whole_pieces_threshold)
             link.tick(now, elapsed)
+            if not link.is_choked_by_us:
+                rate, is_limited = link.meters.payload_up.rate, link.quota is not None
+                link.set_window(*send_window(rate, tuning, is_limited=is_limited))
 
     def _update_speed(self, link: PeerLink, threshold: float) -> None:
         info = self._torrent.info

@@ -401,6 +401,8 @@ class Torrent(TorrentStanding):
     def set_scope(self, scope: Verdict) -> None:
         """Where it may announce itself from now on."""
         before, self.scope = self.scope, scope
+        if before.lsd != scope.lsd:
+            self.lsd_changed()
         if before.trackers != scope.trackers and self in self._core.active:
             if scope.trackers and self.tracking is not None:
                 self.tracking.start()
@@ -644,7 +646,7 @@ class Torrent(TorrentStanding):
         now = self.now()
         self.plugins.peers_heard_of([address], source, self.peers, [address])
         self.peers.add(address, source, now)
-        if self.swarm is not None and self.wants_peers:
+        if self.swarm is not None and self.dials_peers:
             self.swarm.connect_now(address, now)
 
     def announce_in_dht(self) -> None:

@@ -98,8 +98,9 @@ class Tracking:
 
     def _make_list(self, way: _Way, tiers: Sequence[Sequence[str]] = ()) -> TorrentTrackers:
         torrent, core = self._torrent, self._core
+        asker = TrustedTrackers(core.tracker_client, torrent, core.identity, way.end.local)
         trackers = TorrentTrackers(
-            NetworkedTrackers(core, torrent, TrustedTrackers(core.tracker_client, torrent, way.end.local)),
+            NetworkedTrackers(core, torrent, asker),
             tiers,
             partial(self._request, way),
             self._peers_found,

@@ -7,7 +7,7 @@ came from outside makes us ask inside (`ssrf_mitigation`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...protocols.engine.ports import Timer
 from ...protocols.errors import EvtorrentError, ProtocolError, TransportBroken, TransportError
@@ -25,6 +25,7 @@ from .web_link import FileLost, WebLink
 from .web_seed import WebAddress, WebSeed
 
 if TYPE_CHECKING:
+    from ...protocols.engine.ports import Platform
     from ..core.core import Core
     from .torrent import Torrent
 
@@ -45,7 +46,7 @@ class WebSeeds:
     def __init__(self, torrent: Torrent, core: Core) -> None:
         self._torrent = torrent
         self._core = core
-        self._ports = PlatformPorts(core.platform)
+        self._ports = PlatformPorts(cast("Platform", core.outgoing))
         self.urls: list[str] = []
         """As the torrent and the program say them."""
         self._seeds: dict[str, WebSeed] = {}
@@ -129,7 +130,7 @@ class WebSeeds:
             download,
             view=core.receive_buffer.view,
             limits=core.tuning,
-            user_agent=core.settings.get_str("user_agent"),
+            user_agent=core.identity.server_agent,
             now=now,
         )
         seed.link = link

@@ -5,9 +5,17 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 
+import pytest
+from evtorrent.listener.address_changes import open_address_socket
 from evtorrent.listener.gateways import Gateway, list_gateways
 from evtorrent.listener.interfaces import Interface, list_interfaces
-from evtorrent.listener.origin import gateways_of, interfaces_of, socket_finder, socket_maker
+from evtorrent.listener.origin import (
+    address_socket_of,
+    gateways_of,
+    interfaces_of,
+    socket_finder,
+    socket_maker,
+)
 from evtorrent.protocols.engine import Multi
 from evtorrent.reactor.sim import SimWorld
 
@@ -41,3 +49,11 @@ def test_system_otherwise(no_fd_survives: None) -> None:
         assert interfaces_of(base) is list_interfaces
         assert gateways_of(base) is list_gateways
     multi.close()
+
+
+def test_a_machine_with_addresses_of_its_own_tells_of_changes_if_it_says_so():
+    assert address_socket_of(object()) is open_address_socket
+    with pytest.raises(OSError, match="not supported"):
+        address_socket_of(SimpleNamespace(platform=SimpleNamespace(interfaces=list)))()
+    platform = SimpleNamespace(interfaces=list, address_socket=lambda: "socket")
+    assert address_socket_of(SimpleNamespace(platform=platform))() == "socket"

@@ -50,6 +50,7 @@ def _same_values(ours, theirs):
         ("StorageMode", "storage_mode_t", 2),
         ("TrackerEvent", "event_t", 5),
         ("SeedChokingAlgorithm", "seed_choking_algorithm_t", 3),
+        ("SuggestMode", "suggest_mode_t", 2),
         ("AnnounceFlags", "announce_flags_t", 3),
         ("EncPolicy", "enc_policy", 3),
         ("EncLevel", "enc_level", 3),

@@ -8,10 +8,7 @@ from evtorrent.session.settings_table import UNSUPPORTED
 OURS = {
     "announce_crypto_support",
     "auto_sequential",
-    "enable_ip_notifier",
-    "peer_dscp",
     "peer_fingerprint",
-    "rate_limit_ip_overhead",
     "user_agent",
     "webtorrent_stun_server",
 }

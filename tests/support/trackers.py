@@ -45,6 +45,8 @@ class LocalTracker:
         self.swarms = Swarms(interval=interval)
         self.requests: list[str] = []
         """Targets of HTTP requests, and "udp announce", "udp scrape", in order."""
+        self.agents: list[str | None] = []
+        """User-Agent of each HTTP request."""
         self.http_answer: tuple[int, bytes] | None = None
         """Given in place of the real answer."""
         self.http_location: str | None = None
@@ -240,6 +242,7 @@ class _Scripted(_Handler):
 
     def do_GET(self) -> None:
         tracker = self.tracker
+        tracker.agents.append(self.headers.get("User-Agent"))
         tracker.requests.append(self.path)
         if tracker.http_location is not None and urlsplit(self.path).path == "/announce":
             self.send_response(302)

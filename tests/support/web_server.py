@@ -23,6 +23,10 @@ class WebServer:
         """Path → `Location`."""
         self.requests: list[tuple[str, str]] = []
         """(path, Range) of each request."""
+        self.agents: list[str | None] = []
+        """User-Agent of each request."""
+        self.clients: list[str] = []
+        """Where each request came from."""
         self.num_connections = 0
         self.status = 0
         """Answer everything with this."""
@@ -80,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         web = self.web
         path, wanted = unquote(self.path), self.headers.get("Range", "")
+        web.clients.append(self.client_address[0])
+        web.agents.append(self.headers.get("User-Agent"))
         web.requests.append((path, wanted))
         if web.is_silent:
             web._silence.wait(20)

@@ -579,6 +579,44 @@ def test_a_subclass_may_hear_them() -> None:
     assert pair.server_hears() == [UnknownMessage(200, b"hello")]
 
 
+@pytest.mark.parametrize("most", [1, 100, 20_000, 1 << 30])
+def test_what_is_lent_at_a_time_may_be_limited(most: int) -> None:
+    """Messages longer than that are taken in several reads, and a block is the same."""
+    buffer = ReceiveBuffer()
+    buffer.set_most(most)
+    connection = PeerConnection(buffer=buffer, local=handshake_of(SERVER_ID))
+    connection.set_num_pieces(NUM_PIECES, PIECE_LENGTH, TOTAL_SIZE)
+    data = bytes(range(256)) * 64
+    sent = handshake_of(CLIENT_ID).pack() + codec.pack_message(99, bytes(100_000))
+    sent += codec.pack_message(MessageId.PIECE, (5).to_bytes(4, "big") + bytes(4) + data)
+    assert len(connection.receive_buffer()) == min(most, len(buffer.data))
+    found: list[Event] = []
+    blocks: list[bytes] = []
+    while sent:
+        room = connection.receive_buffer()
+        assert 0 < len(room) <= max(most, 16_384)
+        count = min(len(room), len(sent))
+        room[:count], sent = sent[:count], sent[count:]
+        connection.buffer_received(count)
+        for event in take_events(connection):
+            found.append(event)
+            if isinstance(event, BlocksReceived):
+                blocks += [bytes(block) for _, _, block in event.blocks]
+    assert blocks == [data]
+    assert connection.state is State.OPEN
+    assert isinstance(found[0], HandshakeReceived)
+
+
+def test_what_came_behind_a_handshake_may_be_more_than_is_lent() -> None:
+    buffer = ReceiveBuffer()
+    connection = PeerConnection(buffer=buffer)
+    connection.receive_data(handshake_of(CLIENT_ID).pack() + codec.pack_message(99, bytes(50_000)))
+    buffer.set_most(1000)
+    connection.accept(handshake_of(SERVER_ID))
+    assert connection.state is State.OPEN
+    assert len(connection.receive_buffer()) == 1000
+
+
 # ------------------------------------------------------------------------------------------------- v2 torrents (BEP 52)
 
 

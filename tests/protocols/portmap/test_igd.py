@@ -40,7 +40,10 @@ def test_igd_1() -> None:
     igd = talk.igds[0]
     assert igd.mapped == {("TCP", 6881): (LOCAL, 6881, 3600), ("UDP", 6882): (LOCAL, 6882, 3600)}
     assert igd.calls[1][1]["NewPortMappingDescription"] == "a &amp; b"
-    assert igd.actions() == ["GetExternalIPAddress", "AddPortMapping", "AddPortMapping"]
+    talk.upnp.set_description("")
+    talk.map(3, 6883)
+    assert igd.calls[-1][1]["NewPortMappingDescription"] == ""
+    assert igd.actions() == ["GetExternalIPAddress", "AddPortMapping", "AddPortMapping", "AddPortMapping"]
     assert repr(talk.upnp.devices) == "[Igd(http://10.0.0.1:5000/rootDesc.xml, ready)]"
 
 

@@ -123,6 +123,19 @@ class TestHttp:
         assert desk.response()[HASH].complete == 3
         assert desk.world.connections[0].request.startswith(b"GET /scrape?info_hash=hhh")
 
+    @pytest.mark.parametrize("agent", ["other/2", ""])
+    def test_another_name_for_this_question(self, agent: str) -> None:
+        desk = Desk()
+        desk.announce(user_agent=agent)
+        desk.response()
+        desk.results.clear()
+        desk.answer = http(encode({"files": {}}))
+        desk.scrape(user_agent=agent)
+        desk.response()
+        for connection in desk.world.connections:
+            heads = [line for line in connection.request.split(b"\r\n") if line.startswith(b"User-Agent")]
+            assert heads == ([b"User-Agent: " + agent.encode()] if agent else [])
+
     def test_scrape_in_time(self) -> None:
         desk = Desk()
         desk.answer = None

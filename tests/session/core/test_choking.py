@@ -144,7 +144,7 @@ def test_who_takes_most_keeps_its_slot_unless_leeches_are_not_wanted(algorithm, 
 
 
 def test_requests_of_a_choked_peer_are_rejected_and_counted():
-    stage = Stage(unchoke_slots_limit=1)
+    stage = Stage(unchoke_slots_limit=1, send_buffer_low_watermark=4 * 16_384)
     stage.node.platform.holds_disk = True
     guest = stage.guest(INTERESTED)
     stage.node.backend.is_cold = True

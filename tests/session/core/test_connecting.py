@@ -161,6 +161,57 @@ def test_num_links_follows_coming_and_going():
     assert node.core.connector.num_links == 0
 
 
+def swarms_of_each_kind(**settings):
+    """(world, node, a download, a seed), each with more peers to dial than there are turns."""
+    world, node, download = stage(torrent_connect_boost=0, **settings)
+    seed = node.seed(*torrent_of(3, name="seed"))
+    download.peers_found(hosts(100), PeerSource.tracker)
+    seed.peers_found(hosts(100, 150), PeerSource.tracker)
+    return world, node, download, seed
+
+
+@pytest.mark.parametrize("every", [0, 1, 4])
+def test_one_attempt_in_so_many_is_a_seeds(every):
+    """`connect_seed_every_n_download`; with 0 downloads wait for seeds."""
+    world, node, download, seed = swarms_of_each_kind(connect_seed_every_n_download=10_000)
+    assert not seed.swarm.links
+    node.session.apply_settings({"connect_seed_every_n_download": every, "connection_speed": 20})
+    before = len(download.swarm.links)
+    world.advance(2)
+    dialled = len(download.swarm.links) - before
+    assert len(seed.swarm.links) + dialled == pytest.approx(40, abs=10)
+    assert dialled == pytest.approx(every * len(seed.swarm.links), abs=every)
+
+
+@pytest.mark.parametrize(("is_smooth", "expected"), [(True, [4, 6, 7, 8, 8]), (False, [8, 8, 8, 8, 8])])
+def test_the_nearer_the_limit_the_fewer_are_dialled_at_once(is_smooth, expected):
+    world, _node, torrent = stage(
+        torrent_connect_boost=0, connection_speed=100, connections_limit=8, smooth_connects=is_smooth
+    )
+    torrent.peers_found(hosts(50), PeerSource.tracker)
+    found = []
+    for _ in expected:
+        world.advance(0.5)
+        found.append(len(torrent.swarm.links))
+    assert found == expected
+
+
+def test_finished_torrents_wait_to_be_called_when_told_to():
+    """`seeding_outgoing_connections`."""
+    world, node, download, seed = swarms_of_each_kind(seeding_outgoing_connections=False)
+    node.session.apply_settings({"torrent_connect_boost": 5})
+    seed.peers_found(hosts(5, 300), PeerSource.tracker)
+    seed.connect_peer(hosts(1, 310)[0], PeerSource.tracker)
+    world.advance(2)
+    assert download.swarm.links
+    assert not seed.swarm.links
+    Wire(world, seed.info_hashes.best()).call(node)
+    assert len(seed.swarm.links) == 1
+    node.session.apply_settings({"seeding_outgoing_connections": True})
+    world.advance(5)
+    assert len(seed.swarm.links) > 1
+
+
 def test_privileged_ports_are_left_alone_when_asked_for():
     world, node, torrent = stage(no_connect_privileged_ports=True)
     torrent.peers_found([("10.7.0.1", 1023), ("10.7.0.2", 1024)], PeerSource.tracker)

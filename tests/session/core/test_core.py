@@ -48,6 +48,8 @@ def test_listening_that_fails_is_reported(world):
     assert alert.error.value
     assert node.core.listen_port == 0
     assert not node.core.is_listening
+    node.session.close()
+    world.pump()
 
 
 def test_listening_changes_with_the_settings(world, no_fd_survives):
@@ -495,3 +497,26 @@ def test_several_connections_of_one_address_may_be_allowed_later(world):
     assert not third.call(node).is_closed
     assert not first.is_closed
     torrent.peers.check_invariant()
+
+
+def test_what_is_read_of_a_peer_at_a_time_is_a_setting(world):
+    node = world.node(max_peer_recv_buffer_size=20_000)
+    info, content = torrent_of(8)
+    torrent = node.add(info)
+    world.pump()
+
+    def reads_of_whole_pieces(host):
+        wire = Wire(world, info.info_hashes.best(), host=host, peer_id=host.ljust(20).encode()).call(node)
+        wire.say(HAVE_ALL, UNCHOKE)
+        before = node.core.statistics()["net.on_read_counter"]
+        asked = wire.heard("request")
+        wire.say(*[block(p, at, content[p * info.piece_length + at :][:n]) for _, p, at, n in asked])
+        wire.hang_up()
+        return node.core.statistics()["net.on_read_counter"] - before, len(asked)
+
+    reads, blocks = reads_of_whole_pieces("10.9.9.1")
+    assert reads >= blocks >= 8 > 0
+    node.session.apply_settings({"max_peer_recv_buffer_size": 1 << 20})
+    reads, blocks = reads_of_whole_pieces("10.9.9.2")
+    assert reads <= 3 < blocks
+    assert torrent.have.count()

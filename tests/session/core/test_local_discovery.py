@@ -60,6 +60,42 @@ def test_two_sessions_find_each_other(world: World, group: Multicast) -> None:
     world.check()
 
 
+def test_only_so_many_managed_torrents_are_announced(world: World, group: Multicast) -> None:
+    """`active_lsd_limit`: the first of the queue."""
+    node = node_in(world, group, active_lsd_limit=1, active_downloads=-1, local_service_announce_interval=60)
+    torrents = []
+    for name in "ab":
+        torrents.append(node.add(torrent_of(2, name=name)[0], start=False))
+        torrents[-1].handle.set_flags(TorrentFlags.auto_managed)
+    world.advance(5)
+    (member,) = group.members
+    one, two = ({*torrent.info_hashes.wire_names()} for torrent in torrents)
+
+    def heard() -> set[bytes]:
+        found = {name for names in announced(member) for name in names}
+        member.sent.clear()
+        return found
+
+    def shown() -> list[bool]:
+        return [torrent.handle.status().announcing_to_lsd for torrent in torrents]
+
+    assert all(torrent.swarm is not None for torrent in torrents)
+    assert heard() == one
+    assert shown() == [True, False]
+    torrents[1].handle.queue_position_top()
+    world.advance(70)
+    assert heard() == two
+    assert shown() == [False, True]
+    node.session.apply_settings({"active_lsd_limit": -1})
+    world.advance(70)
+    assert heard() == one | two
+    assert shown() == [True, True]
+    torrents[0].handle.unset_flags(TorrentFlags.auto_managed)
+    node.session.apply_settings({"active_lsd_limit": 0})
+    world.advance(70)
+    assert shown() == [True, False], "nobody counts it any more"
+
+
 def test_each_torrent_is_announced_again_after_the_interval(world: World, group: Multicast) -> None:
     node = node_in(world, group, local_service_announce_interval=100)
     torrent = node.add(torrent_of(2)[0])

@@ -76,7 +76,7 @@ def test_every_hook_is_called_and_one_that_raises_ends_its_connection_only(hook:
 
 def test_a_conversation_in_the_order_it_happens() -> None:
     log: list = []
-    stage = Stage(**QUIET)
+    stage = Stage(**QUIET, send_buffer_low_watermark=2 * BLOCK)
     kind = recording(PeerPlugin, log)
     stage.extend(lambda peer: kind())
     stage.call()

@@ -94,8 +94,29 @@ def test_a_peer_that_has_some_is_told_of_new_pieces(world):
     (link,) = [link for link in torrent.swarm.links if link.is_seed]
     first.say(*[block(2, begin, content[2 * info.piece_length + begin :][:BLOCK]) for begin in (0, BLOCK)])
     assert ("have", 2) in second.heard()
-    assert ("have", 2) not in first.heard()
+    world.advance(0.5)  # Blocks are on order there: it leaves with what is sent next.
+    assert ("have", 2) in first.heard()
     assert link.is_seed
+
+
+def test_who_has_a_piece_need_not_hear_of_it(world):
+    """`send_redundant_have`."""
+    node, torrent, info, content = leech(world, send_redundant_have=False)
+    first = guest(world, node, info, 1).say(HAVE_ALL, UNCHOKE)
+    some = guest(world, node, info, 2).say(bitfield(0b0100, 4))
+    others = guest(world, node, info, 3).say(bitfield(0b0011, 4))
+    for piece in (2, 1):
+        start = piece * info.piece_length
+        first.say(*[block(piece, begin, content[start + begin :][:BLOCK]) for begin in (0, BLOCK)])
+        assert torrent.has_piece(piece)
+    world.advance(0.5)
+    assert first.heard("have") == []
+    assert some.heard("have") == [("have", 1)]
+    assert others.heard("have") == [("have", 2)]
+    node.session.apply_settings({"send_redundant_have": True})
+    first.say(*[block(0, begin, content[begin:][:BLOCK]) for begin in (0, BLOCK)])
+    world.advance(0.5)
+    assert first.heard("have") == others.heard("have") == [("have", 0)]
 
 
 def test_interest_follows_what_peers_have(world):
@@ -316,6 +337,20 @@ def test_both_dial_at_once_and_one_connection_stays(world):
         torrent.peers.check_invariant()
         assert torrent.swarm.num_half_open == 0
     world.check()
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_a_peer_id_may_have_several_connections(world, is_allowed):
+    """`allow_multiple_connections_per_pid`."""
+    node, torrent, info, _content = seed(world, allow_multiple_connections_per_pid=is_allowed)
+    name = b"-XX0000-of_two_homes"
+    wires = [
+        Wire(world, info.info_hashes.best(), host=host, peer_id=name).call(node)
+        for host in ("10.9.9.1", "10.8.8.1")
+    ]
+    assert len(torrent.swarm.links) == (2 if is_allowed else 1)
+    assert [wire.is_closed for wire in wires].count(True) == (0 if is_allowed else 1)
+    assert reasons(node) == ([] if is_allowed else [CloseReason.duplicate_peer_id])
 
 
 def test_a_second_connection_from_the_same_host_is_refused(world):
