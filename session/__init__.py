@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from .alerts import SessionErrorAlert as SessionErrorAlert
     from .alerts import SessionStatsAlert as SessionStatsAlert
     from .alerts import SessionStatsHeaderAlert as SessionStatsHeaderAlert
+    from .alerts import Socks5Alert as Socks5Alert
     from .alerts import StateChangedAlert as StateChangedAlert
     from .alerts import StateUpdateAlert as StateUpdateAlert
     from .alerts import StorageMovedAlert as StorageMovedAlert
@@ -502,6 +503,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "SessionErrorAlert",
         "SessionStatsAlert",
         "SessionStatsHeaderAlert",
+        "Socks5Alert",
         "StateChangedAlert",
         "StateUpdateAlert",
         "StorageMovedAlert",

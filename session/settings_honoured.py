@@ -258,10 +258,17 @@ HONOURED: dict[str, Honoured] = {
     "proxy_password": Honoured("", "", "Password for the proxy.", 0, 255),
     "proxy_hostnames": Honoured(True, "", "The proxy looks names up, not this machine."),
     "proxy_peer_connections": Honoured(
-        True, "", "Peers are connected through the proxy; nothing listens then."
+        True,
+        "",
+        "Peers are connected through the proxy; nothing listens then, and uTP works through SOCKS5 only.",
     ),
     "proxy_tracker_connections": Honoured(
         True, "", "Trackers are asked through the proxy; those over UDP only through SOCKS5, else not at all."
+    ),
+    "socks5_udp_send_local_ep": Honoured(
+        False,
+        "",
+        "SOCKS5 is told which port our datagrams come from (no address), so that some may come in before any went out.",
     ),
     # I2P
     "i2p_hostname": Honoured(
@@ -282,7 +289,9 @@ HONOURED: dict[str, Honoured] = {
     ),
     "i2p_outbound_length_variance": Honoured(0, "hops", "The same of tunnels that lead away.", -7, 7),
     # DHT
-    "enable_dht": Honoured(True, "", "Run a DHT node on every UDP socket (BEP 5)."),
+    "enable_dht": Honoured(
+        True, "", "Run a DHT node on every UDP socket (BEP 5); with a proxy one through SOCKS5, or none."
+    ),
     "dht_bootstrap_nodes": Honoured(
         "dht.libtorrent.org:25401",
         "",

@@ -73,7 +73,6 @@ UNSUPPORTED: dict[str, dict[str, int | bool | str]] = {
     },
     "this version does not do this with a proxy": {
         "proxy_send_host_in_connect": False,
-        "socks5_udp_send_local_ep": False,
     },
     "web seeds are read into the buffer of the loop": {
         "max_http_recv_buffer_size": 835584,

@@ -237,6 +237,7 @@ class PeerInfo:
     source: PeerSource = _NO_SOURCE
     connection_type: ConnectionType = ConnectionType.standard_bittorrent
     socket_type: SocketType = SocketType.tcp
+    """What the connection runs over, a proxy included."""
     pieces: Bitfield | None = None
     num_pieces: int = 0
     progress: float = 0.0

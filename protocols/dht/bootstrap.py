@@ -1,4 +1,7 @@
-"""Finding the network from names: look them up, then let every node find its neighbours."""
+"""Finding the network from names: look them up, then let every node find its neighbours.
+
+Where the way of the datagrams leads to names, through a proxy, they are not looked up but asked as they are.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,9 @@ class BootstrapOperation(Operation):
 
     def start(self, engine: Multi) -> None:
         """Look the names up first."""
+        if not self._runner.resolves_names:
+            while self._names:
+                self._take(self._names.pop(0))
         self._num_unresolved = len(self._names)
         for host, port in self._names:
             engine.platform.resolve(self, host, port, self._on_resolved)

@@ -14,6 +14,7 @@ __all__ = [
     "ID_SIZE",
     "host_prefix",
     "is_loopback",
+    "is_name",
     "is_usable",
     "pack_address",
     "unpack_address",
@@ -72,6 +73,11 @@ def is_usable(packed_host: bytes, port: int) -> bool:
     if len(packed_host) == 4:
         return 0 < packed_host[0] < _FIRST_MULTICAST
     return packed_host[0] != 0xFF and packed_host != bytes(16)
+
+
+def is_name(host: str) -> bool:
+    """Neither an IPv4 nor an IPv6 address."""
+    return ":" not in host and not host.replace(".", "").isdigit()
 
 
 def is_loopback(host: str) -> bool:

@@ -76,13 +76,16 @@ class Node:
         now: float,
         node_id: NodeId | None = None,
         is_ipv6: bool = False,
+        takes_names: bool = False,
         storage: DhtStorage | None = None,
         guard: Guard | None = None,
         quota: UploadQuota | None = None,
         counters: DhtCounters | None = None,
         log: DhtLog | None = None,
     ) -> None:
+        """With `takes_names` datagrams may be addressed to names, as a proxy does it: bootstrap nodes need not be numeric then."""
         settings = settings or DhtSettings()
+        self._takes_names = takes_names
         self._log = log = log or DhtLog()
         self.counters = counters if counters is not None else DhtCounters()
         self.quota = quota or UploadQuota(settings.upload_rate_limit)
@@ -396,9 +399,14 @@ class Node:
         self._send(encode_failure(transaction, error.code, error.text, pack_address(address)), address)
 
     def _take_answer(self, message: Response | Failure, address: Address, host: bytes, now: float) -> None:
+        named = self.parts.rpc.name_asked(message.transaction, address)
         asked = self.parts.rpc.receive(message, address, now=now)
         if asked is None:
             return
+        if named is not None and named in self.parts.table.routers:
+            # Now it has a number, by which it is known from now on.
+            del self.parts.table.routers[named]
+            self.parts.table.routers[address] = None
         if message.external is not None:
             winner = self._votes.vote(message.external, host)
             if winner is not None:
@@ -461,11 +469,11 @@ class Node:
         return self._last_lookup_id
 
     def _is_ours(self, address: Address) -> bool:
-        """Of our family, and possible."""
+        """Of our family, and possible.  Of a name the family is not known."""
         try:
             host = pack_host(address[0])
         except ValueError:
-            return False
+            return self._takes_names and 0 < address[1] < 65536
         return (len(host) == 16) == self.parts.is_ipv6 and is_usable(host, address[1])
 
     def _tell_storage(self) -> None:

@@ -23,6 +23,8 @@ Begin: TypeAlias = Callable[[Node, float], int]
 class Runner(Protocol):
     """Who drives the nodes."""
 
+    resolves_names: bool
+
     def nodes(self, *, is_ipv6: bool | None) -> Iterable[Node]:
         """All of a family, or of both."""
         ...

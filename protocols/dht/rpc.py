@@ -1,6 +1,7 @@
 """Questions under way: who was asked what, under which transaction, and when to stop waiting.
 
-An answer counts only from the address asked and with the transaction sent, four unpredictable bytes.  A question is *late*
+An answer counts only from the address asked and with the transaction sent, four unpredictable bytes.  Of a node that was asked by
+name, which a proxy looks up, the address is not known: there the port and the transaction have to do.  A question is *late*
 when the answer should have been here judging by the round trips seen so far, at most a second; whoever asked may then ask
 somebody else, but the answer still counts until the question *fails*, after fifteen seconds (libtorrent's two timeouts,
 of which the first is fixed there).
@@ -14,6 +15,7 @@ from random import Random
 from typing import Final, Protocol
 
 from ..types import Address
+from .compact import is_name
 from .krpc import Failure, Fields, Response, encode_query
 from .log import DhtLog, DhtModule, where
 from .node_id import NodeId, verify_node_id
@@ -95,6 +97,8 @@ class Rpc:
         self._rng = rng
         self._counters = counters
         self._waiting: dict[tuple[bytes, Address], Transaction] = {}
+        self._named: dict[tuple[bytes, int], Address] = {}
+        """Who was asked by name: (transaction, port) → name and port."""
         self._by_age: deque[Transaction] = deque()
         """In order of sending; answered ones are dropped when they reach the front."""
         self._fresh: deque[Transaction] = deque()
@@ -123,6 +127,8 @@ class Rpc:
         asked.node_id = node_id
         asked.late_at = now + self.patience
         self._waiting[key] = asked
+        if is_name(address[0]):
+            self._named[key[0], address[1]] = address
         self._by_age.append(asked)
         self._fresh.append(asked)
         self._counters.count_out(method)
@@ -141,13 +147,15 @@ class Rpc:
 
         A response under an id that BEP 42 forbids counts as no answer when that is enforced.
         """
-        asked = self._waiting.get((message.transaction, address))
+        name = self.name_asked(message.transaction, address)
+        asked = self._waiting.get((message.transaction, address if name is None else name))
         if asked is None:
             self._counters.unmatched += 1
             if self._log.on_line is not None:
                 self._say(f"nobody asked {where(address)} that")
             return None
-        del self._waiting[message.transaction, address]
+        self._forget(asked)
+        asked.address = address
         self._drop_done()
         if self._log.on_line is not None:
             self._say_answer(message, asked, now)
@@ -158,13 +166,17 @@ class Rpc:
                 return None
         return asked
 
+    def name_asked(self, transaction: bytes, source: Address) -> Address | None:
+        """The name under which whoever answers from `source` was asked; None when it was asked by its number, or not at all."""
+        return self._named.get((transaction, source[1])) if self._named else None
+
     def unreachable(self, address: Address, *, now: float) -> list[Transaction]:
         """The system says nobody is at `address`: its questions fail at once."""
         failed = [asked for (_, host), asked in self._waiting.items() if host == address]
         if self._log.on_line is not None:
             self._say(f"nobody is at {where(address)}: {len(failed)} questions fail")
         for asked in failed:
-            del self._waiting[asked.transaction, address]
+            self._forget(asked)
             self._fail(asked, None, now)
         self._drop_done()
         return failed
@@ -184,7 +196,7 @@ class Rpc:
         while by_age and (by_age[0].sent_at + TIMEOUT <= now or not self._is_waiting(by_age[0])):
             asked = by_age.popleft()
             if self._is_waiting(asked):
-                del self._waiting[asked.transaction, asked.address]
+                self._forget(asked)
                 if self._log.on_line is not None:
                     self._say(f"{where(asked.address)} did not answer", asked)
                 self._fail(asked, None, now)
@@ -194,6 +206,7 @@ class Rpc:
     def close(self) -> None:
         """Forget everything; nobody hears of it."""
         self._waiting.clear()
+        self._named.clear()
         self._by_age.clear()
         self._fresh.clear()
 
@@ -216,6 +229,11 @@ class Rpc:
     def num_waiting(self) -> int:
         """Questions under way."""
         return len(self._waiting)
+
+    def _forget(self, asked: Transaction) -> None:
+        del self._waiting[asked.transaction, asked.address]
+        if self._named:
+            self._named.pop((asked.transaction, asked.address[1]), None)
 
     def _is_waiting(self, asked: Transaction) -> bool:
         return self._waiting.get((asked.transaction, asked.address)) is asked

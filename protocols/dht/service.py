@@ -90,6 +90,8 @@ class Dht:
         self.state = state or DhtState()
         """What was known before: ids for ports that are added, and nodes for `bootstrap`."""
         self.counters = DhtCounters()
+        self.resolves_names = True
+        """Names of bootstrap nodes are looked up; False: ports that are added from now on lead to names, and take them."""
         self.on_event: OnEvent | None = None
         self.log = DhtLog()
         """Of all its nodes."""
@@ -135,6 +137,7 @@ class Dht:
             now=self._multi.time(),
             node_id=self.state.node_id_of(local[0]),
             is_ipv6=":" in local[0],
+            takes_names=not self.resolves_names,
             storage=self.storage,
             guard=self._guard,
             quota=self._quota,

@@ -215,6 +215,9 @@ class Traversal:
             return
         if candidate.node_id is None:
             self._identify(candidate, response.node_id)
+        if candidate.address != asked.address:  # It was asked by name, and has a number now.
+            candidate.address = asked.address
+            self._addresses.add(asked.address)
         candidate.state = CandidateState.ALIVE
         self.num_responses += 1
         token = find_bytes(response.values, b"token")

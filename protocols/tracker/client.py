@@ -47,7 +47,7 @@ from .http import announce_url, has_tracker_arguments, parse_announce, parse_scr
 from .i2p_urls import is_i2p_url
 from .local_end import ANYWHERE, LocalEnd
 from .udp import UdpTimings
-from .udp_service import AF_INET, DatagramRelay
+from .udp_service import AF_INET, DatagramRelay, OpenRelay
 from .udp_sources import UdpSources
 
 __all__ = ["TrackerCall", "TrackerClient", "TrackerClientSettings", "TrackerEngine"]
@@ -155,10 +155,14 @@ class TrackerClient:
         is_allowed: Callable[[str], bool] | None = None,
         datagram_socket: Callable[[int], DatagramSocket] | None = None,
         ports: FetchPorts | None = None,
+        open_relay: OpenRelay | None = None,
     ) -> None:
         """`is_allowed` is the IP filter over numeric hosts.  `datagram_socket(family)` gives the sockets for UDP trackers that are
         asked from any address, `ports` the outside of HTTP ones; both default to the engine's platform.  Ports that are given verify
-        and bind as they like."""
+        and bind as they like.
+
+        `open_relay` gives what leads through `proxy` to UDP trackers, where that is shared with others.
+        """
         self.user_agent = user_agent
         """May be changed at any time."""
         self.engine = engine
@@ -166,6 +170,7 @@ class TrackerClient:
         self._is_allowed = is_allowed
         self._own_ports = PlatformPorts(engine.platform)
         self._ports: FetchPorts = ports or self._own_ports
+        self._open_relay = open_relay or self._open_own_relay
         self._udp = UdpSources(engine, engine.platform, _PlatformBits(engine.platform), datagram_socket)
         self._queued: deque[tuple[TrackerCall, Callable[[], object]]] = deque()
         self._num_fetching = 0
@@ -200,7 +205,7 @@ class TrackerClient:
         self._own_ports.proxy = proxy
         self._udp.set_relay(None if proxy is None else self._open_relay)
 
-    def _open_relay(
+    def _open_own_relay(
         self,
         on_datagram: Callable[[Buffer, Address, float], object],
         on_lost: Callable[[TransportError], object],

@@ -38,6 +38,8 @@ class ProxyOptions:
     """Names of others go to the proxy.  (Whoever dials a name without this looks it up before.)"""
     timeout: float = HANDSHAKE_TIMEOUT
     """Seconds the proxy may take."""
+    tells_udp_port: bool = False
+    """Say from which port datagrams will come, so that some can come in before any went out (`socks5_udp_send_local_ep`)."""
 
     def __repr__(self) -> str:
         return f"ProxyOptions({self.kind} {self.address[0]}:{self.address[1]})"  # without the password

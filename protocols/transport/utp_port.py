@@ -63,10 +63,12 @@ class UtpPort:
         accepts: Callable[[Any], bool] | None = None,
         controller: ControllerFactory = Ledbat,
         counts: UtpCounts | None = None,
+        overhead: int = 0,
     ) -> None:
         """`on_accept(transport)` gets connections that came in and sets their user; without it none are taken.
 
-        `accepts(socket address)` is asked before a stranger is answered.
+        `accepts(socket address)` is asked before a stranger is answered.  `overhead` is what each packet carries beside uTP where
+        that is more than the headers of IP and UDP.
         """
         self.address = address
         self.family = family
@@ -79,7 +81,7 @@ class UtpPort:
         self.endpoint = UtpEndpoint(
             settings or UtpSettings(),
             rng,
-            overhead=IPV6_OVERHEAD if family == AF_INET6 else IPV4_OVERHEAD,
+            overhead=overhead or (IPV6_OVERHEAD if family == AF_INET6 else IPV4_OVERHEAD),
             accepts=self._may_accept,
             controller=controller,
             counts=counts,
@@ -195,20 +197,30 @@ class UtpPort:
             if connection.state is not State.CLOSED:
                 self._send(connection.abort(now), address)
         self._is_closed = True
-        for deadline in self._timers.values():
-            deadline.timer.cancel()
-        self._timers.clear()
-        self.endpoint.connections.clear()
-        self._again.clear()
-        self._backlog.clear()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
         if self._own is not None:
             self._own.close()
+        self.drop_all(TransportClosed("close", "the port is closed"))
+
+    def drop_all(self, error: TransportError) -> None:
+        """The way to all of them is gone: users hear `on_closed(error)`, peers nothing.  Others may connect again."""
+        for deadline in self._timers.values():
+            deadline.timer.cancel()
+        self._timers.clear()
+        now = self._base.time()
+        for (address, _), connection in list(self.endpoint.connections.items()):
+            if connection.state is not State.CLOSED:
+                connection.abort(now)
+            self.endpoint.forget(connection, address, now)
+        self.endpoint.take_touched()
+        self.endpoint.take_answers()
+        self._again.clear()
+        self._backlog.clear()
         transports, self._transports = self._transports, {}
         for transport in transports.values():
-            transport.failed(TransportClosed("close", "the port is closed"), now)
+            transport.failed(error, now)
 
     @property
     def num_connections(self) -> int:

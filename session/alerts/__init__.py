@@ -74,6 +74,7 @@ from .session import (
     SessionErrorAlert,
     SessionStatsAlert,
     SessionStatsHeaderAlert,
+    Socks5Alert,
     StateUpdateAlert,
     UdpErrorAlert,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "SessionErrorAlert",
     "SessionStatsAlert",
     "SessionStatsHeaderAlert",
+    "Socks5Alert",
     "StateChangedAlert",
     "StateUpdateAlert",
     "StorageMovedAlert",

@@ -25,6 +25,7 @@ __all__ = [
     "SessionErrorAlert",
     "SessionStatsAlert",
     "SessionStatsHeaderAlert",
+    "Socks5Alert",
     "StateUpdateAlert",
     "UdpErrorAlert",
 ]
@@ -170,6 +171,19 @@ class LsdErrorAlert(Alert):
 
     def message(self) -> str:
         return f"Local Service Discovery startup error [{self.local_address}]: {self.error}"
+
+
+@alert(96, AlertCategory.error)
+class Socks5Alert(Alert):
+    """Datagrams do not go through the SOCKS 5 proxy, or not any more; it is asked again some time later."""
+
+    error: ErrorCode
+    op: Operation
+    ip: Address
+    """Where the proxy is, as the settings say; its host may be a name."""
+
+    def message(self) -> str:
+        return f"SOCKS5 error. op: {self.op.name} ec: {self.error} ep: {endpoint_text(self.ip)}"
 
 
 @alert(107, AlertCategory.ip_block)

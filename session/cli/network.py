@@ -159,7 +159,7 @@ _ROWS = (
         type=PROXY,
         envvar="EVTORRENT_PROXY",
         help="Reach peers and trackers through socks5://[USER:PASSWORD@]HOST:PORT, socks4:// or http://; nothing listens "
-        "then, and UDP trackers are not asked.  Default: what EVTORRENT_PROXY says.",
+        "then, and only socks5 carries DHT, uTP and UDP trackers.  Default: what EVTORRENT_PROXY says.",
     ),
     click.option(
         "--interface",

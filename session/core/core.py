@@ -74,6 +74,7 @@ from .port_mapping import PortMapping
 from .presence import SessionPresence
 from .proxying import PROXY_SETTINGS, Proxying
 from .quotas import Quotas
+from .relaying import Relaying
 from .routes import Routes
 from .socket_options import SocketOptions
 from .ssl_peers import SslPeers
@@ -177,6 +178,7 @@ class Core:
         self.encryption = Encryption(self)
         self.socket_options = SocketOptions(self)
         self.outgoing = OutgoingSockets(self)
+        self.relaying = Relaying(self)
         self.proxying = Proxying(self)
         self.i2p = I2pBridge(self)
         self.mixing = I2pMixing(self)
@@ -208,6 +210,7 @@ class Core:
             user_agent=self.settings.get_str("user_agent"),
             settings=tracker_settings(self.settings),
             is_allowed=self._may_ask_tracker,
+            open_relay=lambda on_datagram, on_lost: self.relaying.open_for_trackers(on_datagram, on_lost),
         )
 
     # ------------------------------------------------------------------------------------------ starting, stopping
@@ -340,6 +343,7 @@ class Core:
                 torrent.tracking.abort()
             torrent.close()
         self.tracker_client.close()
+        self.relaying.close()
         self.torrents.clear()
         self.disk.close()
         self.disk.on_idle = self._end

@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...protocols.errors import EvtorrentError, RemoteProtocolError, TransportError
+from ...protocols.mse import Method
 from ...protocols.peer.wire_counts import WireCounts
 from ...protocols.types import BLOCK_SIZE
 from ...protocols.utp.connection import State
@@ -42,7 +43,7 @@ def session_counters(core: Core) -> dict[str, int]:
     values["net.recv_bytes"] = core.meters.down.total
     values["net.recv_payload_bytes"] = core.meters.payload_down.total
     _count_wire(values, core.receive_buffer.counts)
-    values["net.on_udp_counter"] = core.datagrams.num_wakeups
+    values["net.on_udp_counter"] = core.datagrams.num_wakeups + core.relaying.num_wakeups
     _count_disk(values, core)
     _count_waiting(values, core)
     values |= core.dht.statistics()
@@ -180,6 +181,9 @@ def count_end(values: dict[str, int], link: PeerLink, error: EvtorrentError) -> 
         values["peer.error_outgoing_peers" if link.outgoing else "peer.error_incoming_peers"] += 1
         is_utp = link.socket_type in (SocketType.utp, SocketType.utp_ssl)
         values["peer.error_utp_peers" if is_utp else "peer.error_tcp_peers"] += 1
+        method = link.transport.query("mse_method")
+        values["peer.error_encrypted_peers"] += method is not None
+        values["peer.error_rc4_peers"] += method is Method.RC4
 
 
 def _name_of_cause(cause: BaseException | str | None, *, is_connected: bool) -> str | None:
@@ -222,9 +226,13 @@ _ERRNO_OF: dict[type[BaseException], int] = {
 
 _PEERS_OVER = {
     SocketType.tcp: "peer.num_tcp_peers",
+    SocketType.socks5: "peer.num_socks5_peers",
+    SocketType.http: "peer.num_http_proxy_peers",
     SocketType.utp: "peer.num_utp_peers",
     SocketType.i2p: "peer.num_i2p_peers",
     SocketType.tcp_ssl: "peer.num_ssl_peers",
+    SocketType.socks5_ssl: "peer.num_ssl_socks5_peers",
+    SocketType.http_ssl: "peer.num_ssl_http_proxy_peers",
     SocketType.utp_ssl: "peer.num_ssl_utp_peers",
 }
 """What a connection runs over → what it counts as."""

@@ -16,6 +16,7 @@ from ..flags import PeerSource
 from ..torrent.discovery import may_discover
 
 if TYPE_CHECKING:
+    from ..torrent.standing import TorrentStanding
     from ..torrent.torrent import Torrent
     from .core import Core
 
@@ -93,7 +94,7 @@ class DhtAnnouncer:
             if turn.announced_at is not None and not turn.operations:
                 turn.due = turn.announced_at + self._interval
 
-    def takes_part(self, torrent: Torrent) -> bool:
+    def takes_part(self, torrent: TorrentStanding) -> bool:
         """It is announced now and then."""
         return torrent in self._turns
 

@@ -1,5 +1,8 @@
 """The session's DHT: one node on each UDP socket of ours, kept as the settings say, and what is asked of it.
 
+With a proxy, for whatever it is, there is one node instead, behind the proxy (`relaying.py`), of IPv4 as libtorrent's; it asks by
+name whom it does not know by number.  A proxy that has no datagrams means no DHT.
+
 The nodes, their lookups and what they store for others are `protocols/dht`; which torrents are announced when is
 `dht_announcing`; this connects them with sockets, settings, torrents and alerts.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...listener.group import OpenEndpoint
@@ -28,8 +32,10 @@ from ...protocols.dht import (
     PeersAsked,
 )
 from ...protocols.dht.bootstrap import BootstrapOperation
+from ...protocols.dht.udp_port import DatagramPort, OnDatagram
 from ...protocols.errors import EvtorrentError
-from ...protocols.types import Address, Sha1Hash
+from ...protocols.transport.shared_relay import RelayRoute, SharedRelay, SourceKind
+from ...protocols.types import Address, Buffer, Sha1Hash
 from ..alerts import (
     DhtAnnounceAlert,
     DhtBootstrapAlert,
@@ -60,9 +66,14 @@ _OF_OUR_OWN = frozenset({"blocked", "malformed", "unmatched", "wrong_id", "bad_v
 
 StorageMaker = Callable[[DhtSettings], DhtStorage]
 
+_Place = OpenEndpoint | SharedRelay
+"""Where a node of ours is."""
+_BEHIND_PROXY: Address = ("0.0.0.0", 0)
+"""What stands for the address of a node that has none of its own."""
+
 
 class DhtService:
-    """Runs while `enable_dht` is on and a UDP socket is open."""
+    """Runs while `enable_dht` is on and a UDP socket is open, or a proxy has datagrams."""
 
     def __init__(self, core: Core, state: DhtState) -> None:
         self._core = core
@@ -74,15 +85,15 @@ class DhtService:
         """`set_dht_storage`; takes effect when the DHT is started next."""
         self.dht: Dht | None = None
         self.announcer = DhtAnnouncer(core)
-        self._ports: dict[OpenEndpoint, Address] = {}
+        self._ports: dict[_Place, Address] = {}
         self._counted: Counter[str] = Counter()
         """What earlier runs of the DHT counted."""
 
     # ---------------------------------------------------------------------------------------------------- running
 
     def sync(self, endpoints: list[OpenEndpoint]) -> None:
-        """The endpoints that listen are these now; start or stop as the settings say."""
-        wanted = [each for each in endpoints if each.datagrams is not None and not each.endpoint.is_ssl]
+        """The endpoints that listen are these now, or there is another proxy; start or stop as the settings say."""
+        wanted = self._places(endpoints)
         if not wanted or not self._core.settings.get_bool("enable_dht"):
             self._stop()
             return
@@ -91,12 +102,14 @@ class DhtService:
             self._is_state_given = False
         elif not self._ports.keys() <= set(wanted):
             # Who is known survives the socket over which we learned of them.
-            self.dht.state = self.dht.save_state()
+            self.dht.state = self._saved(self.dht)
         for gone in [each for each in self._ports if each not in wanted]:
             self.dht.remove_port(self._ports.pop(gone))
+        proxy = self._core.proxying.for_dht
+        self.dht.resolves_names = proxy is None or not proxy.resolves_names
         new = [each for each in wanted if each not in self._ports]
-        for opened in new:
-            self._open(self.dht, opened)
+        for place in new:
+            self._open(self.dht, place)
         if new:
             self._bootstrap(self.dht)
 
@@ -122,7 +135,7 @@ class DhtService:
 
     def save_state(self) -> DhtState:
         """Ids and known nodes, for another run."""
-        return self._state if self.dht is None else self.dht.save_state()
+        return self._state if self.dht is None else self._saved(self.dht)
 
     @property
     def is_running(self) -> bool:
@@ -209,20 +222,37 @@ class DhtService:
         self._listen(dht)
         return dht
 
-    def _open(self, dht: Dht, opened: OpenEndpoint) -> None:
-        mux = opened.datagrams
-        assert mux is not None
-        local = (str(mux.address[0]), int(mux.address[1]))
-        self._ports[opened] = local
-        dht.add_port(lambda on_datagram: mux.route_first_bytes(b"d", on_datagram), local)
+    def _places(self, endpoints: list[OpenEndpoint]) -> list[_Place]:
+        core = self._core
+        if core.proxying.for_dht is not None:
+            return [core.relaying.relay] if core.relaying.relay is not None else []
+        return [each for each in endpoints if each.datagrams is not None and not each.endpoint.is_ssl]
+
+    def _open(self, dht: Dht, place: _Place) -> None:
+        if isinstance(place, SharedRelay):
+            relay, self._ports[place] = place, _BEHIND_PROXY
+            dht.state = replace(dht.state, node_ids=[])
+            dht.add_port(lambda on_datagram: _RelayedPort(relay, on_datagram), _BEHIND_PROXY)
+        else:
+            mux = place.datagrams
+            assert mux is not None
+            local = self._ports[place] = (str(mux.address[0]), int(mux.address[1]))
+            dht.add_port(lambda on_datagram: mux.route_first_bytes(b"d", on_datagram), local)
         self._listen(dht)
+
+    def _saved(self, dht: Dht) -> DhtState:
+        """Ids are not carried to or from behind a proxy: they would tell who is there."""
+        state = dht.save_state()
+        if any(isinstance(place, SharedRelay) for place in self._ports):
+            state.node_ids.clear()
+        return state
 
     def _stop(self) -> None:
         dht, self.dht = self.dht, None
         if dht is None:
             return
         if not self._is_state_given:
-            self._state = dht.save_state()
+            self._state = self._saved(dht)
         self._counted.update(dht.counters.as_dict())
         self._ports.clear()
         self.announcer.stopped()
@@ -291,6 +321,22 @@ class DhtService:
             # One voice: the node's own vote, of all that answered it.
             self._core.external_address(event.host, IpSource.DHT, event.host)
         # Bootstraps a node began by itself are nobody's news.
+
+
+class _RelayedPort(DatagramPort):
+    """A node's way through the proxy.  While that refuses, datagrams are lost: what is at fault is none of the nodes."""
+
+    def __init__(self, relay: SharedRelay, on_datagram: OnDatagram) -> None:
+        self._relay = relay
+        self._route: RelayRoute = relay.open_route(b"d", [SourceKind.IPV4], on_datagram)
+
+    def send(self, data: Buffer, address: Address, /) -> bool:
+        """As `DatagramPort.send`."""
+        return not self._relay.is_refusing and self._route.send(data, address)
+
+    def close(self) -> None:
+        """As `DatagramPort.close`."""
+        self._route.close()
 
 
 def dht_settings(settings: SettingsPack) -> DhtSettings:

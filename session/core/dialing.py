@@ -1,6 +1,7 @@
 """How a peer is reached: over every transport that the settings allow at once, with what `Routes` puts on top.
 
-Peers on I2P are reached through the SAM bridge and in no other way, whatever proxy there is.  With a proxy for peers no socket of ours listens, so there is none for uTP either: TCP through the proxy is all there is.
+Peers on I2P are reached through the SAM bridge and in no other way, whatever proxy there is.  With a proxy for peers both go through
+it; uTP only where the proxy has datagrams (`datagrams.py`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from ..torrent.discovery import may_discover
 from .lsd_interfaces import LsdInterface, lsd_interfaces
 
 if TYPE_CHECKING:
+    from ..torrent.standing import TorrentStanding
     from ..torrent.torrent import Torrent
     from .core import Core
 
@@ -98,7 +99,7 @@ class LocalDiscoveryService:
         """Where it runs."""
         return [interface for interface, channel in self._channels.items() if not channel.is_closed]
 
-    def is_announced(self, torrent: Torrent) -> bool:
+    def is_announced(self, torrent: TorrentStanding) -> bool:
         """It is announced on some interface."""
         return bool(self.interfaces) and any(
             name in self._torrents for name in torrent.info_hashes.wire_names()

@@ -76,15 +76,14 @@ class PeerTransports:
         self._listeners: dict[OpenEndpoint, list[TransportListener]] = {}
 
     def to_dial(self, address: Address, *, is_ssl: bool = False) -> list[str]:
-        """The bases a peer may be reached over, the preferred one first.  Through a proxy only TCP can be."""
+        """The bases a peer may be reached over, the preferred one first.  Through a proxy go TCP, and uTP where it has datagrams."""
         core = self._core
         is_possible = {
             "utp": core.tuning.enable_outgoing_utp and core.datagrams.can_dial(address, is_ssl=is_ssl),
             "tcp": core.tuning.enable_outgoing_tcp,
         }
-        if core.proxying.for_peers is not None:
-            return ["tcp"] if "tcp" in self._filters and is_possible["tcp"] else []
-        return [base for base in self._filters if is_possible.get(base, True)]
+        has_others = core.proxying.for_peers is None
+        return [base for base in self._filters if is_possible.get(base, has_others)]
 
     @property
     def may_dial(self) -> bool:

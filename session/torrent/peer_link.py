@@ -145,7 +145,18 @@ def socket_type_of(transport: Transport) -> SocketType:
     is_ssl = transport.query("tls_context") is not None
     if transport.query("utp_connection") is not None:
         return SocketType.utp_ssl if is_ssl else SocketType.utp
-    return SocketType.tcp_ssl if is_ssl else SocketType.tcp
+    first = str(transport.query("chain")).partition("+")[0]
+    plain, ssl = _THROUGH_PROXY.get(first, (SocketType.tcp, SocketType.tcp_ssl))
+    return ssl if is_ssl else plain
+
+
+_THROUGH_PROXY = {
+    # libtorrent knows one kind of SOCKS.
+    "socks4": (SocketType.socks5, SocketType.socks5_ssl),
+    "socks5": (SocketType.socks5, SocketType.socks5_ssl),
+    "http_connect": (SocketType.http, SocketType.http_ssl),
+}
+"""How a chain begins → what it is called, without TLS and with it."""
 
 
 class PeerLink:

@@ -176,6 +176,7 @@ def _one_peer(torrent: Torrent, link: PeerLink) -> PeerInfo:
         client_name(link.peer_id) if link.peer_id is not None else ""
     )
     info.flags = _peer_flags(link)
+    info.socket_type = link.socket_type
     info.source = PeerSource(link.source)
     info.total_download, info.total_upload = meters.payload_down.total, meters.payload_up.total
     info.down_speed, info.up_speed = int(meters.down.rate), int(meters.up.rate)
@@ -221,13 +222,16 @@ def _peer_flags(link: PeerLink) -> PeerFlags:
         (link.is_punched, PeerFlags.holepunched),
         (link.socket_type is SocketType.i2p, PeerFlags.i2p_socket),
         (link.socket_type in (SocketType.utp, SocketType.utp_ssl), PeerFlags.utp_socket),
-        (link.socket_type in (SocketType.tcp_ssl, SocketType.utp_ssl), PeerFlags.ssl_socket),
+        (link.socket_type in _UNDER_TLS, PeerFlags.ssl_socket),
     )
     flags = PeerFlags(0)
     for holds, flag in rows:
         if holds:
             flags |= flag
     return flags | encryption_flags(link)
+
+
+_UNDER_TLS = frozenset((SocketType.tcp_ssl, SocketType.socks5_ssl, SocketType.http_ssl, SocketType.utp_ssl))
 
 
 def download_queue(torrent: Torrent) -> list[PartialPieceInfo]:

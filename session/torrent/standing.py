@@ -198,6 +198,16 @@ class TorrentStanding:
         """Some tracker has answered, and not failed since."""
         return self.tracking is not None and self.tracking.has_working
 
+    @property
+    def is_announced_in_dht(self) -> bool:
+        """It takes part in the DHT."""
+        return self._core.dht.announcer.takes_part(self)
+
+    @property
+    def is_announced_locally(self) -> bool:
+        """It is announced on the local network."""
+        return self._core.local_discovery.is_announced(self)
+
     def has_v2_name(self, name: bytes | None) -> bool:
         """A connection by this name is about the v2 torrent (BEP 52)."""
         v2 = self.info_hashes.v2

@@ -355,7 +355,9 @@ class Swarm(LinkOwner):
         if isinstance(error, RemoteProtocolError):
             torrent.post(PeerErrorAlert, link.address, link.peer_id, operation, code)
         reason = error.reason if isinstance(error, LinkEnded) else CloseReason.none
-        torrent.post(PeerDisconnectedAlert, link.address, link.peer_id, operation, code, reason)
+        torrent.post(
+            PeerDisconnectedAlert, link.address, link.peer_id, operation, code, reason, link.socket_type
+        )
 
     def on_hash_message(self, link: PeerLink, event: HashMessage) -> None:
         """About hash trees."""

@@ -653,11 +653,6 @@ class Torrent(TorrentStanding):
         """At the next tick, if it takes part."""
         self._core.dht.announcer.announce_now(self)
 
-    @property
-    def is_announced_in_dht(self) -> bool:
-        """It takes part in the DHT."""
-        return self._core.dht.announcer.takes_part(self)
-
     def peers_found(
         self, addresses: list[Address], source: PeerSource, *, seeds: Collection[Address] = ()
     ) -> None:
@@ -695,11 +690,6 @@ class Torrent(TorrentStanding):
     def announce_locally(self) -> None:
         """Announce it on the local network now."""
         self._core.local_discovery.announce_now(self)
-
-    @property
-    def is_announced_locally(self) -> bool:
-        """It is announced on the local network."""
-        return self._core.local_discovery.is_announced(self)
 
     def super_seeding_changed(self) -> None:
         """The flag is another one now."""

@@ -31,6 +31,10 @@ class LocalProxy:
         """What it calls the host of its relay for datagrams."""
         self.has_datagrams = True
         """It takes UDP ASSOCIATE."""
+        self.reached_from: list[tuple[str, int]] = []
+        """Where the datagrams of each association seem to come from."""
+        self.clients: list[tuple[socket.socket, tuple[str, int]]] = []
+        """The relay's socket and whom it serves, of each association that was used."""
         self.associations: list[socket.socket] = []
         """The connections that keep them."""
         self._server = _Server(("127.0.0.1", 0), _Tunnel)
@@ -132,6 +136,7 @@ class _Tunnel(socketserver.StreamRequestHandler):
             for sock in (near, far):
                 sock.bind(("127.0.0.1", 0))
             where = socket.inet_aton(proxy.relay_host) + near.getsockname()[1].to_bytes(2, "big")
+            proxy.reached_from.append(far.getsockname())
             proxy.associations.append(self.connection)
             self.wfile.write(bytes((5, 0, 0, 1)) + where)
             client = None
@@ -140,10 +145,14 @@ class _Tunnel(socketserver.StreamRequestHandler):
                 if self.connection in ready and not self.connection.recv(100):
                     return
                 if near in ready:
-                    datagram, client = near.recvfrom(65_536)
+                    datagram, source = near.recvfrom(65_536)
+                    if source != client:
+                        client = source
+                        proxy.clients.append((near, client))
                     data, (host, port) = unwrap_datagram(datagram)
                     proxy.asked_over_udp.append((host, port))
-                    far.sendto(data, (proxy.names.get(host, host), port))
+                    if ":" not in host:  # as one that has IPv4 only
+                        far.sendto(data, (proxy.names.get(host, host), port))
                 if far in ready and client is not None:
                     near.sendto(wrap_datagram(*far.recvfrom(65_536)), client)
 

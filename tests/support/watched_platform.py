@@ -14,6 +14,7 @@ class WatchedPlatform:
         """What to look up in place of a name."""
         self.names: list[str] = []
         """Names looked up."""
+        self.num_stream_sockets = 0
         self.connected: list[tuple[str, int]] = []
         """Where stream sockets were connected to."""
         self.num_datagram_sockets = 0
@@ -28,6 +29,7 @@ class WatchedPlatform:
         return self.platform.resolve(base, self._names.get(host, host), port, callback, **options)
 
     def stream_socket(self, *arguments: Any, **options: Any) -> Any:
+        self.num_stream_sockets += 1
         return _Watched(self, self.platform.stream_socket(*arguments, **options))
 
     def datagram_socket(self, *arguments: Any, **options: Any) -> Any:
@@ -61,4 +63,9 @@ class _WatchedDatagrams:
     def sendto(self, data: Any, address: Any) -> int:
         self.platform.sent_to.add(address[:2])
         count: int = self.sock.sendto(data, address)
+        return count
+
+    def sendmsg(self, buffers: Any, ancillary: Any, flags: int, address: Any) -> int:
+        self.platform.sent_to.add(address[:2])
+        count: int = self.sock.sendmsg(buffers, ancillary, flags, address)
         return count

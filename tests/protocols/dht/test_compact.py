@@ -6,6 +6,7 @@ import pytest
 from evtorrent.protocols.dht.compact import (
     host_prefix,
     is_loopback,
+    is_name,
     is_usable,
     pack_address,
     unpack_address,
@@ -22,6 +23,12 @@ def test_round_trip(address: tuple[str, int]) -> None:
     packed = pack_address(address)
     assert len(packed) == (18 if ":" in address[0] else 6)
     assert unpack_host(packed[:-2]) == address[0]
+
+
+@pytest.mark.parametrize("host", ["router.example", "a1", "1.2.3.4.example", "x"])
+def test_names(host: str) -> None:
+    assert is_name(host)
+    assert not any(map(is_name, ("1.2.3.4", "::1", "fe80::1%eth0")))
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,32 @@ def test_a_transaction_twice_is_not_sent() -> None:
     bench.ask()
     assert bench.rpc.ask(b"ping", {b"id": ID}, ADDRESS, bench.asker, now=0.0) is None
     bench.ask(address=OTHER)
+
+
+def test_who_was_asked_by_name_answers_from_a_number(bench: Bench) -> None:
+    asked = bench.ask(address=("router.example", 5))
+    assert bench.sent[0][1] == ("router.example", 5)
+    assert bench.rpc.receive(answer(asked), (ADDRESS[0], 6), now=1.0) is None
+    wrong = Response(b"none", ID, {}, None)
+    assert bench.rpc.receive(wrong, ADDRESS, now=1.0) is None
+    assert bench.counters.unmatched == 2
+    assert bench.rpc.name_asked(asked.transaction, ADDRESS) == ("router.example", 5)
+    assert bench.rpc.receive(answer(asked), ADDRESS, now=1.0) is asked
+    assert asked.address == ADDRESS
+    assert bench.rpc.receive(answer(asked), ADDRESS, now=1.0) is None
+    assert bench.rpc.name_asked(asked.transaction, ADDRESS) is None
+    assert bench.rpc.num_waiting == 0
+    assert bench.rpc.next_timeout() is None
+
+
+def test_names_that_do_not_answer_are_forgotten(bench: Bench) -> None:
+    late = bench.ask(address=("router.example", 5))
+    gone = bench.ask(address=("gone.example", 5))
+    assert bench.rpc.unreachable(("gone.example", 5), now=1.0) == [gone]
+    bench.rpc.expire(now=TIMEOUT)
+    assert bench.asker.heard.count("failure") == 2
+    assert bench.rpc.receive(answer(late), ADDRESS, now=TIMEOUT) is None
+    assert not bench.rpc._named
+    bench.ask(address=("router.example", 5))
+    bench.rpc.close()
+    assert not bench.rpc._named

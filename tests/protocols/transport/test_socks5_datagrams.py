@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 from evtorrent.protocols.engine import Multi
+from evtorrent.protocols.engine.ports import READ, WRITE
 from evtorrent.protocols.errors import LocalProtocolError, TransportBroken, TransportClosed, TransportError
 from evtorrent.protocols.proxy import wrap_datagram
 from evtorrent.protocols.transport.proxy import ProxyOptions
 from evtorrent.protocols.transport.socks5_datagrams import (
-    MAX_DATAGRAMS_PER_WAKEUP,
+    MAX_RETRY_DELAY,
+    MAX_TRAINS_PER_WAKEUP,
     MAX_WAITING,
     RETRY_DELAY,
     Socks5Datagrams,
 )
+from evtorrent.protocols.transport.trains import TrainSocket
+from evtorrent.protocols.utp.connection import Train
 from evtorrent.reactor.net import SystemPlatform
 from support.engine_kit import FakePlatform, Host, make_engine
 from support.proxies import PASSWORD, USER, LocalProxy
@@ -67,9 +71,17 @@ class User:
         self.received: list[tuple[bytes, tuple[str, int]]] = []
         self.lost: list[TransportError] = []
         self.then: Callable[[], object] | None = None
+        self.num_idle = 0
         self.datagrams = Socks5Datagrams(
-            multi, ProxyOptions("socks5", address, **options), self.take, self.lost.append
+            multi,
+            ProxyOptions("socks5", address, **options),
+            self.take,
+            self.lost.append,
+            on_idle=self.count_idle,
         )
+
+    def count_idle(self, now: float) -> None:
+        self.num_idle += 1
 
     def take(self, data: bytes, source: tuple[str, int], now: float) -> None:
         self.received.append((bytes(data), source))
@@ -182,6 +194,120 @@ def test_it_is_made_anew_when_it_ended(multi: Multi, platform: Clock, echo: Echo
         user.datagrams.close()
 
 
+def test_the_pauses_grow_until_something_comes_back(multi: Multi, platform: Clock, proxy: HandProxy) -> None:
+    user = User(multi, proxy.address)
+    for expected in (RETRY_DELAY, 2 * RETRY_DELAY, 4 * RETRY_DELAY):
+        user.lost.clear()
+        assert user.datagrams.send(b"x", FAR)
+        proxy.accept().close()
+        run_until(multi, lambda: bool(user.lost))
+        assert user.datagrams.is_refusing
+        platform.later += expected - 0.5
+        assert user.datagrams.is_refusing
+        platform.later += 0.5
+        assert not user.datagrams.is_refusing
+    for _ in range(5):
+        user.datagrams._lost(TransportBroken("recv", "again"))
+    platform.later += MAX_RETRY_DELAY
+    assert user.datagrams.send(b"x", FAR)
+    proxy.agree(user)
+    _, ours = proxy.relay.recvfrom(2000)
+    proxy.relay.sendto(wrap_datagram(b"y", FAR), ours)
+    run_until(multi, lambda: bool(user.received))
+    user.lost.clear()
+    assert proxy.control is not None
+    proxy.control.close()
+    run_until(multi, lambda: bool(user.lost))
+    platform.later += RETRY_DELAY
+    assert not user.datagrams.is_refusing
+    user.datagrams.close()
+    assert user.datagrams.is_refusing
+
+
+def pair_train(count: int, size: int, **flags: bool) -> Train:
+    """Packets of a header of 2 bytes and a payload."""
+    buffers: list[Any] = []
+    for number in range(count):
+        buffers += [b"%02d" % number, bytes([number]) * (size - 2)]
+    return Train(buffers, size, count, **flags)
+
+
+def packets_of(train: Train) -> list[bytes]:
+    buffers = train.buffers
+    return [b"".join(buffers[index : index + 2]) for index in range(0, len(buffers), 2)]
+
+
+@pytest.mark.parametrize("target", [("127.0.0.1", 0), ("::1", 0)])
+@pytest.mark.parametrize("flags", [{}, {"is_probe": True}, {"may_fragment": True}])
+def test_trains_are_wrapped_packet_by_packet(
+    multi: Multi, proxy: HandProxy, target: tuple[str, int], flags: dict[str, bool]
+) -> None:
+    user = User(multi, proxy.address)
+    user.datagrams.send(b"x", FAR)
+    proxy.agree(user)
+    proxy.relay.recvfrom(2000)
+    train = pair_train(1 if flags else 5, 700, **flags)
+    assert user.datagrams.send_train(train, target)
+    head = wrap_datagram(b"", target)
+    for packet in packets_of(train):
+        assert proxy.relay.recvfrom(2000)[0] == head + packet
+    assert user.datagrams.send_train(Train([b"alone"], 5, 1), target)
+    assert proxy.relay.recvfrom(2000)[0] == head + b"alone"
+    user.datagrams.close()
+
+
+def test_trains_wait_for_the_association_and_no_longer_than_there_is_room(
+    multi: Multi, proxy: HandProxy
+) -> None:
+    user = User(multi, proxy.address)
+    train = pair_train(MAX_WAITING + 3, 20)
+    assert user.datagrams.send_train(train, FAR)
+    assert not user.datagrams.send(b"x", FAR)
+    proxy.agree(user)
+    for packet in packets_of(train)[:MAX_WAITING]:
+        assert proxy.relay.recvfrom(2000)[0] == wrap_datagram(packet, FAR)
+    proxy.relay.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        proxy.relay.recvfrom(2000)
+    user.datagrams.close()
+    with pytest.raises(TransportClosed):
+        user.datagrams.send_train(train, FAR)
+
+
+def test_a_train_that_comes_in_is_cut_up(multi: Multi, proxy: HandProxy) -> None:
+    user = User(multi, proxy.address)
+    user.datagrams.send(b"x", FAR)
+    proxy.agree(user)
+    _, ours = proxy.relay.recvfrom(2000)
+    parts = [wrap_datagram(b"%04d" % number, FAR) for number in range(20)]
+    buffers = [piece for part in parts for piece in (part[:4], part[4:])]
+    TrainSocket(proxy.relay).send(buffers, len(parts[0]), len(parts), ours)
+    run_until(multi, lambda: len(user.received) == 20)
+    assert [data for data, _ in user.received] == [b"%04d" % number for number in range(20)]
+    assert user.num_idle
+    user.received.clear()
+    user.then = user.datagrams.close
+    TrainSocket(proxy.relay).send(buffers, len(parts[0]), len(parts), ours)
+    run_until(multi, lambda: bool(user.received))
+    assert len(user.received) == 1
+
+
+def test_who_waits_for_room_is_called_once(multi: Multi, proxy: HandProxy) -> None:
+    user = User(multi, proxy.address)
+    calls: list[int] = []
+    user.datagrams.call_when_writable(lambda: calls.append(0))  # nothing to wait for: no association
+    user.datagrams.send(b"x", FAR)
+    proxy.agree(user)
+    user.datagrams.call_when_writable(lambda: calls.append(1))
+    run_until(multi, lambda: bool(calls))
+    user.datagrams._on_ready(WRITE)
+    assert calls == [1]
+    user.datagrams.call_when_writable(lambda: calls.append(2))
+    user.datagrams.close()
+    user.datagrams._on_ready(WRITE)
+    assert calls == [1]
+
+
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
@@ -262,11 +388,11 @@ def test_many_at_a_time(multi: Multi, proxy: HandProxy) -> None:
     user.datagrams.send(b"x", FAR)
     proxy.agree(user)
     _, ours = proxy.relay.recvfrom(2000)
-    count = MAX_DATAGRAMS_PER_WAKEUP + 5
+    count = MAX_TRAINS_PER_WAKEUP + 5
     for number in range(count):
         proxy.relay.sendto(wrap_datagram(b"%d" % number, FAR), ours)
-    user.datagrams._on_ready(1)
-    assert len(user.received) == MAX_DATAGRAMS_PER_WAKEUP
+    user.datagrams._on_ready(READ)
+    assert len(user.received) == MAX_TRAINS_PER_WAKEUP
     run_until(multi, lambda: len(user.received) == count)
     user.datagrams.close()
 
@@ -311,7 +437,7 @@ def test_the_system_lets_it_down(multi: Multi, platform: Clock, proxy: HandProxy
     _, ours = proxy.relay.recvfrom(2000)
     real = user.datagrams._sock
     refusing = Refusing(real, ConnectionRefusedError(111, "Connection refused"))
-    user.datagrams._sock = refusing
+    user.datagrams._trains = TrainSocket(refusing)
     proxy.relay.sendto(wrap_datagram(b"behind an error", FAR), ours)
     run_until(multi, lambda: bool(user.received))
     with pytest.raises(TransportBroken, match="refused"):
@@ -351,6 +477,51 @@ def test_an_ipv6_relay(multi: Multi, proxy: HandProxy) -> None:
         run_until(multi, lambda: bool(user.received))
         assert user.received == [(b"y", ("2001:db8::1", 7))]
         user.datagrams.close()
+
+
+@pytest.mark.parametrize("is_ipv6", [False, True])
+def test_the_proxy_is_told_the_port(multi: Multi, proxy: HandProxy, is_ipv6: bool) -> None:
+    """Then something may come in first.  A relay of the other family is sent to from another socket."""
+    with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as relay:
+        relay.bind(("::1" if is_ipv6 else "127.0.0.1", 0))
+        relay.settimeout(5)
+        user = User(multi, proxy.address, tells_udp_port=True)
+        user.datagrams.send(b"x", FAR)
+        control = proxy.accept()
+        control.sendall(AGREED[:2])
+        asked = b""
+
+        def has_asked() -> bool:
+            nonlocal asked
+            control.setblocking(False)
+            try:
+                asked += control.recv(100)
+            except BlockingIOError:
+                pass
+            return len(asked) == 13
+
+        run_until(multi, has_asked)
+        assert asked[3:11] == b"\x05\x03\x00\x01" + bytes(4)
+        port = int.from_bytes(asked[11:], "big")
+        assert port
+        where = b"\x04" + bytes(15) + b"\1" if is_ipv6 else b"\x01\x7f\0\0\1"
+        control.sendall(AGREED[2:5] + where + relay.getsockname()[1].to_bytes(2, "big"))
+        run_until(multi, lambda: user.datagrams.is_associated)
+        ours = relay.recvfrom(2000)[1]
+        assert (ours[1] == port) is not is_ipv6
+        user.datagrams.close()
+
+
+def test_no_socket_to_tell_of(multi: Multi, platform: Clock, proxy: HandProxy) -> None:
+    user = User(multi, proxy.address, tells_udp_port=True)
+    platform.refuses_datagrams = True
+    with pytest.raises(TransportBroken, match="Too many open files"):
+        user.datagrams.send(b"x", FAR)
+    platform.refuses_datagrams = False
+    user.datagrams.send(b"x", FAR)
+    proxy.accept().sendall(b"no")
+    run_until(multi, lambda: bool(user.lost))
+    user.datagrams.close()
 
 
 def test_what_waits_is_bounded() -> None:

@@ -535,3 +535,52 @@ def test_a_refusal_carries_its_cause() -> None:
     sock.refuses = [OSError(errno.ENETUNREACH, "Network is unreachable")]
     with pytest.raises(TransportBroken, match="send: Network is unreachable"):
         send_train(TrainSocket(sock), Train([b"ab", b"c"], 3, 1), STRANGER)
+
+
+def test_the_way_to_all_of_them_is_gone(ports: Ports) -> None:
+    """Users hear why at once, peers nothing, no timer is left, and the port goes on with others."""
+    one, two = ports.meet()
+    dialling, lingering = ports.dial(), ports.meet()[0]
+    ports.dial().transport.close()
+    lingering.transport.send(b"last words")
+    lingering.transport.close()
+    one.transport.send(b"never read")
+    ports.network.sent.clear()
+    error = TransportBroken("recv", "the proxy ended the association")
+    ports.near.drop_all(error)
+    assert one.error is dialling.error is error
+    assert ports.near.num_connections == 0
+    assert not ports.network.sent
+    ports.run_for(2 * DELAY)
+    assert two.error is None
+    ports.far.close()
+    ports.run_for(2 * DELAY)
+    assert ports.multi.timeout() == -1
+    assert not ports.errors
+
+
+def test_it_goes_on_with_others(ports: Ports) -> None:
+    ports.meet()
+    ports.near.drop_all(TransportBroken("recv", "gone"))
+    one, two = ports.meet()
+    one.send_all(DATA[:50_000])
+    ports.run(lambda: len(two.received) == 50_000)
+
+
+def test_dropped_by_a_user_in_the_middle_of_a_turn(ports: Ports) -> None:
+    (one, two), (_, other) = ports.meet(), ports.meet()
+    two.also["readable"] = lambda: ports.far.drop_all(TransportBroken("recv", "gone"))
+    one.send_all(bytes(5000))
+    ports.run(lambda: two.error is not None)
+    assert other.error is not None
+    ports.near.close()
+    ports.run_for(2 * DELAY)
+    assert ports.multi.timeout() == -1
+    assert not ports.errors
+
+
+def test_what_a_proxy_puts_around_packets_counts(ports: Ports) -> None:
+    port = UtpPort(ports.multi, ports.near._port, ("0.0.0.0", 0), rng=Random(1), overhead=58)
+    connection = port.connect(ports.far.address).connection
+    assert connection.packet_size == 1280 - 58 - 20
+    port.close()

@@ -33,6 +33,11 @@ BUSY = ErrorCode.from_errno(98)
             [BUSY, "10.0.0.1"],
             "Local Service Discovery startup error [10.0.0.1]: Address already in use",
         ),
+        (
+            "Socks5Alert",
+            [BUSY, Operation.connect, ("proxy.example", 1080)],
+            "SOCKS5 error. op: connect ec: Address already in use ep: proxy.example:1080",
+        ),
         ("IpBanAlert", ["1.2.3.4"], "banned 1.2.3.4"),
         ("LogAlert", ["hello"], "hello"),
         (

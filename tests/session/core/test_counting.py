@@ -5,13 +5,14 @@ import ssl
 
 import pytest
 from evtorrent.protocols.errors import RemoteProtocolError, TransportBroken
+from evtorrent.protocols.mse import Method
 from evtorrent.reactor.sim import Link, SimWorld
 from evtorrent.session import PeerSource, SocketType, TorrentFlags
 from evtorrent.session.close_reason import CloseReason
-from evtorrent.session.core.counting import count_end
+from evtorrent.session.core.counting import _PEERS_OVER, count_end
 from evtorrent.session.stats import Counters, session_stats_metrics
 from evtorrent.session.torrent.link_end import LinkEnded, PeerHungUp
-from evtorrent.session.torrent.peer_link import ReadBlock
+from evtorrent.session.torrent.peer_link import ReadBlock, socket_type_of
 from support.sim_swarm import SimContent, SimPeer
 from support.world import (
     BLOCK,
@@ -234,9 +235,20 @@ def test_what_is_queued_for_the_disk(world):
     assert node.core.statistics()["disk.queued_write_bytes"] == 0
 
 
+class Known:
+    """A transport of which some facts are known."""
+
+    def __init__(self, **facts):
+        self.facts = facts
+
+    def query(self, name):
+        return self.facts.get(name)
+
+
 class Ended:
-    def __init__(self, outgoing=False, *, is_connected=False, socket_type=SocketType.tcp):
+    def __init__(self, outgoing=False, *, is_connected=False, socket_type=SocketType.tcp, method=None):
         self.outgoing = outgoing
+        self.transport = Known(mse_method=method)
         self.is_connected = is_connected
         self.socket_type = socket_type
 
@@ -309,6 +321,37 @@ def test_errors_by_transport_and_of_established_connections():
     count_end(values, Ended(is_connected=True, socket_type=SocketType.utp), late)
     assert values["peer.transport_timeout_peers"] == values["peer.error_utp_peers"] == 1
     assert values["peer.error_tcp_peers"] == values["peer.connect_timeouts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "names"), [(Method.PLAINTEXT, {"encrypted"}), (Method.RC4, {"encrypted", "rc4"})]
+)
+def test_errors_of_encrypted_connections(method, names):
+    values = Counters().values
+    count_end(values, Ended(method=method), LinkEnded(CloseReason.timed_out_activity))
+    assert not values["peer.error_encrypted_peers"]
+    count_end(values, Ended(method=method), RemoteProtocolError("nonsense"))
+    for name in ("encrypted", "rc4"):
+        assert values[f"peer.error_{name}_peers"] == (name in names)
+
+
+@pytest.mark.parametrize(
+    ("chain", "is_ssl", "kind"),
+    [
+        ("tcp", False, SocketType.tcp),
+        ("tcp+mse", False, SocketType.tcp),
+        ("tcp+tls", True, SocketType.tcp_ssl),
+        ("socks5+tcp+mse", False, SocketType.socks5),
+        ("socks4+tcp", False, SocketType.socks5),
+        ("socks5+tcp+tls", True, SocketType.socks5_ssl),
+        ("http_connect+tcp", False, SocketType.http),
+        ("http_connect+tcp+tls", True, SocketType.http_ssl),
+    ],
+)
+def test_what_leads_through_a_proxy_is_called_by_it(chain, is_ssl, kind):
+    assert socket_type_of(Known(chain=chain, tls_context=object() if is_ssl else None)) is kind
+    names = set(Counters().snapshot())
+    assert _PEERS_OVER[kind] in names
 
 
 MESSAGE_NAMES = (

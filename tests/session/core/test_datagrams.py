@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from evtorrent.protocols.errors import TransportBroken
+from evtorrent.protocols.transport.stream import AF_INET, AF_INET6
 from evtorrent.protocols.transport.utp_port import UtpPort
 from evtorrent.reactor.sim import Link, SimHost, SimWorld
 from evtorrent.session import IpFilter
 from evtorrent.session.alerts import IncomingConnectionAlert
-from evtorrent.session.core.datagrams import utp_settings
+from evtorrent.session.core.datagrams import overhead_through_proxy, utp_settings
 from evtorrent.session.flags import SocketType
 from evtorrent.session.settings import SettingsPack
 from support.sim_swarm import PORT, SimContent, SimPeer
@@ -218,3 +219,22 @@ def test_the_end_of_the_session_is_told(world: SimWorld) -> None:
     assert user.is_ended or user.error is not None
     assert peer.session.is_closed
     assert not peer.session._core.datagrams.is_open
+
+
+@pytest.mark.parametrize(
+    ("proxy", "family", "overhead"),
+    [
+        ("10.0.0.1", AF_INET, 20 + 8 + 10),
+        ("10.0.0.1", AF_INET6, 20 + 8 + 22),
+        ("2001:db8::1", AF_INET, 40 + 8 + 10),
+        ("proxy.example", AF_INET6, 40 + 8 + 22),
+    ],
+)
+def test_packets_leave_room_for_the_header_of_a_proxy(
+    world: SimWorld, proxy: str, family: int, overhead: int
+) -> None:
+    assert overhead_through_proxy(proxy, family) == overhead
+    peer = make_peer(world, proxy_type=2, proxy_hostname=proxy, proxy_port=1080)
+    transport = peer.session._core.datagrams.dial(("10.9.9.9" if family == AF_INET else "2001:db8::9", 1))
+    assert transport.connection.packet_size == 1280 - overhead - 20
+    transport.abort()

@@ -174,9 +174,15 @@ def test_a_proxy_does_not_allow_what_settings_forbid(multi: Multi) -> None:
     settings = {"proxy_type": ProxyType.socks5, "proxy_hostname": "127.0.0.1", "proxy_port": 9}
     one = session(multi, "utp", "tcp", **settings)
     transports = one._core.transports
-    assert transports.to_dial(("10.0.0.1", 1)) == ["tcp"]
+    assert transports.to_dial(("10.0.0.1", 1)) == ["utp", "tcp"]
     one.apply_settings({"enable_outgoing_tcp": False})
+    assert transports.to_dial(("10.0.0.1", 1)) == ["utp"]
+    one.apply_settings({"enable_outgoing_utp": False})
     assert transports.to_dial(("10.0.0.1", 1)) == []
+    one.apply_settings({"enable_outgoing_utp": True, "proxy_type": ProxyType.http})
+    assert transports.to_dial(("10.0.0.1", 1)) == []
+    one.apply_settings({"enable_outgoing_tcp": True})
+    assert transports.to_dial(("2001:db8::1", 1)) == ["tcp"]
     end(multi, one)
 
 

@@ -10,11 +10,13 @@ import pytest
 from evtorrent.protocols.engine import Multi
 from evtorrent.protocols.transport.proxy import ProxyOptions
 from evtorrent.reactor.net import SystemPlatform
-from evtorrent.session import EncPolicy, IpFilter, ProxyType, Session
+from evtorrent.session import EncPolicy, IpFilter, ProxyType, Session, SocketType
 from evtorrent.session.alerts import PeerDisconnectedAlert, TrackerErrorAlert
 from evtorrent.session.errors import Operation
+from support.dht_thread import SETTINGS as DHT
 from support.proxies import PASSWORD, USER, LocalProxy
 from support.sessions import LOOPBACK, Content, Member
+from support.socket_audit import SocketAudit
 from support.trackers import LocalTracker, run_until
 from support.watched_platform import WatchedPlatform
 from support.web_server import WebServer
@@ -26,6 +28,12 @@ KINDS = {
     ProxyType.socks5_pw: PASSWORD,
     ProxyType.http: "",
     ProxyType.http_pw: PASSWORD,
+}
+
+SOCKET_TYPES = {
+    ProxyType.socks4: SocketType.socks5,
+    ProxyType.http: SocketType.http,
+    ProxyType.http_pw: SocketType.http,
 }
 
 
@@ -47,10 +55,13 @@ def test_a_whole_download_goes_through_the_proxy_and_nothing_around_it(
     content = Content(100_000)
     watched = WatchedPlatform(SystemPlatform(), {"proxy.example": "127.0.0.1"})
     multi = Multi(watched)  # type: ignore[arg-type]
+    has_datagrams = kind in (ProxyType.socks5, ProxyType.socks5_pw)
+    names = dict.fromkeys(("tracker.example", "router.example"), "127.0.0.1")
     with (
-        LocalProxy(password=KINDS[kind], names={"tracker.example": "127.0.0.1"}) as proxy,
+        LocalProxy(password=KINDS[kind], names=names) as proxy,
         LocalTracker() as tracker,
-        Member() as seed,
+        Member({**DHT, "close_redundant_connections": False}) as seed,
+        SocketAudit() as audit,
     ):
         seed.seed(content, tmp_path / "seed", trackers=[tracker.http_url])
         run_until(multi, lambda: bool(tracker.requests))
@@ -63,6 +74,10 @@ def test_a_whole_download_goes_through_the_proxy_and_nothing_around_it(
             {
                 **LOOPBACK,
                 **settings_for(kind, ("proxy.example", proxy.address[1])),
+                **DHT,
+                "close_redundant_connections": False,
+                "enable_outgoing_tcp": not has_datagrams,  # so that uTP carries it, however slow this machine is
+                "dht_bootstrap_nodes": f"router.example:{seed.address[1]}",
                 "announce_to_all_tiers": True,
                 # What else would speak on the network: none of it does while no socket of ours listens.
                 "enable_lsd": True,
@@ -77,20 +92,35 @@ def test_a_whole_download_goes_through_the_proxy_and_nothing_around_it(
         run_until(multi, lambda: handle.status().is_finished)
         content.assert_in(tmp_path / "leech")
         assert session.listen_port() == 0
-        assert set(watched.names) == {"proxy.example"}
-        assert set(watched.connected) == {proxy.address}
         run_until(multi, lambda: ("tracker.example", tracker.http_port) in proxy.asked)
-        assert seed.address in proxy.asked
-        if kind in (ProxyType.socks5, ProxyType.socks5_pw):
+        (peer,) = handle.get_peer_info()
+        assert peer.socket_type == (SocketType.utp if has_datagrams else SOCKET_TYPES[kind])
+        assert session.is_dht_running() == has_datagrams
+        if has_datagrams:
             run_until(multi, lambda: "udp announce" in tracker.requests)
-            assert set(proxy.asked_over_udp) == {("tracker.example", udp_port)}
-            assert watched.num_datagram_sockets == 1
-            assert {host for host, _ in watched.sent_to} == {"127.0.0.1"}
-            assert udp_port not in {port for _, port in watched.sent_to}
+            run_until(multi, lambda: session.session_stats()["dht.dht_messages_in"] > 0)
+            through = set(proxy.asked_over_udp)
+            assert {
+                ("tracker.example", udp_port),
+                ("router.example", seed.address[1]),
+                seed.address,
+            } <= through
+            assert watched.num_datagram_sockets == len(watched.sent_to) == len(proxy.associations) == 1
         else:
-            assert watched.num_datagram_sockets == 0
+            assert seed.address in proxy.asked
+            assert watched.num_datagram_sockets == 0 and not watched.sent_to
             refused = [alert for alert in session.pop_alerts() if isinstance(alert, TrackerErrorAlert)]
             assert any("UDP does not go through the proxy" in alert.message() for alert in refused)
+        assert set(watched.names) == {"proxy.example"}
+        assert set(watched.connected) == {proxy.address}
+        assert watched.num_stream_sockets == len(watched.connected)
+        # What the platform was not asked for would be seen by the interpreter.
+        assert audit.names <= {"127.0.0.1"}
+        connected = {("socket.connect", proxy.address)}
+        assert {each for each in audit.contacts if each[0] != "socket.sendmsg"} - connected == {
+            ("socket.sendto", relay) for relay in watched.sent_to
+        }
+        assert {address for _, address in audit.contacts} == watched.sent_to | {proxy.address}
         session.close()
         run_until(multi, lambda: not multi.timeout() == 0)
     multi.close()
@@ -133,6 +163,9 @@ def test_only_what_is_asked_for_goes_through_it(world: World) -> None:
     proxying = node.core.proxying
     expected = ProxyOptions("socks5", ("10.0.0.99", 1080), USER, PASSWORD)
     assert proxying.for_peers == proxying.for_trackers == node.core.tracker_client.proxy == expected
+    node.session.apply_settings({"socks5_udp_send_local_ep": True})
+    assert proxying.for_dht is not None and proxying.for_dht.tells_udp_port
+    node.session.apply_settings({"socks5_udp_send_local_ep": False})
     node.session.apply_settings({"proxy_peer_connections": False, "proxy_hostnames": False})
     assert proxying.for_peers is None
     assert proxying.for_trackers is not None and not proxying.for_trackers.resolves_names
