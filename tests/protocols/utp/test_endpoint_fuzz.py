@@ -16,7 +16,7 @@ from evtorrent.protocols.utp import (
     pack_packet,
     parse_packet,
 )
-from evtorrent.protocols.utp.endpoint import MAX_HALF_OPEN, MAX_ANSWERS
+from evtorrent.protocols.utp.endpoint import MAX_ANSWERS, MAX_HALF_OPEN
 from support.mutation import mutate
 
 TOKENS = (b"\0", b"\xff", b"\x01\x04", b"\x02\x08", b"\x01\x00", b"\x11", b"\x21", b"\x31", b"\x41")
