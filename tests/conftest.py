@@ -24,6 +24,7 @@ if str(TESTS) not in sys.path:
 pytest.register_assert_rewrite("support")
 
 from support.accounting import Ledger  # noqa: E402 - after the path
+from support.tracebacks import give_lines  # noqa: E402
 
 # libuv opens a pipe for signals with the first loop of a process and keeps it: not a leak of any one test.
 uvloop.new_event_loop().close()
@@ -44,6 +45,13 @@ PEER_PROGRAMS = {
     "tinyproxy": "tinyproxy",
 }
 """Peers that are programs: `require_peer` returns the path."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Before anybody prints it."""
+    if call.excinfo is not None and give_lines(call.excinfo.value):
+        call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
 
 
 @pytest.fixture(autouse=True)
