@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evtorrent.session.alerts import HashFailedAlert, PeerErrorAlert
 from support.real_peers import ANY_SIZE, LibtorrentPeer, many_files, one_file
 from support.sessions import Content, Member
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module")
-def running(require_peer: Any) -> Iterator[LibtorrentPeer]:
-    with LibtorrentPeer(require_peer("libtorrent")) as peer:
-        yield peer
-
-
-@pytest.fixture
-def theirs(running: LibtorrentPeer) -> Iterator[LibtorrentPeer]:
-    """One session for all tests, without torrents."""
-    yield running
-    running.clear()
-
-
-@pytest.fixture
-def ours() -> Iterator[Member]:
-    with Member() as member:
-        yield member
-        assert member.all(PeerErrorAlert) == []
-        assert member.all(HashFailedAlert) == []
 
 
 CONTENTS = {**{f"one file, pieces of {name}": size for name, size in ANY_SIZE.items()}, "many files": 0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from evtorrent.session import (
     write_resume_data_buf,
 )
 from evtorrent.session.alerts import (
-    HashFailedAlert,
     MetadataReceivedAlert,
-    PeerErrorAlert,
     SaveResumeDataAlert,
 )
 from support.real_peers import LibtorrentPeer
@@ -27,27 +24,6 @@ from support.v2_content import V2Content
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def running(require_peer: Any) -> Iterator[LibtorrentPeer]:
-    with LibtorrentPeer(require_peer("libtorrent")) as peer:
-        yield peer
-
-
-@pytest.fixture
-def theirs(running: LibtorrentPeer) -> Iterator[LibtorrentPeer]:
-    """One session for all tests, without torrents."""
-    yield running
-    running.clear()
-
-
-@pytest.fixture
-def ours() -> Iterator[Member]:
-    with Member() as member:
-        yield member
-        assert member.all(PeerErrorAlert) == []
-        assert member.all(HashFailedAlert) == []
 
 
 FILES = [
